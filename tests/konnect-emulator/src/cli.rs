@@ -1,0 +1,309 @@
+//! Command line, environment and configuration file of the binary, and the world they describe.
+//!
+//! Parsing only reads; [`Settings::seed`] then makes organizations, portals and webhooks.
+
+mod values;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use serde::Deserialize;
+
+use self::values::{duration, factor, organization, url};
+use crate::model::{Scope, TargetKey};
+use crate::settings::{Options, Q1, Q2, Timings, Tls};
+use crate::webhook::Webhook;
+use crate::{Emulator, Error};
+
+/// The audit-log side of Kong Konnect on your own machine, with faults on demand.
+///
+/// Every flag is also an environment variable; lists are separated by commas there. Repeated flags and the
+/// configuration file add up; for a single value the flag wins over the file.
+#[derive(Debug, Parser)]
+#[command(name = "konnect-emulator", version)]
+pub struct Arguments {
+    /// Address of the Konnect API
+    #[arg(
+        long,
+        env = "KONNECT_EMULATOR_LISTEN",
+        default_value = "127.0.0.1:8787",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+
+    /// Address of the control API; it has no authentication, so keep it on loopback
+    #[arg(
+        long,
+        env = "KONNECT_EMULATOR_CONTROL",
+        default_value = "127.0.0.1:8788",
+        value_name = "ADDRESS"
+    )]
+    control: SocketAddr,
+
+    /// Serve the Konnect API over HTTPS, with a private CA made at start
+    #[arg(long, env = "KONNECT_EMULATOR_TLS")]
+    tls: bool,
+
+    /// Another DNS name or IP address for the certificate, besides localhost and 127.0.0.1
+    #[arg(
+        long,
+        env = "KONNECT_EMULATOR_TLS_NAME",
+        value_delimiter = ',',
+        value_name = "NAME",
+        requires = "tls"
+    )]
+    tls_name: Vec<String>,
+
+    /// Write the PEM of the private CA to this file
+    #[arg(
+        long,
+        env = "KONNECT_EMULATOR_CA_FILE",
+        value_name = "FILE",
+        requires = "tls"
+    )]
+    ca_file: Option<PathBuf>,
+
+    /// An organization and its administrator's token; use the variable where other users can read your command line
+    #[arg(long, env = "KONNECT_EMULATOR_ORG", value_delimiter = ',', value_name = "NAME=TOKEN", value_parser = organization, hide_env_values = true)]
+    org: Vec<OrganizationSeed>,
+
+    /// A Dev Portal; ORG/REGION/organization names the organization's own log, for --webhook-url
+    #[arg(
+        long,
+        env = "KONNECT_EMULATOR_PORTAL",
+        value_delimiter = ',',
+        value_name = "ORG/REGION/ID"
+    )]
+    portal: Vec<TargetKey>,
+
+    /// Webhook of every portal that the configuration file gives none
+    #[arg(long, env = "KONNECT_EMULATOR_WEBHOOK_URL", value_name = "URL", value_parser = url)]
+    webhook_url: Option<String>,
+
+    /// Time a run stays accepted, such as 500ms, 2s or 1m [default: 1s]
+    #[arg(long, env = "KONNECT_EMULATOR_ACCEPTED_FOR", value_name = "TIME", value_parser = duration)]
+    accepted_for: Option<Duration>,
+
+    /// Least time a run stays pending [default: 1s]
+    #[arg(long, env = "KONNECT_EMULATOR_PENDING_FOR", value_name = "TIME", value_parser = duration)]
+    pending_for: Option<Duration>,
+
+    /// Least time a run stays running [default: 1s]
+    #[arg(long, env = "KONNECT_EMULATOR_RUNNING_FOR", value_name = "TIME", value_parser = duration)]
+    running_for: Option<Duration>,
+
+    /// Factor on the delays between delivery attempts
+    #[arg(long, env = "KONNECT_EMULATOR_RETRY_SCALE", default_value_t = 1.0, value_name = "FACTOR", value_parser = factor)]
+    retry_scale: f64,
+
+    /// A JSON file with organizations, portals, webhooks, timings and answers to the open questions
+    #[arg(long, env = "KONNECT_EMULATOR_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConfigFile {
+    organizations: Vec<OrganizationSeed>,
+    portals: Vec<PortalSeed>,
+    timings: Timings,
+    q1: Q1,
+    q2: Q2,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrganizationSeed {
+    name: String,
+    token: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PortalSeed {
+    target: TargetKey,
+    webhook: Option<Webhook>,
+}
+
+/// Settings that make sense together.
+#[derive(Debug)]
+pub struct Settings {
+    /// How to start.
+    pub options: Options,
+    /// Where to write the PEM of the private CA.
+    pub ca_file: Option<PathBuf>,
+    organizations: Vec<OrganizationSeed>,
+    portals: Vec<PortalSeed>,
+}
+
+impl Settings {
+    /// Reads the configuration file, if there is one, and puts everything together.
+    ///
+    /// # Errors
+    /// A clap error that names the flag at fault; its exit code is 2.
+    pub fn new(arguments: Arguments) -> Result<Self, clap::Error> {
+        let file = arguments
+            .config
+            .as_deref()
+            .map(read_file)
+            .transpose()?
+            .unwrap_or_default();
+        let timings = arguments.timings(file.timings);
+        let tls = arguments.tls.then(|| Tls::SelfSigned {
+            names: arguments.tls_name.clone(),
+        });
+        let webhook = arguments.webhook_url.as_deref().map(Webhook::new);
+        let named = arguments.portal.into_iter().map(|target| PortalSeed {
+            target,
+            webhook: None,
+        });
+        let settings = Self {
+            options: Options {
+                listen: arguments.listen,
+                control: Some(arguments.control),
+                tls,
+                timings,
+                retry_scale: arguments.retry_scale,
+                q1: file.q1,
+                q2: file.q2,
+                ..Options::default()
+            },
+            ca_file: arguments.ca_file,
+            organizations: file
+                .organizations
+                .into_iter()
+                .chain(arguments.org)
+                .collect(),
+            portals: file
+                .portals
+                .into_iter()
+                .chain(named)
+                .map(|portal| portal.or_webhook(webhook.as_ref()))
+                .collect(),
+        };
+        settings.check()
+    }
+
+    fn check(self) -> Result<Self, clap::Error> {
+        let is_known = |portal: &&PortalSeed| {
+            self.organizations
+                .iter()
+                .any(|org| org.name == portal.target.org)
+        };
+        match self.portals.iter().find(|portal| !is_known(portal)) {
+            None => Ok(self),
+            Some(portal) => {
+                let target = &portal.target;
+                Err(invalid(format!(
+                    "--portal {target}: there is no --org {}=TOKEN",
+                    target.org
+                )))
+            }
+        }
+    }
+
+    /// Makes the organizations, portals and webhooks.
+    ///
+    /// # Errors
+    /// None for checked settings; the operations could refuse others.
+    pub fn seed(&self, emulator: &Emulator) -> Result<(), Error> {
+        for org in &self.organizations {
+            emulator.add_organization(&org.name, &org.token)?;
+        }
+        for portal in &self.portals {
+            if let Scope::Portal(id) = &portal.target.scope {
+                emulator.add_portal(&portal.target.org, &portal.target.region, id)?;
+            }
+            emulator.set_webhook(&portal.target, portal.webhook.clone())?;
+        }
+        Ok(())
+    }
+}
+
+impl PortalSeed {
+    fn or_webhook(mut self, webhook: Option<&Webhook>) -> Self {
+        self.webhook = self.webhook.or_else(|| webhook.cloned());
+        self
+    }
+}
+
+impl Arguments {
+    fn timings(&self, file: Timings) -> Timings {
+        Timings {
+            accepted: self.accepted_for.unwrap_or(file.accepted),
+            pending: self.pending_for.unwrap_or(file.pending),
+            running: self.running_for.unwrap_or(file.running),
+            ended: file.ended,
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<ConfigFile, clap::Error> {
+    let wrong = |reason: String| invalid(format!("--config {}: {reason}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
+}
+
+fn invalid(message: String) -> clap::Error {
+    clap::Error::raw(ErrorKind::ValueValidation, message + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(arguments: &[&str]) -> Result<Settings, clap::Error> {
+        Settings::new(Arguments::try_parse_from(
+            ["konnect-emulator"].iter().chain(arguments),
+        )?)
+    }
+
+    #[test]
+    fn flags_describe_a_world() {
+        let settings = settings(&[
+            "--org=acme=kpat_1",
+            "--portal=acme/eu/p1",
+            "--webhook-url=http://127.0.0.1:9/logs",
+            "--accepted-for=5s",
+            "--tls",
+            "--tls-name=a.test",
+        ]);
+        let settings = settings.unwrap();
+        assert_eq!(settings.options.timings.accepted, Duration::from_secs(5));
+        assert_eq!(settings.options.timings.running, Duration::from_secs(1));
+        assert_eq!(
+            settings.options.tls,
+            Some(Tls::SelfSigned {
+                names: vec!["a.test".to_owned()]
+            })
+        );
+        assert_eq!(
+            settings.portals[0].webhook.as_ref().unwrap().url,
+            "http://127.0.0.1:9/logs"
+        );
+    }
+
+    #[test]
+    fn wrong_settings_name_the_flag_and_exit_with_2() {
+        for (arguments, named) in [
+            (vec!["--listen=here"], "--listen"),
+            (vec!["--org=acme"], "--org"),
+            (vec!["--portal=acme/eu/p1"], "--portal"),
+            (vec!["--org=acme=t", "--portal=acme/europe/p1"], "--portal"),
+            (vec!["--accepted-for=soon"], "--accepted-for"),
+            (vec!["--webhook-url=ftp://a"], "--webhook-url"),
+            (vec!["--retry-scale=-1"], "--retry-scale"),
+            (vec!["--tls-name=a.test"], "--tls"),
+            (vec!["--config=no-such-file.json"], "--config"),
+        ] {
+            let error = settings(&arguments).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{arguments:?}");
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Starts an emulator in this process, says where it is, and waits for what happens there.
+//!
+//! The operations on it are in `operations`; those that the control API shares are in `handle`.
+
+mod handle;
+mod operations;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
+
+use self::handle::Addresses;
+pub(crate) use self::handle::{Handle, reachable};
+use crate::job::JobView;
+use crate::model::{Status, TargetKey};
+use crate::settings::Options;
+use crate::shared::Shared;
+use crate::{Error, api, control, runner, serve, tls, wait};
+
+/// A running emulator. It ends with [`Emulator::stop`], or when it is dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    handle: Handle,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Emulator {
+    /// Starts listening. When this returns, the API answers.
+    ///
+    /// # Errors
+    /// When an address is taken, or the certificate cannot be made.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let identity = options.tls.as_ref().map(tls::identity).transpose()?;
+        let listener = bind(options.listen).await?;
+        let control = match options.control {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let (shared, work) = Shared::new(&options)?;
+        let shared = Arc::new(shared);
+        let (acceptor, ca_pem) = identity
+            .map(|identity| (identity.acceptor, identity.ca_pem))
+            .unzip();
+        let addresses = Addresses {
+            listen: local(&listener, options.listen),
+            control: options
+                .control
+                .zip(control.as_ref())
+                .map(|(asked, listener)| local(listener, asked)),
+            ca_pem,
+        };
+        let handle = Handle {
+            shared: shared.clone(),
+            addresses,
+        };
+        let mut tasks = vec![
+            tokio::spawn(runner::run(shared.clone(), work)),
+            tokio::spawn(serve::serve(listener, acceptor, api::router(shared))),
+        ];
+        tasks.extend(control.map(|listener| {
+            tokio::spawn(serve::serve(
+                listener,
+                None,
+                control::router(handle.clone()),
+            ))
+        }));
+        Ok(Self { handle, tasks })
+    }
+
+    /// Closes the ports and every connection, and waits until that is done. Deliveries under way are given up.
+    pub async fn stop(mut self) {
+        for task in std::mem::take(&mut self.tasks) {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+
+    /// Base URL with the region left open: `http://127.0.0.1:PORT/{region}`, literally `{region}`.
+    pub fn url_template(&self) -> String {
+        self.handle.addresses.url_template()
+    }
+
+    /// Base URL of one region.
+    pub fn base_url(&self, region: &str) -> String {
+        format!("{}/{region}", self.handle.addresses.root())
+    }
+
+    /// URL of the control API, if one was asked for.
+    pub fn control_url(&self) -> Option<String> {
+        self.handle
+            .addresses
+            .control
+            .map(|address| format!("http://{}", reachable(address)))
+    }
+
+    /// PEM of the authority that made the server's certificate, with [`Options::tls`].
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.handle.addresses.ca_pem.as_deref()
+    }
+
+    /// The public keys of event signatures, as served at `/v2/audit-log-webhook/jwks.json`.
+    pub fn jwks(&self) -> Value {
+        self.handle.shared.signing.jwks()
+    }
+
+    /// A receiver that sees a change at every event, call, delivery and change of status.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.handle.shared.changes()
+    }
+
+    /// Looks now and after each change until `look` finds something.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when it did not within `limit`.
+    pub async fn wait_for<T>(
+        &self,
+        limit: Duration,
+        mut look: impl FnMut(&Self) -> Option<T>,
+    ) -> Result<T, Error> {
+        wait::wait_for(self.changes(), limit, || look(self)).await
+    }
+
+    /// Waits until a replay job has this status.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when it did not within `limit`.
+    pub async fn wait_for_status(
+        &self,
+        key: &TargetKey,
+        status: &Status,
+        limit: Duration,
+    ) -> Result<JobView, Error> {
+        self.wait_for(limit, |emulator| {
+            emulator.job(key).ok().filter(|job| job.status == *status)
+        })
+        .await
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.tasks
+            .iter()
+            .map(JoinHandle::abort_handle)
+            .for_each(|task: AbortHandle| task.abort());
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Listen { address, source })
+}
+
+fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}

@@ -1,0 +1,60 @@
+//! The audit-log side of Kong Konnect on your own machine, with faults on demand.
+//!
+//! [`Emulator`] answers the endpoints of Konnect's audit-log API for any number of organizations, regions and Dev
+//! Portals; it keeps audit events, delivers them to webhooks, and on a replay really sends them again. [`Receiver`]
+//! stands in for the SIEM at the other end. Both run in the calling process or, as the binary `konnect-emulator`, in
+//! one of their own.
+//!
+//! The parts, from what is decided to what is done: `model`, `settings`, `record`, `job`, `fault`, `route`, `event`,
+//! `webhook` and `world` are pure; `shared` holds the lock and the clock; `api`, `endpoints`, `control`, `delivery`,
+//! `runner`, `serve` and `receiver` do the I/O.
+//!
+//! It is not a copy of Konnect: identity, destinations as objects of their own, and everything that is not about audit
+//! logs are missing. Where Konnect's behaviour is not documented, a setting says which way it goes ([`Q1`], [`Q2`]).
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod api;
+pub mod cli;
+mod control;
+mod delivery;
+mod emulator;
+mod endpoints;
+mod error;
+mod event;
+mod fault;
+mod job;
+mod model;
+mod receiver;
+mod record;
+mod route;
+mod runner;
+mod serve;
+mod settings;
+mod shared;
+mod signing;
+mod tls;
+mod wait;
+mod webhook;
+mod wire;
+mod world;
+
+pub use emulator::Emulator;
+pub use error::Error;
+pub use event::{AuditEvent, LogFormat};
+pub use fault::{Action, Fault, FaultRule, Reply};
+pub use job::JobView;
+pub use model::{ApiVersion, InvalidTarget, Role, Scope, Status, TargetKey, Window, ZERO_TIME};
+pub use receiver::{Outage, ReceivedEvent, Receiver, ReceiverOptions, SignatureCheck};
+pub use record::{Call, Delivery, Run};
+pub use route::PathKind;
+pub use settings::{Options, Q1, Q2, RETENTION, Timings, Tls};
+pub use webhook::{LastAttempt, Webhook};
+pub use world::Emit;

@@ -1,0 +1,179 @@
+//! Replays and events of the world: which PUT is taken, which run may begin, which events a window holds.
+
+use chrono::{DateTime, Utc};
+
+use super::{Effect, Emit, Progress, Refusal, Target, World};
+use crate::Error;
+use crate::event::AuditEvent;
+use crate::job::{JobView, Outcome};
+use crate::model::{Status, TargetKey, Window};
+use crate::settings::{Q1, Q2};
+use crate::wire::InvalidParameter;
+
+impl World {
+    /// A PUT of the replay job, by whichever way it came in.
+    pub(crate) fn put(
+        &mut self,
+        key: &TargetKey,
+        window: Window,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Result<JobView, Refusal>, Error> {
+        let q1 = self.q1;
+        let region_busy = self.region_refuses(key);
+        let invalid = self.check(window, now);
+        let target = self.target_mut(key)?;
+        Ok(match invalid {
+            invalid if !invalid.is_empty() => Err(Refusal::Invalid(invalid)),
+            _ if region_busy => Err(Refusal::Busy),
+            _ => target
+                .job
+                .put(window, by, now, q1)
+                .map_err(|_| Refusal::Busy),
+        })
+    }
+
+    fn check(&self, window: Window, now: DateTime<Utc>) -> Vec<InvalidParameter> {
+        let oldest = now - self.retention;
+        let mut invalid = Vec::new();
+        for (field, time) in [("start_at", window.start_at), ("end_at", window.end_at)] {
+            if time < oldest || time > now {
+                invalid.push(InvalidParameter::new(
+                    field,
+                    "range",
+                    "must be within the last 7 days",
+                ));
+            }
+        }
+        if window.end_at < window.start_at {
+            invalid.push(InvalidParameter::new(
+                "end_at",
+                "gte",
+                "must not be before start_at",
+            ));
+        }
+        invalid
+    }
+
+    /// Q2: whether another target's run makes a PUT here answer 409.
+    fn region_refuses(&self, key: &TargetKey) -> bool {
+        self.q2 == Q2::Region
+            && self.neighbours(key).any(|target| {
+                target.job.is_running() || (self.q1 == Q1::Refuse && target.job.is_waiting())
+            })
+    }
+
+    fn region_is_free(&self, key: &TargetKey) -> bool {
+        self.q2 == Q2::Portal || !self.neighbours(key).any(|target| target.job.is_running())
+    }
+
+    fn neighbours<'a>(&'a self, key: &'a TargetKey) -> impl Iterator<Item = &'a Target> {
+        self.targets
+            .iter()
+            .filter(move |(other, _)| *other != key && key.same_region(other))
+            .map(|(_, target)| target)
+    }
+
+    /// Moves every job on as far as time allows, and answers what is to be done. A run that ends lets another begin.
+    pub(crate) fn tick(&mut self, now: DateTime<Utc>) -> Progress {
+        let mut progress = Progress::default();
+        while self.tick_once(now, &mut progress.effects) {
+            progress.moved = true;
+        }
+        progress
+    }
+
+    fn tick_once(&mut self, now: DateTime<Utc>, effects: &mut Vec<Effect>) -> bool {
+        let mut moved = false;
+        for key in self.due(now) {
+            let free = self.region_is_free(&key);
+            let Some(target) = self.targets.get_mut(&key) else {
+                continue;
+            };
+            let tick = target.job.tick(now, free);
+            moved |= tick.moved;
+            effects.extend(tick.start.map(|start| Effect::Replay(key, start)));
+        }
+        moved
+    }
+
+    fn due(&self, now: DateTime<Utc>) -> Vec<TargetKey> {
+        let is_due = |target: &Target| target.job.due().is_some_and(|due| due <= now);
+        self.targets
+            .iter()
+            .filter(|(_, target)| is_due(target))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// When time alone will next change something after `now`.
+    pub(crate) fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.targets
+            .values()
+            .filter_map(|target| target.job.due())
+            .filter(|due| *due > now)
+            .min()
+    }
+
+    /// Moves a job by hand.
+    pub(crate) fn advance(
+        &mut self,
+        key: &TargetKey,
+        status: Status,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Effect>, Error> {
+        let start = self.target_mut(key)?.job.advance(status, now);
+        Ok(start.map(|start| Effect::Replay(key.clone(), start)))
+    }
+
+    pub(crate) fn delivered(&mut self, key: &TargetKey, run: u64, outcome: Outcome) {
+        if let Some(target) = self.targets.get_mut(key) {
+            target.job.delivered(run, outcome);
+        }
+    }
+
+    /// Makes and keeps events; drops those that have left retention.
+    pub(crate) fn emit(
+        &mut self,
+        key: &TargetKey,
+        emit: Emit,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<AuditEvent>, Error> {
+        let org_id = self
+            .orgs
+            .get(&key.org)
+            .map(|org| org.id.clone())
+            .unwrap_or_default();
+        let oldest = now - self.retention;
+        let target = self.target_mut(key)?;
+        let at = emit.at.unwrap_or(now);
+        let new: Vec<_> = (0..emit.count)
+            .map(|serial| AuditEvent::new(key, &org_id, at, serial))
+            .collect();
+        target.events.retain(|event| event.at >= oldest);
+        target.events.extend(new.iter().cloned());
+        Ok(new)
+    }
+
+    /// The kept events of a window, in order of time.
+    pub(crate) fn events_in(
+        &self,
+        key: &TargetKey,
+        window: Window,
+        now: DateTime<Utc>,
+    ) -> Vec<AuditEvent> {
+        let oldest = now - self.retention;
+        let all = self
+            .targets
+            .get(key)
+            .map(|target| target.events.as_slice())
+            .unwrap_or_default();
+        let mut events: Vec<_> = all
+            .iter()
+            .filter(|event| event.at >= oldest && window.contains(event.at))
+            .cloned()
+            .collect();
+        events.sort_by_key(|event| event.at);
+        events
+    }
+}

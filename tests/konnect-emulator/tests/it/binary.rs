@@ -1,0 +1,140 @@
+//! The binary: what it prints, its seed, and its end.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::{PORTAL, Reply, TOKEN, client};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_konnect-emulator");
+
+struct Running {
+    child: Child,
+    konnect_url: String,
+    control_url: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Running {
+    let mut command = Command::new(BINARY);
+    command
+        .args(["--listen=127.0.0.1:0", "--control=127.0.0.1:0"])
+        .args(arguments);
+    command
+        .envs(environment.iter().copied())
+        .env_remove("RUST_LOG");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut url = |name: &str| {
+        lines
+            .next()
+            .unwrap()
+            .unwrap()
+            .strip_prefix(name)
+            .unwrap()
+            .to_owned()
+    };
+    Running {
+        konnect_url: url("konnect_url="),
+        control_url: url("control_url="),
+        child,
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(
+        Command::new("kill")
+            .args([name, &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[tokio::test]
+async fn a_seeded_emulator_answers_and_ends_on_either_signal() {
+    for name in ["-TERM", "-INT"] {
+        let portal = format!("--portal=acme/eu/{PORTAL}");
+        let arguments = [portal.as_str(), "--webhook-url=http://127.0.0.1:9/logs"];
+        let mut running = start(
+            &arguments,
+            &[("KONNECT_EMULATOR_ORG", &format!("acme={TOKEN}"))],
+        );
+        let base = running.konnect_url.replace("{region}", "eu");
+        let url = format!("{base}/v2/portals/{PORTAL}/audit-log-webhook");
+        let reply = Reply::read(client().get(url).bearer_auth(TOKEN).send().await.unwrap()).await;
+        assert_eq!(
+            (reply.status, &reply.json()["enabled"]),
+            (200, &Value::Bool(true))
+        );
+        let about = Reply::read(client().get(&running.control_url).send().await.unwrap()).await;
+        assert_eq!(about.json()["organizations"][0], "acme");
+        signal(&running.child, name);
+        assert_eq!(running.child.wait().unwrap().code(), Some(0));
+        let mut log = String::new();
+        running
+            .child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        assert!(
+            log.contains("audit-log-webhook") && log.contains("acme/token-1"),
+            "one line a call: {log}"
+        );
+        assert!(!log.contains(TOKEN), "without the token");
+    }
+}
+
+#[test]
+fn a_configuration_file_describes_a_world() {
+    let file = std::env::temp_dir().join(format!("konnect-emulator-{}.json", std::process::id()));
+    let config = format!(
+        r#"{{"organizations": [{{"name": "acme", "token": "{TOKEN}"}}], "timings": {{"accepted_ms": 1}}, "q1": "queue",
+            "portals": [{{"target": "acme/eu/{PORTAL}", "webhook": {{"url": "http://127.0.0.1:9", "enabled": false}}}}]}}"#
+    );
+    std::fs::write(&file, config).unwrap();
+    let running = start(&["--config", file.to_str().unwrap()], &[]);
+    assert!(running.konnect_url.starts_with("http://127.0.0.1:"));
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn wrong_flags_exit_with_2_and_a_taken_port_with_1() {
+    let run = |argument: &str| Command::new(BINARY).arg(argument).output().unwrap();
+    let wrong = run("--portal=acme/eu/p1");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("--org acme=TOKEN"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = run(&format!("--listen={}", taken.local_addr().unwrap()));
+    assert_eq!(taken.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&taken.stderr).contains("cannot listen on"));
+}
+
+#[test]
+fn help_names_the_variables() {
+    let help = Command::new(BINARY).arg("--help").output().unwrap();
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    for variable in [
+        "KONNECT_EMULATOR_LISTEN",
+        "KONNECT_EMULATOR_CONFIG",
+        "KONNECT_EMULATOR_RETRY_SCALE",
+    ] {
+        assert!(
+            help.status.success() && text.contains(variable),
+            "{variable}"
+        );
+    }
+}

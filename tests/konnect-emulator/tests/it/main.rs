@@ -1,0 +1,18 @@
+//! The emulator over real sockets: each documented behaviour, each fault, each record.
+//!
+//! Tests wait for conditions, never for time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod api;
+mod binary;
+mod control;
+mod deliveries;
+mod faults;
+mod replays;
+mod support;
+mod tls;
