@@ -1,0 +1,28 @@
+//! The Kubernetes API of the operator: what a user writes (`spec`), what the operator answers (`status`), and the
+//! vocabulary of conditions and reasons that others build alerts on.
+//!
+//! It does no I/O and decides nothing; [`crate::replay`] decides.
+
+mod condition;
+mod crd;
+mod reason;
+mod spec;
+mod status;
+mod time;
+
+pub use condition::{Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS};
+pub use crd::{CrdError, crd, crd_yaml};
+pub use reason::Reason;
+pub use time::from_kube_time;
+pub use spec::{
+    AuditLogReplayJob, AuditLogReplayJobSpec, KonnectApiVersion, Scope, SecretKeyRef, Target, WebhookPolicy, WindowSpec,
+};
+pub use status::{
+    AuditLogReplayJobStatus, BLOCKED_EXTERNALLY, BLOCKED_BY_OTHER, KonnectJob, PlannedWindow, Submission, SubmissionState,
+    TimeRange, UNOBSERVED_GENERATION, WebhookEvidence,
+};
+
+/// The API group. One constant, because it is also part of the annotation and field-manager names.
+pub const GROUP: &str = "konnect-replay.dev";
+/// The only served and stored version.
+pub const VERSION: &str = "v1alpha1";

@@ -1,0 +1,232 @@
+//! What a user writes. Everything a schema or CEL can refuse is refused at admission, with a message that says what to do;
+//! [`crate::replay::ValidatedJob`] checks the rest, and checks it all again, because a CRD can be older than the operator.
+
+// The schema derive repeats each type inside a function of its own, where `pub` reaches nobody.
+#![allow(unreachable_pub)]
+
+use chrono::{DateTime, Utc};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::status::AuditLogReplayJobStatus;
+
+/// One replay of one window of Konnect audit logs to the webhook of one target.
+#[derive(Clone, Debug, PartialEq, CustomResource, KubeSchema, Serialize, Deserialize)]
+#[kube(
+    group = "konnect-replay.dev",
+    version = "v1alpha1",
+    kind = "AuditLogReplayJob",
+    plural = "auditlogreplayjobs",
+    singular = "auditlogreplayjob",
+    shortname = "alrj",
+    category = "konnect",
+    category = "audit",
+    namespaced,
+    status = "AuditLogReplayJobStatus",
+    derive = "PartialEq",
+    doc = "AuditLogReplayJob asks Kong Konnect to send one window of audit logs again, and records what became of it. It runs once: \
+           to send another window, or the same one again, create another object.",
+    printcolumn(
+        name = "Status", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        description = "The state of the job in one word: the reason of its Ready condition."
+    ),
+    printcolumn(
+        name = "Konnect", type_ = "string", json_path = ".status.konnect.status",
+        description = "The status of the job at Konnect, in Konnect's word."
+    ),
+    printcolumn(
+        name = "Region", type_ = "string", json_path = ".spec.target.region",
+        description = "The Konnect region."
+    ),
+    printcolumn(
+        name = "Start", type_ = "string", json_path = ".spec.window.startAt",
+        description = "Start of the window that was asked for."
+    ),
+    printcolumn(
+        name = "End", type_ = "string", json_path = ".spec.window.endAt",
+        description = "End of the window that was asked for."
+    ),
+    printcolumn(
+        name = "Expires", type_ = "string", json_path = ".status.window.expiresAt",
+        description = "When Konnect begins to delete the events of this window."
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Portal", type_ = "string", json_path = ".spec.target.portalID", priority = 1,
+        description = "The Dev Portal; empty for the organisation's own log."
+    ),
+    printcolumn(
+        name = "Attempts", type_ = "integer", json_path = ".status.attempts", priority = 1,
+        description = "How many replays Konnect accepted for this object."
+    ),
+    printcolumn(
+        name = "Conflicts", type_ = "integer", json_path = ".status.conflicts", priority = 1,
+        description = "How often Konnect answered that another replay was under way."
+    ),
+    printcolumn(
+        name = "Blocked-By", type_ = "string", json_path = ".status.blockedBy", priority = 1,
+        description = "What this job waits for: another object of this namespace, other, or external."
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.target == oldSelf.target")
+    .message("target cannot be changed: Konnect cannot move or take back a replay; create another AuditLogReplayJob for the other target")
+    .field_path(".target"))]
+#[x_kube(validation = Rule::new("self.window == oldSelf.window")
+    .message("window cannot be changed: Konnect cannot change or take back a replay; create another AuditLogReplayJob for the other window")
+    .field_path(".window"))]
+pub struct AuditLogReplayJobSpec {
+    /// Whose audit logs to replay. Cannot be changed.
+    pub target: Target,
+    /// Which events to send again. Cannot be changed.
+    pub window: WindowSpec,
+    /// Where the Konnect token is kept.
+    pub token_secret_ref: SecretKeyRef,
+    /// Holds back the next request to Konnect, never more: Konnect cannot stop a run, so one that is under way is followed
+    /// to its end and recorded.
+    #[serde(default)]
+    pub suspend: bool,
+    /// Whether to look for an enabled webhook before a replay is spent: RequireEnabled waits until there is one, Ignore does
+    /// not look.
+    #[serde(default)]
+    pub webhook_policy: WebhookPolicy,
+}
+
+/// Whose audit logs to replay.
+#[derive(Clone, Debug, PartialEq, Eq, KubeSchema, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+#[x_kube(validation = Rule::new("self.scope != 'Portal' || has(self.portalID)")
+    .message("portalID is required with scope Portal: give the id of the Dev Portal, or set scope to Organization")
+    .field_path(".portalID"))]
+#[x_kube(validation = Rule::new("self.scope != 'Organization' || !has(self.portalID)")
+    .message("portalID is not allowed with scope Organization: remove it, or set scope to Portal")
+    .field_path(".portalID"))]
+pub struct Target {
+    /// Two lower-case letters of a Konnect region, such as `eu`. The installer may allow fewer.
+    #[schemars(length(max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z]{2}$')")
+        .message("region is the two lower-case letters of a Konnect region, such as eu; global serves no replay, so name the region itself"))]
+    pub region: String,
+    /// `Portal`: the log of one Dev Portal (authentication events). `Organization`: the organisation's own log.
+    #[serde(default)]
+    pub scope: Scope,
+    /// The id of the Dev Portal. Required with scope Portal, not allowed with scope Organization.
+    #[serde(default, rename = "portalID", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')")
+        .message("portalID is a UUID in lower case with dashes, such as 6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10"))]
+    pub portal_id: Option<String>,
+    /// The version in the path of Konnect's API. Change it only if your portal is not found.
+    #[serde(default, rename = "konnectAPIVersion")]
+    pub konnect_api_version: KonnectApiVersion,
+}
+
+/// Which log of the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Scope {
+    /// One Dev Portal.
+    #[default]
+    Portal,
+    /// The whole organisation.
+    Organization,
+}
+
+/// The version in the path of Konnect's API. The two are schema-identical for the replay job (konnect-api.md 1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum KonnectApiVersion {
+    /// `v2`.
+    #[default]
+    V2,
+    /// `v3`.
+    V3,
+}
+
+/// Which events to send again: those from `startAt` to `endAt`.
+///
+/// The times are kept as text here, so that a malformed one (possible under an older CRD) becomes a condition of that object
+/// and not an object nobody can read.
+#[derive(Clone, Debug, PartialEq, Eq, KubeSchema, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+#[x_kube(validation = Rule::new("self.endAt >= self.startAt")
+    .message("endAt is before startAt: exchange them or correct one").field_path(".endAt"))]
+#[x_kube(validation = Rule::new("self.endAt - self.startAt <= duration('168h')")
+    .message("the window is longer than 7 days (168h), which is all that Konnect keeps: make it shorter, or create several objects"))]
+#[x_kube(validation = Rule::new("self.startAt >= timestamp('2020-01-01T00:00:00Z') && self.endAt < timestamp('2100-01-01T00:00:00Z')")
+    .message("the years of a window lie between 2020 and 2099: correct startAt or endAt"))]
+pub struct WindowSpec {
+    /// RFC 3339 with a zone, such as `2026-11-20T08:00:00Z`. Fractions of a second are rounded down.
+    #[schemars(with = "RfcTime")]
+    pub start_at: String,
+    /// RFC 3339 with a zone, such as `2026-11-20T11:30:00Z`. Fractions of a second are rounded up. A time to come is waited for.
+    #[schemars(with = "RfcTime")]
+    pub end_at: String,
+}
+
+/// Schema of a time in `spec`: `date-time` alone lets a time without a zone pass, and such a time names no instant.
+struct RfcTime;
+
+impl JsonSchema for RfcTime {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RfcTime".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "maxLength": 40,
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$",
+        })
+    }
+}
+
+impl WindowSpec {
+    /// A window from two instants.
+    pub fn new(start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
+        let text = |t: DateTime<Utc>| t.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+        Self { start_at: text(start), end_at: text(end) }
+    }
+}
+
+/// A key of a Secret in the namespace of the object, and in no other.
+#[derive(Clone, Debug, PartialEq, Eq, KubeSchema, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct SecretKeyRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')")
+        .message("the name of a Secret has lower-case letters, digits, dashes and dots only: give the name of a Secret in this namespace"))]
+    pub name: String,
+    /// Key in the Secret's data whose value is the token.
+    #[serde(default = "default_key")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
+        .message("a key of a Secret has letters, digits, dashes, dots and underscores only"))]
+    pub key: String,
+}
+
+fn default_key() -> String {
+    "token".to_owned()
+}
+
+/// Whether a replay needs to see an enabled webhook first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum WebhookPolicy {
+    /// Wait until Konnect has an enabled webhook: a replay without one is spent for nothing.
+    #[default]
+    RequireEnabled,
+    /// Do not look.
+    Ignore,
+}

@@ -1,0 +1,196 @@
+//! What the operator answers. Written by the operator alone, always whole, always with a resourceVersion precondition.
+//!
+//! Words are open enums and times are parsed leniently by chrono, so that objects in flight survive an upgrade and a rollback.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::condition::Condition;
+use crate::konnect::model::RemoteStatus;
+use crate::open_enum::open_enum;
+
+/// `status.observedGeneration` before our first visit (the schema's default), so that kstatus says InProgress and never
+/// mistakes an object that nobody has looked at for one that is done.
+pub const UNOBSERVED_GENERATION: i64 = -1;
+
+/// What became of the job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(inline)]
+pub struct AuditLogReplayJobStatus {
+    /// The generation of the object that this status speaks of; -1 before the operator's first visit.
+    pub observed_generation: i64,
+    /// The state in the form that kubectl, Flux and Argo CD read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// Konnect's replay job, as last read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub konnect: Option<KonnectJob>,
+    /// The window that is sent, or will be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<PlannedWindow>,
+    /// The write-ahead record of the request to Konnect: written before it is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub submission: Option<Submission>,
+    /// When Konnect first accepted a replay for this object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<DateTime<Utc>>,
+    /// When the operator saw that the replay had completed. Only on success.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<DateTime<Utc>>,
+    /// When the job was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_time: Option<DateTime<Utc>>,
+    /// How many replays Konnect accepted for this object.
+    #[schemars(range(min = 0))]
+    pub attempts: u32,
+    /// How often Konnect answered that another replay was under way (409). May lag behind by a minute.
+    #[schemars(range(min = 0))]
+    pub conflicts: u32,
+    /// When Konnect last did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_conflict_time: Option<DateTime<Utc>>,
+    /// What the job waits for: the name of another object of this namespace, `other`, or `external`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub blocked_by: Option<String>,
+    /// The webhook that the replay goes to, as Konnect described it before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookEvidence>,
+}
+
+impl Default for AuditLogReplayJobStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: UNOBSERVED_GENERATION,
+            conditions: Vec::new(),
+            konnect: None,
+            window: None,
+            submission: None,
+            start_time: None,
+            completion_time: None,
+            failed_time: None,
+            attempts: 0,
+            conflicts: 0,
+            last_conflict_time: None,
+            blocked_by: None,
+            webhook: None,
+        }
+    }
+}
+
+/// A span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct TimeRange {
+    /// First instant.
+    pub start_at: DateTime<Utc>,
+    /// Last instant.
+    pub end_at: DateTime<Utc>,
+}
+
+/// Konnect's replay job, as it was last read; words and times are Konnect's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct KonnectJob {
+    /// Konnect's word: unconfigured, accepted, pending, running, completed, failed, or one yet to come.
+    pub status: RemoteStatus,
+    /// Start of Konnect's window; absent where Konnect gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<DateTime<Utc>>,
+    /// End of Konnect's window; absent where Konnect gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_at: Option<DateTime<Utc>>,
+    /// When Konnect says the job last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<DateTime<Utc>>,
+    /// When the operator read this. Not moved by readings that found the same.
+    pub observed_time: DateTime<Utc>,
+}
+
+/// The window as it is or will be sent: whole seconds, in UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct PlannedWindow {
+    /// First instant.
+    pub start_at: DateTime<Utc>,
+    /// Last instant.
+    pub end_at: DateTime<Utc>,
+    /// When Konnect begins to delete the events of this window.
+    pub expires_at: DateTime<Utc>,
+}
+
+open_enum! {
+    /// How far a submission has come.
+    pub enum SubmissionState {
+        /// Recorded before it was sent. Whether Konnect took it is not known from this record.
+        Intended => "Intended",
+        /// Konnect took it.
+        Accepted => "Accepted",
+        /// Not sent: a run of this very window was already under way at Konnect.
+        Adopted => "Adopted",
+    }
+}
+
+/// The write-ahead record of one request to Konnect (design: a request is recorded before it is sent, so that whoever comes
+/// after a crash knows what may be under way).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct Submission {
+    /// Random: tells the process that wrote it that its write landed.
+    #[schemars(length(max = 64))]
+    pub id: String,
+    /// Which try this is, from 1; a try that Konnect certainly refused does not count.
+    #[schemars(range(min = 0))]
+    pub attempt: u32,
+    /// How far it has come.
+    pub state: SubmissionState,
+    /// Exactly what is sent. The only key by which Konnect's job can be recognised.
+    pub window: TimeRange,
+    /// When this was recorded.
+    pub intent_time: DateTime<Utc>,
+    /// When Konnect accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_time: Option<DateTime<Utc>>,
+    /// Konnect's answer to the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<KonnectJob>,
+    /// Konnect's job just before: a later reading equal to it proves nothing about ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<KonnectJob>,
+}
+
+/// `status.blockedBy` of a job that waits for an object of another namespace: such objects are not named.
+pub const BLOCKED_BY_OTHER: &str = "other";
+/// `status.blockedBy` of a job that waits for a replay at Konnect that no object here asked for.
+pub const BLOCKED_EXTERNALLY: &str = "external";
+
+/// The webhook as Konnect described it: evidence for an auditor, before and after the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct WebhookEvidence {
+    /// Whether the webhook was switched on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Konnect's word: active, inactive, unconfigured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub status: Option<String>,
+    /// Konnect's id of the destination.
+    #[serde(default, rename = "destinationID", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub destination_id: Option<String>,
+    /// When Konnect last delivered, or tried to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_attempt_time: Option<DateTime<Utc>>,
+    /// What the receiver answered then (an HTTP status).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_response_code: Option<i32>,
+}

@@ -1,0 +1,166 @@
+//! From arguments to one validated [`Config`], units in the types. A wrong setting ends the program with a message that names
+//! the flag, before anything is called.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::cli::{LogFormat, RunArgs, SerializeArg};
+use crate::replay::{Policy, Serialize};
+
+/// Shortest interval that is taken for meant.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Everything the operator was told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What decides what to do.
+    pub policy: Policy,
+    /// The namespaces to watch; all if empty.
+    pub watch_namespaces: Vec<String>,
+    /// How a token must begin.
+    pub token_prefixes: Vec<String>,
+    /// How many objects are worked on at once.
+    pub concurrency: u16,
+    /// Where the probes are served.
+    pub listen: SocketAddr,
+    /// PEM certificates to trust besides the system's.
+    pub ca_bundle: Option<Vec<u8>>,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+}
+
+/// A setting that cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+#[error("{flag}: {problem}")]
+pub struct ConfigError {
+    /// The flag.
+    pub flag: &'static str,
+    /// What is wrong with its value and what to do.
+    pub problem: String,
+}
+
+impl Config {
+    /// Checks the arguments of `run`.
+    pub fn new(args: RunArgs) -> Result<Self, ConfigError> {
+        check_regions(&args.regions)?;
+        check_namespaces(&args.watch_namespaces)?;
+        check_intervals(&args)?;
+        Ok(Self {
+            policy: policy(&args),
+            token_prefixes: args.token_prefixes.into_iter().filter(|p| !p.is_empty()).collect(),
+            watch_namespaces: args.watch_namespaces,
+            concurrency: args.concurrency,
+            listen: args.listen,
+            ca_bundle: args.ca_bundle.map(read_ca_bundle).transpose()?,
+            log_format: args.log_format,
+        })
+    }
+}
+
+fn policy(args: &RunArgs) -> Policy {
+    Policy {
+        konnect_url: args.konnect_url.clone(),
+        regions: args.regions.clone(),
+        serialize: match args.serialize {
+            SerializeArg::Region => Serialize::Region,
+            SerializeArg::Portal => Serialize::Portal,
+        },
+        poll_interval: args.poll_interval,
+        retry_interval: args.retry_interval,
+        retention: args.retention,
+        ingest_delay: args.ingest_delay,
+        get_lag: args.get_lag,
+        request_timeout: args.request_timeout,
+    }
+}
+
+fn check_regions(regions: &[String]) -> Result<(), ConfigError> {
+    let wrong = |problem| Err(ConfigError { flag: "--regions", problem });
+    if regions.is_empty() {
+        return wrong("name at least one region".to_owned());
+    }
+    let is_region = |r: &String| r.len() == 2 && r.bytes().all(|b| b.is_ascii_lowercase());
+    match regions.iter().find(|r| !is_region(r)) {
+        Some(region) => wrong(format!("{region:?} is not a region: two lower-case letters each, such as us,eu")),
+        None => Ok(()),
+    }
+}
+
+fn check_namespaces(namespaces: &[String]) -> Result<(), ConfigError> {
+    let is_label = |n: &String| {
+        let inner = n.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        inner && !n.is_empty() && n.len() <= 63 && !n.starts_with('-') && !n.ends_with('-')
+    };
+    match namespaces.iter().find(|n| !is_label(n)) {
+        Some(name) => {
+            Err(ConfigError { flag: "--watch-namespaces", problem: format!("{name:?} is not the name of a namespace") })
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_intervals(args: &RunArgs) -> Result<(), ConfigError> {
+    for (flag, value) in [
+        ("--poll-interval", args.poll_interval),
+        ("--retry-interval", args.retry_interval),
+        ("--request-timeout", args.request_timeout),
+        ("--retention", args.retention),
+    ] {
+        if value < SHORTEST_INTERVAL {
+            let problem = format!("{} is too short; the least is 100ms", humantime::format_duration(value));
+            return Err(ConfigError { flag, problem });
+        }
+    }
+    Ok(())
+}
+
+fn read_ca_bundle(path: std::path::PathBuf) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(&path)
+        .map_err(|e| ConfigError { flag: "--ca-bundle", problem: format!("cannot read {}: {e}", path.display()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn config(flags: &[&str]) -> Result<Config, ConfigError> {
+        let cli = Cli::try_parse_from(["konnect-replay", "run"].iter().chain(flags)).unwrap();
+        match cli.command {
+            Command::Run(args) => Config::new(*args),
+            Command::Crd => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.policy.konnect_url.to_string(), "https://{region}.api.konghq.com");
+        assert_eq!(config.policy.regions, ["us", "eu", "au", "me", "in", "sg", "ap"]);
+        assert_eq!(config.policy.poll_interval, Duration::from_secs(15));
+        assert_eq!(config.policy.settle_time(), Duration::from_secs(10 + 30 + 30));
+        assert_eq!(config.token_prefixes, ["kpat_", "spat_"]);
+    }
+
+    #[test]
+    fn a_wrong_setting_names_its_flag() {
+        for (flags, flag) in [
+            (&["--regions", "eu,global"][..], "--regions"),
+            (&["--watch-namespaces", "Audit"], "--watch-namespaces"),
+            (&["--poll-interval", "0s"], "--poll-interval"),
+            (&["--ca-bundle", "/nowhere/ca.pem"], "--ca-bundle"),
+        ] {
+            assert_eq!(config(flags).unwrap_err().flag, flag, "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_parse_is_refused_by_name() {
+        for flags in [["--poll-interval", "soon"], ["--konnect-url", "konghq"], ["--concurrency", "0"], ["--listen", "8080"]] {
+            let error = Cli::try_parse_from(["konnect-replay", "run"].iter().chain(&flags)).unwrap_err().to_string();
+            assert!(error.contains(flags[0]), "{error}");
+        }
+    }
+}

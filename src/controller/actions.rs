@@ -1,0 +1,141 @@
+//! Doing one step: every call out of the process, each bounded in time.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use tokio::time::timeout;
+
+use super::context::Context;
+use super::{FIELD_MANAGER, status_patch};
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
+use crate::konnect::{
+    CallError, Endpoint, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, limits, read_replay_job, read_webhook,
+    read_webhook_status,
+};
+use crate::replay::{PutAnswer, SecretRef, TokenProblem, WebhookReading};
+
+/// How long a look that is only for the record may take.
+const BRIEF: Duration = Duration::from_secs(5);
+
+/// A call to Kubernetes that brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KubeError {
+    /// Somebody else wrote first, or the object is gone or another one now.
+    #[error("the object has changed since it was read")]
+    Conflict,
+    /// No such object.
+    #[error("the object is gone")]
+    Gone,
+    /// The apiserver did not answer in time.
+    #[error("the apiserver did not answer within {}", humantime::format_duration(*.0))]
+    Timeout(Duration),
+    /// Anything else.
+    #[error("the apiserver refused or failed: {0}")]
+    Other(#[source] Box<kube::Error>),
+}
+
+impl KubeError {
+    fn new(error: kube::Error) -> Self {
+        match &error {
+            kube::Error::Api(status) if status.code == 409 => Self::Conflict,
+            kube::Error::Api(status) if status.code == 404 => Self::Gone,
+            _ => Self::Other(Box::new(error)),
+        }
+    }
+}
+
+impl Context {
+    async fn kube<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, KubeError> {
+        let limit = self.config.policy.request_timeout;
+        timeout(limit, call).await.map_err(|_| KubeError::Timeout(limit))?.map_err(KubeError::new)
+    }
+
+    fn jobs(&self, namespace: &str) -> Api<AuditLogReplayJob> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Reads an object anew, past the watch's cache.
+    pub(super) async fn read_job(&self, namespace: &str, name: &str) -> Result<AuditLogReplayJob, KubeError> {
+        self.kube(self.jobs(namespace).get(name)).await
+    }
+
+    /// Writes a status on exactly the version of `job`.
+    pub(super) async fn write_status(
+        &self,
+        namespace: &str,
+        job: &AuditLogReplayJob,
+        status: &AuditLogReplayJobStatus,
+    ) -> Result<AuditLogReplayJob, KubeError> {
+        let version = job.metadata.resource_version.as_deref().unwrap_or_default();
+        let patch = status_patch::patch(version, job.status.as_ref(), status)
+            .map_err(|e| KubeError::Other(Box::new(kube::Error::SerdeError(e))))?;
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let name = job.metadata.name.as_deref().unwrap_or_default();
+        self.kube(self.jobs(namespace).patch_status(name, &params, &Patch::Merge(patch))).await
+    }
+
+    /// Reads the token from its Secret.
+    pub(super) async fn read_token(&self, secret: &SecretRef) -> Result<Token, TokenProblem> {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &secret.namespace);
+        let found = self.kube(secrets.get(&secret.name)).await.map_err(|error| match error {
+            KubeError::Gone => TokenProblem::SecretNotFound,
+            other => TokenProblem::SecretUnreadable(limits::clean(&unreadable_because(&other))),
+        })?;
+        let value = found.data.as_ref().and_then(|data| data.get(&secret.key)).ok_or(TokenProblem::KeyMissing)?;
+        Token::parse(&value.0, &self.config.token_prefixes).map_err(TokenProblem::Invalid)
+    }
+
+    /// Reads Konnect's replay job.
+    pub(super) async fn read_remote(
+        &self,
+        target: &RemoteTarget,
+        token: &Token,
+    ) -> Result<Reading<RemoteJob>, CallError> {
+        let answer = self.call(&Request::get(target, Endpoint::ReplayJob), token).await?;
+        read_replay_job(&answer, Utc::now())
+    }
+
+    /// Reads the webhook's configuration, and what Konnect knows of its deliveries.
+    pub(super) async fn read_webhook(&self, target: &RemoteTarget, token: &Token, brief: bool) -> WebhookReading {
+        let limit = if brief { BRIEF } else { self.config.policy.request_timeout };
+        let late = || CallError::NoAnswer("the time allowed for the call was over".to_owned());
+        let config = timeout(limit, self.call(&Request::get(target, Endpoint::Webhook), token)).await;
+        let config = config.unwrap_or_else(|_| Err(late())).and_then(|answer| Ok(read_webhook(&answer, Utc::now())?.value));
+        if config.is_err() {
+            return WebhookReading { config, status: None };
+        }
+        let status = timeout(limit, self.call(&Request::get(target, Endpoint::WebhookStatus), token)).await;
+        let status = status.ok().and_then(Result::ok).and_then(|answer| read_webhook_status(&answer, Utc::now()).ok());
+        WebhookReading { config, status: status.map(|reading| reading.value) }
+    }
+
+    /// Sends the recorded window, once.
+    pub(super) async fn submit(&self, target: &RemoteTarget, token: &Token, window: TimeRange) -> PutAnswer {
+        let answer = self.call(&Request::put_replay_job(target, window), token).await;
+        let job = answer.and_then(|answer| Ok(read_replay_job(&answer, Utc::now())?.value));
+        PutAnswer::new(window, job)
+    }
+
+    async fn call(&self, request: &Request, token: &Token) -> Result<RawAnswer, CallError> {
+        let answer = self.konnect.send(request, token).await;
+        match &answer {
+            Ok(answer) => tracing::debug!(method = %request.method, url = request.url, status = answer.status, "konnect call"),
+            Err(error) => tracing::debug!(method = %request.method, url = request.url, %error, "konnect call"),
+        }
+        answer
+    }
+}
+
+/// Only what does not change from one try to the next: this enters a condition.
+fn unreadable_because(error: &KubeError) -> String {
+    match error {
+        KubeError::Other(source) => match source.as_ref() {
+            kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
+            _ => "the apiserver cannot be reached".to_owned(),
+        },
+        other => other.to_string(),
+    }
+}

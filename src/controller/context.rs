@@ -1,0 +1,119 @@
+//! What all passes share.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use futures::channel::mpsc::UnboundedSender;
+use kube::Client;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::watch;
+
+use super::memory::Keeper;
+use crate::api::AuditLogReplayJob;
+use crate::config::Config;
+use crate::konnect::HttpClient;
+use crate::replay::{Clock, Draw, Lanes, ObjectId};
+
+/// An object as the watch delivers it: one that does not parse is isolated, not fatal.
+pub(super) type Guarded = DeserializeGuard<AuditLogReplayJob>;
+
+/// What all passes share.
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) konnect: HttpClient,
+    pub(super) config: Config,
+    pub(super) keeper: Keeper,
+    pub(super) stop: Stop,
+    lanes: Mutex<Lanes>,
+    /// By watched namespace; `None` watches all.
+    wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
+    started: Instant,
+}
+
+impl Context {
+    pub(super) fn new(
+        client: Client,
+        konnect: HttpClient,
+        config: Config,
+        wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
+        stop: Stop,
+    ) -> Self {
+        let (lanes, started) = (Mutex::default(), Instant::now());
+        Self { client, konnect, config, keeper: Keeper::default(), stop, lanes, wakers, started }
+    }
+
+    /// Now, by both clocks.
+    pub(super) fn clock(&self) -> Clock {
+        Clock { wall: Utc::now(), mono: self.started.elapsed() }
+    }
+
+    /// Fresh randomness.
+    pub(super) fn draw() -> Draw {
+        let id = uuid::Uuid::new_v4();
+        let bits = u32::from_le_bytes([id.as_bytes()[0], id.as_bytes()[1], id.as_bytes()[2], id.as_bytes()[3]]);
+        Draw { jitter: f64::from(bits) / f64::from(u32::MAX), submission_id: uuid::Uuid::new_v4().to_string() }
+    }
+
+    pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        // Nothing is done under this lock that could panic half-way.
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives up what `who` holds, and wakes those whose turn it is.
+    pub(super) fn leave(&self, who: &ObjectId) {
+        let woken = self.lanes().leave(who);
+        for id in woken {
+            self.wake(&id);
+        }
+    }
+
+    /// An object is gone: so are its places and what was kept of it.
+    pub(super) fn forget(&self, namespace: &str, name: &str) {
+        self.keeper.forget(namespace, name);
+        let known = self.lanes().named(namespace, name);
+        for id in known {
+            self.leave(&id);
+        }
+    }
+
+    fn wake(&self, id: &ObjectId) {
+        let waker = self.wakers.get(&Some(id.namespace.clone())).or_else(|| self.wakers.get(&None));
+        if let Some(waker) = waker {
+            let object = ObjectRef::new(&id.name).within(&id.namespace);
+            // A closed channel means that we are stopping; nobody is to be woken then.
+            let _ = waker.unbounded_send(object);
+        }
+    }
+}
+
+/// Tells everybody that the process is to end.
+#[derive(Clone, Debug)]
+pub(super) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// The sender of the word, and those who hear it.
+    pub(super) fn channel() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Whether it was said.
+    pub(super) fn is_requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Resolves when it is said.
+    pub(super) async fn requested(&self) {
+        // An error means that the sender is gone, which it only is at the end.
+        let _ = self.0.clone().wait_for(|stop| *stop).await;
+    }
+
+    /// Resolves `grace` after it was said.
+    pub(super) async fn requested_for(&self, grace: Duration) {
+        self.requested().await;
+        tokio::time::sleep(grace).await;
+    }
+}

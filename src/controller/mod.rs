@@ -1,0 +1,13 @@
+//! The glue to a cluster: watch, observe, decide, act, report. What to do is decided in [`crate::replay`]; here it is done.
+
+mod actions;
+mod context;
+mod memory;
+mod reconcile;
+mod run;
+mod status_patch;
+
+pub use run::{RunError, run};
+
+/// The name under which the operator owns status fields and reports.
+const FIELD_MANAGER: &str = "konnect-replay";

@@ -1,0 +1,334 @@
+//! One pass over one object: ask [`next`] what to do, do it, add what was learned, and ask again, until it says to wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use tracing::{debug, error, info, warn};
+
+use super::actions::KubeError;
+use super::context::{Context, Guarded};
+use super::memory::Kept;
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
+use crate::konnect::Token;
+use crate::replay::{
+    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, ValidatedJob, WaitCause, holds_turn, next,
+};
+
+/// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
+const MAX_STEPS: usize = 32;
+/// How often a pass reads the object anew after losing a write.
+const MAX_CONFLICTS: usize = 3;
+/// How long a request to Konnect may still take when the process is told to end, so that its answer is recorded.
+const LAST_CALL: Duration = Duration::from_secs(10);
+/// Longest wait after passes that failed.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+
+/// A pass that could not be ended as decided.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PassError {
+    /// The object could not be read or written.
+    #[error(transparent)]
+    Kube(#[from] KubeError),
+    /// A decision that goes in circles.
+    #[error("no end after {MAX_STEPS} steps; the last was {0}")]
+    Circles(&'static str),
+    /// A bug, contained to this pass.
+    #[error("the pass panicked")]
+    Panicked,
+}
+
+/// One pass. Never fails as a whole: what goes wrong is logged, and tried again with growing spacing.
+pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, std::convert::Infallible> {
+    let job = match &watched.0 {
+        Ok(job) => job,
+        Err(invalid) => {
+            warn!(
+                namespace = invalid.metadata.namespace, name = invalid.metadata.name, error = invalid.error,
+                "this object does not parse and is left alone: it was written for another version of the CRD"
+            );
+            return Ok(Action::await_change());
+        }
+    };
+    if ctx.stop.is_requested() {
+        return Ok(Action::await_change());
+    }
+    let mut kept = ctx.keeper.take(job);
+    let failures = kept.failures;
+    let pass = Pass::new(&ctx, job, &mut kept).run();
+    let result = std::panic::AssertUnwindSafe(pass).catch_unwind().await.unwrap_or(Err(PassError::Panicked));
+    match result {
+        Ok(action) => {
+            kept.failures = 0;
+            ctx.keeper.put(job, kept);
+            Ok(action)
+        }
+        Err(PassError::Kube(KubeError::Gone)) => Ok(Action::await_change()),
+        Err(failure) => {
+            log_failure(job, &failure);
+            // After a panic what was kept may be half of something; the next pass starts from the object alone.
+            if !matches!(failure, PassError::Panicked) {
+                kept.failures = failures.saturating_add(1);
+                ctx.keeper.put(job, kept);
+            }
+            Ok(Action::requeue(backoff(failures)))
+        }
+    }
+}
+
+fn log_failure(job: &AuditLogReplayJob, failure: &PassError) {
+    let (namespace, name) = (job.namespace(), job.name_any());
+    match failure {
+        PassError::Kube(error) => warn!(namespace, name, %error, "pass not finished, will be tried again"),
+        PassError::Circles(_) | PassError::Panicked => error!(namespace, name, error = %failure, "bug, please report"),
+    }
+}
+
+fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1).saturating_mul(1 << failures.min(6)).min(MAX_BACKOFF)
+}
+
+/// What one pass works with.
+struct Pass<'a> {
+    ctx: &'a Context,
+    kept: &'a mut Kept,
+    job: AuditLogReplayJob,
+    namespace: String,
+    learned: Learned,
+    token: Option<Token>,
+    conflicts: usize,
+}
+
+/// What a step came to.
+enum Outcome {
+    /// Ask again.
+    Go,
+    /// The pass is over.
+    End(Action),
+}
+
+impl<'a> Pass<'a> {
+    fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
+        let job = kept.newest(watched);
+        let namespace = job.namespace().unwrap_or_default();
+        Self { ctx, kept, job, namespace, learned: Learned::default(), token: None, conflicts: 0 }
+    }
+
+    async fn run(mut self) -> Result<Action, PassError> {
+        self.take_in();
+        let mut last = "none";
+        for _ in 0..MAX_STEPS {
+            let step = self.decide();
+            last = name(&step);
+            debug!(namespace = self.namespace, name = self.job.name_any(), step = last, "step");
+            if let Outcome::End(action) = self.perform(step).await? {
+                return Ok(action);
+            }
+        }
+        Err(PassError::Circles(last))
+    }
+
+    /// Takes note of what stands in the object before anything is decided.
+    fn take_in(&mut self) {
+        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
+        self.kept.memory.see(submission, self.ctx.clock());
+        if holds_turn(&self.job, &self.kept.memory, None)
+            && let Some(candidate) = self.candidate()
+        {
+            self.ctx.lanes().hold(&candidate);
+        }
+    }
+
+    fn decide(&self) -> Step {
+        let observed = Observed {
+            clock: self.ctx.clock(),
+            job: &self.job,
+            learned: &self.learned,
+            memory: &self.kept.memory,
+            draw: &Context::draw(),
+        };
+        next(&observed, &self.ctx.config.policy)
+    }
+
+    async fn perform(&mut self, step: Step) -> Result<Outcome, PassError> {
+        match step {
+            Step::TakeTurn => self.take_turn(),
+            Step::ReadToken | Step::ReadWebhook { .. } | Step::ReadRemoteJob => return Ok(self.ask(&step).await),
+            Step::WriteIntent(status) => self.write_intent(&status).await?,
+            Step::Submit { id, window } => return Ok(self.submit(&id, window).await),
+            Step::WriteStatus(status) => self.write(&status).await?,
+            Step::Wait { .. } | Step::AwaitChange => return Ok(Outcome::End(self.end(&step))),
+        }
+        Ok(Outcome::Go)
+    }
+
+    fn candidate(&self) -> Option<Candidate> {
+        Candidate::of(&self.job, &self.ctx.config.policy)
+    }
+
+    fn take_turn(&mut self) {
+        self.learned.turn = self.candidate().map(|candidate| self.ctx.lanes().take(&candidate));
+    }
+
+    /// A question may be dropped at any moment: nothing is lost by it.
+    async fn ask(&mut self, step: &Step) -> Outcome {
+        let stop = self.ctx.stop.clone();
+        tokio::select! {
+            () = self.learn(step) => Outcome::Go,
+            () = stop.requested() => Outcome::End(Action::await_change()),
+        }
+    }
+
+    async fn learn(&mut self, step: &Step) {
+        let Ok(validated) = ValidatedJob::new(&self.job, &self.ctx.config.policy) else { return };
+        let at = self.ctx.clock();
+        match (step, self.token.clone()) {
+            (Step::ReadRemoteJob, Some(token)) => {
+                let what = self.ctx.read_remote(&validated.target, &token).await;
+                let known = self.known_windows(&validated);
+                let result = what.as_ref().map(|reading| &reading.value);
+                self.kept.memory.read_remote(result, &known, self.ctx.clock());
+                self.learned.remote = Some(Seen { at, what });
+            }
+            (Step::ReadWebhook { brief }, Some(token)) => {
+                let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
+                self.learned.webhook = Some(Seen { at, what });
+            }
+            _ => {
+                let token = self.ctx.read_token(&validated.secret).await;
+                self.learned.token = Some(token.as_ref().map(|_| ()).map_err(Clone::clone));
+                self.token = token.ok();
+            }
+        }
+    }
+
+    /// The windows at Konnect that are no stranger's.
+    fn known_windows(&self, validated: &ValidatedJob) -> Vec<TimeRange> {
+        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
+        let kept = submission.into_iter().flat_map(|s| s.accepted.iter().chain(&s.previous));
+        let kept = kept.filter_map(|job| Some(TimeRange { start_at: job.start_at?, end_at: job.end_at? }));
+        kept.chain(submission.map(|s| s.window)).chain([validated.window]).collect()
+    }
+
+    /// From before this write until the request is made, this process knows that it was not.
+    async fn write_intent(&mut self, status: &AuditLogReplayJobStatus) -> Result<(), PassError> {
+        if let Some(submission) = &status.submission {
+            self.kept.memory.intending(&submission.id, self.ctx.clock());
+        }
+        self.write(status).await
+    }
+
+    async fn write(&mut self, status: &AuditLogReplayJobStatus) -> Result<(), PassError> {
+        match self.ctx.write_status(&self.namespace, &self.job, status).await {
+            Ok(written) => {
+                self.wrote(written);
+                Ok(())
+            }
+            Err(KubeError::Conflict) if self.conflicts < MAX_CONFLICTS => self.read_anew().await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn wrote(&mut self, written: AuditLogReplayJob) {
+        self.kept.memory.conflicts_recorded();
+        log_transition(&self.job, &written);
+        self.kept.wrote(self.job.resource_version().unwrap_or_default(), &written);
+        self.job = written;
+    }
+
+    /// Somebody else wrote first: what they wrote counts. What was learned of the world still holds.
+    async fn read_anew(&mut self) -> Result<(), PassError> {
+        self.conflicts += 1;
+        let job = self.ctx.read_job(&self.namespace, &self.job.name_any()).await?;
+        if job.uid() != self.job.uid() {
+            return Err(KubeError::Gone.into());
+        }
+        self.job = job;
+        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
+        self.kept.memory.see(submission, self.ctx.clock());
+        Ok(())
+    }
+
+    /// Sends the recorded submission, once. When told to end, a call under way gets a moment to finish; without its answer the
+    /// outcome stays open, and whoever comes next settles it.
+    async fn submit(&mut self, id: &str, window: TimeRange) -> Outcome {
+        let (Ok(validated), Some(token)) = (ValidatedJob::new(&self.job, &self.ctx.config.policy), self.token.clone()) else {
+            return Outcome::End(Action::requeue(MAX_BACKOFF));
+        };
+        if self.ctx.stop.is_requested() {
+            return Outcome::End(Action::await_change());
+        }
+        self.kept.memory.sending(id);
+        let answer = tokio::select! {
+            answer = self.ctx.submit(&validated.target, &token, window) => answer,
+            () = self.ctx.stop.requested_for(LAST_CALL) => PutAnswer::InDoubt("the operator was stopped".to_owned()),
+        };
+        log_answer(&self.job, &answer);
+        self.kept.memory.answered(id, self.ctx.clock(), answer);
+        Outcome::Go
+    }
+
+    fn end(&mut self, step: &Step) -> Action {
+        if !matches!(step, Step::Wait { cause: WaitCause::Turn | WaitCause::Resting, .. }) {
+            self.keep_or_leave_turn(step);
+        }
+        match step {
+            Step::Wait { wait, cause } => {
+                if cause.is_rest() {
+                    let clock: Clock = self.ctx.clock();
+                    self.kept.memory.rest(self.job.metadata.generation.unwrap_or_default(), clock, *wait);
+                }
+                Action::requeue(*wait)
+            }
+            _ => Action::await_change(),
+        }
+    }
+
+    fn keep_or_leave_turn(&self, last: &Step) {
+        if !holds_turn(&self.job, &self.kept.memory, Some(last))
+            && let Some(candidate) = self.candidate()
+        {
+            self.ctx.leave(&candidate.id);
+        }
+    }
+}
+
+fn name(step: &Step) -> &'static str {
+    match step {
+        Step::TakeTurn => "take turn",
+        Step::ReadToken => "read token",
+        Step::ReadWebhook { .. } => "read webhook",
+        Step::ReadRemoteJob => "read remote job",
+        Step::WriteIntent(_) => "write intent",
+        Step::Submit { .. } => "submit",
+        Step::WriteStatus(_) => "write status",
+        Step::Wait { .. } => "wait",
+        Step::AwaitChange => "await change",
+    }
+}
+
+/// One line per change of state.
+fn log_transition(before: &AuditLogReplayJob, after: &AuditLogReplayJob) {
+    let ready = |job: &AuditLogReplayJob| {
+        let conditions = job.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+        let ready = conditions.iter().find(|c| c.type_ == crate::api::ConditionType::Ready);
+        ready.map(|c| (c.reason.clone(), c.message.clone()))
+    };
+    if let Some((reason, message)) = ready(after).filter(|now| ready(before).as_ref() != Some(now)) {
+        let (namespace, name, uid) = (after.namespace(), after.name_any(), after.uid());
+        info!(namespace, name, uid, region = after.spec.target.region, reason, "{message}");
+    }
+}
+
+fn log_answer(job: &AuditLogReplayJob, answer: &PutAnswer) {
+    let (namespace, name, region) = (job.namespace(), job.name_any(), &job.spec.target.region);
+    match answer {
+        PutAnswer::Taken(_) => info!(namespace, name, region, "Konnect took the request"),
+        PutAnswer::Refused(error) => {
+            info!(namespace, name, region, %error, trace_id = error.trace_id(), "Konnect refused the request");
+        }
+        PutAnswer::InDoubt(why) => warn!(namespace, name, region, why, "the outcome of the request is not known"),
+    }
+}

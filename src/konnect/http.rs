@@ -1,0 +1,117 @@
+//! The only place that talks to Konnect. One request, one answer: no redirect is followed (a token must not wander), nothing
+//! is retried here (each accepted PUT sends the events again), every call ends within the timeout.
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::redirect;
+
+use super::answer::RawAnswer;
+use super::error::CallError;
+use super::limits::{MAX_BODY_BYTES, clean};
+use super::request::Request;
+use super::token::Token;
+
+/// How long a TCP and TLS connection may take at most; the whole call has `--request-timeout`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client for all regions.
+#[derive(Clone, Debug)]
+pub struct HttpClient(reqwest::Client);
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the HTTP client: {0}")]
+pub struct SetupError(String);
+
+impl HttpClient {
+    /// A client whose calls each end within `timeout`, trusting the system's authorities and those of `ca_bundle` (PEM).
+    ///
+    /// Each call makes a connection of its own: a pooled one that the other side has just closed would leave a PUT in doubt,
+    /// and a call every 15 s gains nothing from a pool.
+    pub fn new(timeout: Duration, ca_bundle: Option<&[u8]>) -> Result<Self, SetupError> {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("konnect-replay/", env!("CARGO_PKG_VERSION")))
+            .timeout(timeout)
+            // Well before the timeout: once that is over, nobody can tell whether the request had left.
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .pool_max_idle_per_host(0);
+        let Some(pem) = ca_bundle else {
+            return builder.build().map(Self).map_err(|e| SetupError(describe(&e)));
+        };
+        let unreadable = |e: reqwest::Error| SetupError(format!("the CA bundle cannot be read: {}", describe(&e)));
+        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(unreadable)?;
+        if certificates.is_empty() {
+            return Err(SetupError("the CA bundle holds no certificate".to_owned()));
+        }
+        builder.tls_certs_merge(certificates).build().map(Self).map_err(unreadable)
+    }
+
+    /// Sends `request` once.
+    pub async fn send(&self, request: &Request, token: &Token) -> Result<RawAnswer, CallError> {
+        let mut builder = self
+            .0
+            .request(request.method.clone(), &request.url)
+            .header(AUTHORIZATION, token.header())
+            .header(ACCEPT, "application/json, application/problem+json");
+        if let Some(body) = &request.body {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let response = builder.send().await.map_err(|e| classify(&e))?;
+        let answer = read(response).await?;
+        Ok(RawAnswer { body: token.redact(&answer.body), ..answer })
+    }
+}
+
+/// Reads at most [`MAX_BODY_BYTES`]. A body that breaks off after a refusal changes nothing; after a success it leaves the
+/// outcome open.
+async fn read(mut response: reqwest::Response) -> Result<RawAnswer, CallError> {
+    let mut answer = RawAnswer {
+        status: response.status().as_u16(),
+        date: header(response.headers(), &DATE),
+        retry_after: header(response.headers(), &RETRY_AFTER),
+        ..RawAnswer::default()
+    };
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = MAX_BODY_BYTES.saturating_sub(answer.body.len());
+                answer.truncated |= chunk.len() > room;
+                answer.body.extend(chunk.iter().take(room));
+                if answer.truncated {
+                    return Ok(answer);
+                }
+            }
+            Ok(None) => return Ok(answer),
+            Err(_) if !response.status().is_success() => return Ok(answer),
+            Err(error) => return Err(CallError::NoAnswer(describe(&error))),
+        }
+    }
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+fn classify(error: &reqwest::Error) -> CallError {
+    if error.is_connect() || error.is_builder() {
+        CallError::NotConnected(describe(error))
+    } else {
+        CallError::NoAnswer(describe(error))
+    }
+}
+
+/// The innermost causes say what happened ("connection refused"); the URL stays out, it is in the log line already.
+fn describe(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "the time allowed for the call was over".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    clean(&cause.to_string())
+}

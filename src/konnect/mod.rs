@@ -1,0 +1,22 @@
+//! Konnect's audit-log API: requests as data, answers read leniently, errors typed. What is known of that API, and what is
+//! not, is written down in the project's notes on it; "konnect-api.md N" in comments refers to their sections.
+//!
+//! Only [`http`] does I/O. Nothing here decides when to call, or whether to call again.
+
+pub mod answer;
+pub mod error;
+pub mod http;
+pub mod limits;
+pub mod model;
+pub mod request;
+pub mod time;
+pub mod token;
+pub mod url;
+
+pub use answer::{RawAnswer, Reading, read_replay_job, read_webhook, read_webhook_status};
+pub use error::{ApiError, CallError, Certainty};
+pub use http::HttpClient;
+pub use model::{RemoteJob, RemoteStatus, Webhook, WebhookStatus};
+pub use request::{Endpoint, Request, RemoteTarget};
+pub use token::{Token, TokenError};
+pub use url::UrlTemplate;

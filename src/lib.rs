@@ -1,0 +1,15 @@
+//! konnect-replay: a Kubernetes operator that has Kong Konnect send a window of audit logs again.
+//!
+//! To know what the operator does, read [`replay`]: its [`replay::next`] decides everything, from what was observed. [`api`]
+//! is the object that users write, [`konnect`] speaks to Konnect, [`controller`] connects the three to a cluster.
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod controller;
+pub mod konnect;
+mod open_enum;
+pub mod program;
+pub mod replay;
+pub mod server;
+pub mod telemetry;

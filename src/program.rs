@@ -1,0 +1,59 @@
+//! The whole program: parses, dispatches, and turns the outcome into an exit code: 0 done, 1 failed, 2 wrong settings.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, RunArgs};
+use crate::config::Config;
+use crate::{api, controller, telemetry};
+
+/// Runs the program with these arguments, the first of which is its name. Wrong arguments end the process with 2.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match Cli::parse_from(args).command {
+        Command::Run(args) => run(*args),
+        Command::Crd => print_crd(),
+    }
+}
+
+fn run(args: RunArgs) -> ExitCode {
+    let config = match Config::new(args) {
+        Ok(config) => config,
+        Err(error) => return fail(2, &error),
+    };
+    telemetry::init(config.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &error),
+    };
+    match runtime.block_on(controller::run(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_setting() => fail(2, &error),
+        Err(error) => fail(1, &error),
+    }
+}
+
+fn print_crd() -> ExitCode {
+    match api::crd_yaml() {
+        Ok(yaml) => match std::io::stdout().write_all(yaml.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(1, &error),
+        },
+        Err(error) => fail(1, &error),
+    }
+}
+
+fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
+    let mut message = format!("konnect-replay: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(message, ": {cause}");
+        source = cause.source();
+    }
+    // A closed standard error leaves the exit code to say it.
+    let _ = writeln!(std::io::stderr(), "{message}");
+    ExitCode::from(code)
+}

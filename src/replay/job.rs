@@ -1,0 +1,155 @@
+//! Parse, don't validate: a spec and the installer's settings become one [`ValidatedJob`], or a reason why not. Nothing else
+//! looks at the raw spec.
+
+use kube::ResourceExt;
+
+use super::lanes::{Candidate, ObjectId};
+use super::policy::{Policy, Serialize};
+use super::window;
+use crate::api::{AuditLogReplayJob, Reason, Scope, Target, TimeRange, WebhookPolicy};
+use crate::konnect::RemoteTarget;
+
+/// What may have one run at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LaneKey {
+    base_url: String,
+    namespace: String,
+    secret: String,
+    /// Set with `--serialize portal`.
+    portal: Option<String>,
+}
+
+/// What never has two of our submissions at once, whatever their Secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TargetKey {
+    base_url: String,
+    portal: Option<String>,
+}
+
+/// Where the token is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SecretRef {
+    /// Namespace of the object; no other can be named.
+    pub namespace: String,
+    /// Name of the Secret.
+    pub name: String,
+    /// Key in its data.
+    pub key: String,
+}
+
+/// A job that can be sent as far as can be told without asking anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidatedJob {
+    /// Whose audit log.
+    pub target: RemoteTarget,
+    /// Which events.
+    pub window: TimeRange,
+    /// Where the token is.
+    pub secret: SecretRef,
+    /// Whether the next request is held back.
+    pub suspend: bool,
+    /// Whether an enabled webhook is required.
+    pub webhook_policy: WebhookPolicy,
+    /// What may have one run at a time.
+    pub lane: LaneKey,
+}
+
+/// Why a spec cannot be worked with. Another object is needed, or another setting of the installer's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason in one word.
+    pub reason: Reason,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl ValidatedJob {
+    /// Checks a spec. All that admission checks is checked again, because a CRD can be older than the operator.
+    pub fn new(job: &AuditLogReplayJob, policy: &Policy) -> Result<Self, Refusal> {
+        let spec = &job.spec;
+        let target = target(&spec.target, policy)?;
+        let window = window::parse(&spec.window).map_err(|e| Refusal {
+            reason: Reason::InvalidWindow,
+            message: format!("{e}. A window cannot be changed: delete this object and create it anew."),
+        })?;
+        let secret = SecretRef {
+            namespace: job.namespace().unwrap_or_default(),
+            name: spec.token_secret_ref.name.clone(),
+            key: spec.token_secret_ref.key.clone(),
+        };
+        let lane = lane(&target, &secret, policy);
+        Ok(Self { target, window, secret, suspend: spec.suspend, webhook_policy: spec.webhook_policy, lane })
+    }
+
+    /// The lock against two submissions of ours on one target.
+    pub fn target_key(&self) -> TargetKey {
+        TargetKey { base_url: self.target.base_url.clone(), portal: self.target.portal_id.clone() }
+    }
+}
+
+fn target(target: &Target, policy: &Policy) -> Result<RemoteTarget, Refusal> {
+    if !policy.regions.contains(&target.region) {
+        return Err(Refusal {
+            reason: Reason::RegionNotAllowed,
+            message: format!(
+                "Region {:?} is not among those this operator was installed for ({}). Create an object for one of these, or have \
+                 the region added with --regions.",
+                target.region,
+                policy.regions.join(", "),
+            ),
+        });
+    }
+    Ok(RemoteTarget {
+        base_url: policy.konnect_url.base(&target.region),
+        region: target.region.clone(),
+        portal_id: portal_id(target)?,
+        version: target.konnect_api_version,
+    })
+}
+
+fn portal_id(target: &Target) -> Result<Option<String>, Refusal> {
+    let refuse = |message: &str| Refusal { reason: Reason::InvalidRequest, message: message.to_owned() };
+    match (target.scope, &target.portal_id) {
+        (Scope::Organization, None) => Ok(None),
+        (Scope::Organization, Some(_)) => {
+            Err(refuse("target.portalID is not allowed with scope Organization. Create an object without it."))
+        }
+        (Scope::Portal, None) => Err(refuse("target.portalID is required with scope Portal. Create an object with it.")),
+        (Scope::Portal, Some(id)) if is_canonical_uuid(id) => Ok(Some(id.clone())),
+        (Scope::Portal, Some(_)) => {
+            Err(refuse("target.portalID is not a UUID in lower case with dashes. Create an object with the portal's id."))
+        }
+    }
+}
+
+/// One spelling only: the id enters a URL path, and another spelling would be another target to the lock.
+fn is_canonical_uuid(text: &str) -> bool {
+    uuid::Uuid::try_parse(text).is_ok_and(|id| id.hyphenated().to_string() == text)
+}
+
+fn lane(target: &RemoteTarget, secret: &SecretRef, policy: &Policy) -> LaneKey {
+    let portal = match policy.serialize {
+        Serialize::Region => None,
+        Serialize::Portal => Some(target.portal_id.clone().unwrap_or_else(|| "organization".to_owned())),
+    };
+    LaneKey { base_url: target.base_url.clone(), namespace: secret.namespace.clone(), secret: secret.name.clone(), portal }
+}
+
+impl Candidate {
+    /// What the lanes need to know of an object; `None` where its spec cannot be worked with.
+    pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
+        let validated = ValidatedJob::new(job, policy).ok()?;
+        let created = job.metadata.creation_timestamp.as_ref().map(|t| crate::api::from_kube_time(t));
+        Some(Self {
+            id: ObjectId {
+                namespace: job.namespace().unwrap_or_default(),
+                name: job.name_any(),
+                uid: job.uid().unwrap_or_default(),
+            },
+            target: validated.target_key(),
+            expires_at: window::expires_at(validated.window, policy),
+            created_at: created.unwrap_or_default(),
+            lane: validated.lane,
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! What one process remembers of an object between passes. All of it can be lost at any moment: then less is known, more is
+//! asked, and nothing is sent that might have been sent already.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::observed::Clock;
+use super::window::is_window_of;
+use crate::api::{Submission, TimeRange};
+use crate::konnect::{CallError, Certainty, RemoteJob};
+
+/// How a PUT ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PutAnswer {
+    /// 2xx with a job of our window.
+    Taken(RemoteJob),
+    /// Certainly not taken.
+    Refused(CallError),
+    /// Nobody knows: to be settled by reading.
+    InDoubt(String),
+}
+
+impl PutAnswer {
+    /// Reads the result of a PUT of `window`. A 2xx with another job proves nothing: it may be a proxy's, or stale.
+    pub fn new(window: TimeRange, result: Result<RemoteJob, CallError>) -> Self {
+        match result {
+            Ok(job) if is_window_of(window, &job) => Self::Taken(job),
+            Ok(_) => Self::InDoubt("Konnect answered with a job of another window".to_owned()),
+            Err(error) => match error.certainty() {
+                Certainty::NotTaken => Self::Refused(error),
+                Certainty::Unknown => Self::InDoubt(error.to_string()),
+            },
+        }
+    }
+}
+
+/// How far this process knows a submission to have come.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Progress {
+    /// Found in the object: written by an earlier process, or by another.
+    Found,
+    /// Written by this process; the PUT has not been begun.
+    Unsent,
+    /// The PUT was begun; no answer yet.
+    Sent,
+    /// The PUT was answered.
+    Answered(Clock, PutAnswer),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct KnownSubmission {
+    id: String,
+    first_seen: Duration,
+    progress: Progress,
+}
+
+/// What one process remembers of an object.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    submission: Option<KnownSubmission>,
+    rest: Option<(i64, Duration)>,
+    failures: u32,
+    foreign_ran: bool,
+    foreign_ended: Option<Duration>,
+    strangers: u32,
+    missing_since: Option<Duration>,
+    conflicts: u32,
+    last_conflict: Option<DateTime<Utc>>,
+}
+
+impl Memory {
+    /// Takes note of the submission that stands in the object. Called at the beginning of each pass.
+    pub fn see(&mut self, submission: Option<&Submission>, clock: Clock) {
+        let Some(submission) = submission else { return };
+        if self.first_seen(&submission.id).is_none() {
+            self.remember(&submission.id, clock, Progress::Found);
+        }
+    }
+
+    /// Takes note that an intent of ours is about to be written. Until [`Memory::sending`], its request certainly was not sent.
+    pub fn intending(&mut self, id: &str, clock: Clock) {
+        self.remember(id, clock, Progress::Unsent);
+    }
+
+    /// Takes note that the PUT of `id` is about to be made. From here on only an answer can say what became of it.
+    pub fn sending(&mut self, id: &str) {
+        self.progress_to(id, Progress::Sent);
+    }
+
+    /// Takes note of the answer to the PUT of `id`.
+    pub fn answered(&mut self, id: &str, clock: Clock, answer: PutAnswer) {
+        if let PutAnswer::Refused(error) = &answer
+            && error.status() == Some(409)
+        {
+            self.conflicts += 1;
+            self.last_conflict = Some(clock.stamp());
+        }
+        self.progress_to(id, Progress::Answered(clock, answer));
+    }
+
+    /// Takes note of a reading of Konnect's job. `known` are the windows that are no stranger's: ours, and the one that was
+    /// there before ours.
+    pub fn read_remote(&mut self, result: Result<&RemoteJob, &CallError>, known: &[TimeRange], clock: Clock) {
+        match result {
+            Ok(job) => self.read_job(job, known, clock),
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                let missing = error.status() == Some(404);
+                self.missing_since = if missing { self.missing_since.or(Some(clock.mono)) } else { None };
+            }
+        }
+    }
+
+    fn read_job(&mut self, job: &RemoteJob, known: &[TimeRange], clock: Clock) {
+        self.failures = 0;
+        self.missing_since = None;
+        let stranger = job.start_at.is_some() && !known.iter().any(|w| is_window_of(*w, job));
+        self.strangers = if stranger { self.strangers.saturating_add(1) } else { 0 };
+        let foreign_runs = stranger && job.status.is_busy();
+        if self.foreign_ran && !foreign_runs {
+            self.foreign_ended = Some(clock.mono);
+        }
+        self.foreign_ran = foreign_runs;
+    }
+
+    /// Takes note that nothing is to be asked of Konnect for `wait`, unless the spec (`generation`) changes.
+    pub fn rest(&mut self, generation: i64, clock: Clock, wait: Duration) {
+        self.rest = Some((generation, clock.mono.saturating_add(wait)));
+    }
+
+    /// How long nothing is to be asked of Konnect, from now.
+    pub(super) fn resting(&self, generation: i64, clock: Clock) -> Option<Duration> {
+        let (of, until) = self.rest?;
+        let left = until.checked_sub(clock.mono)?;
+        (of == generation && left > Duration::ZERO).then_some(left)
+    }
+
+    pub(super) fn first_seen(&self, id: &str) -> Option<Duration> {
+        self.submission.as_ref().filter(|s| s.id == id).map(|s| s.first_seen)
+    }
+
+    pub(super) fn progress(&self, id: &str) -> &Progress {
+        self.submission.as_ref().filter(|s| s.id == id).map_or(&Progress::Found, |s| &s.progress)
+    }
+
+    /// Readings that failed since the last good one.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// When somebody else's run was first seen to be over, if it was seen to run.
+    pub(super) fn foreign_ended(&self) -> Option<Duration> {
+        self.foreign_ended
+    }
+
+    /// Readings in a row that showed a window of nobody here.
+    pub(super) fn strangers(&self) -> u32 {
+        self.strangers
+    }
+
+    /// Since when Konnect says that it does not know the target.
+    pub(super) fn missing_since(&self) -> Option<Duration> {
+        self.missing_since
+    }
+
+    /// Conflicts that this process counted, with the time of the last.
+    pub(super) fn conflicts(&self) -> (u32, Option<DateTime<Utc>>) {
+        (self.conflicts, self.last_conflict)
+    }
+
+    /// Takes note that the status now says `conflicts`, so that they are not counted again.
+    pub fn conflicts_recorded(&mut self) {
+        self.conflicts = 0;
+    }
+
+    fn remember(&mut self, id: &str, clock: Clock, progress: Progress) {
+        self.strangers = 0;
+        self.submission = Some(KnownSubmission { id: id.to_owned(), first_seen: clock.mono, progress });
+    }
+
+    fn progress_to(&mut self, id: &str, progress: Progress) {
+        if let Some(known) = self.submission.as_mut().filter(|s| s.id == id) {
+            known.progress = progress;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What to do next: pure functions of what was observed.
+//!
+//! [`next`] is the whole behaviour of the operator. It is given everything that is known ([`Observed`]) and the installer's
+//! settings ([`Policy`]), and answers with the one thing to do next ([`Step`]). The driver in [`crate::controller`] does it,
+//! adds what it learned, and asks again.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number: time, jitter and ids come in as arguments. A test checks
+//! that no client enters.
+//!
+//! Reading order: [`next()`], then `prepare` (all that comes before a request to Konnect), `settle` (a request whose outcome is
+//! not known), `follow` (a run under way), and `report` (what the object says of each situation).
+
+mod follow;
+mod job;
+mod lanes;
+mod memory;
+mod next;
+mod observed;
+mod policy;
+mod prepare;
+mod report;
+mod settle;
+mod situation;
+mod step;
+#[cfg(test)]
+mod tests;
+mod wait;
+mod window;
+
+pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
+pub use lanes::{Candidate, Lanes, ObjectId};
+pub use memory::{Memory, PutAnswer};
+pub use next::{holds_turn, next};
+pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
+pub use policy::{Policy, Serialize};
+pub use step::{Step, WaitCause};

@@ -1,0 +1,131 @@
+//! The decision.
+
+use super::job::ValidatedJob;
+use super::memory::{Memory, Progress, PutAnswer};
+use super::observed::Observed;
+use super::policy::Policy;
+use super::situation::{Decision, Situation};
+use super::step::Step;
+use super::{follow, prepare, report, settle};
+use crate::api::{AuditLogReplayJob, Submission, SubmissionState, UNOBSERVED_GENERATION};
+
+/// The one thing to do next, from everything that is known. No I/O, no clock, no randomness.
+///
+/// What the object says comes first: before anything else is done, the status is brought to say what is the case.
+pub fn next(observed: &Observed, policy: &Policy) -> Step {
+    match introduced(observed, decide(observed, policy)) {
+        Decision::Do(step) => step,
+        Decision::Be(situation, then) => {
+            let status = report::status(observed, policy, &situation);
+            if report::is_news(&observed.status(), &status) { Step::WriteStatus(Box::new(status)) } else { then }
+        }
+        Decision::Intend(submission) => {
+            let status = report::status(observed, policy, &Situation::Intended(submission));
+            Step::WriteIntent(Box::new(status))
+        }
+    }
+}
+
+/// Where the job stands decides who speaks.
+fn decide(o: &Observed, policy: &Policy) -> Decision {
+    if o.job.metadata.deletion_timestamp.is_some() {
+        // Nothing remote can be undone, and nothing new is begun.
+        return Decision::Do(Step::AwaitChange);
+    }
+    if is_finished(o.job) {
+        return after_the_end(o);
+    }
+    let job = match ValidatedJob::new(o.job, policy) {
+        Ok(job) => job,
+        Err(refusal) => return Decision::Be(Situation::Unacceptable(refusal), Step::AwaitChange),
+    };
+    match Standing::of(o.submission(), o.memory) {
+        Standing::Clear | Standing::Unsent => prepare::decide(o, &job, policy),
+        Standing::Refused { at, error } => prepare::after_refusal(o, &job, policy, at, error),
+        Standing::InDoubt { submission, why } => settle::decide(o, &job, policy, submission, why),
+        Standing::Taken { submission, job: answer } => settle::taken(o, policy, submission, answer),
+        Standing::Underway(submission) => follow::decide(o, &job, policy, submission),
+    }
+}
+
+/// The first visit says at once that somebody is looking, before any question is asked that may take long to answer.
+fn introduced(o: &Observed, decision: Decision) -> Decision {
+    match decision {
+        Decision::Do(then) if o.status().observed_generation == UNOBSERVED_GENERATION && then != Step::AwaitChange => {
+            Decision::Be(Situation::Pending, then)
+        }
+        other => other,
+    }
+}
+
+/// After the end nothing changes, except that `observedGeneration` follows an edit.
+fn after_the_end(o: &Observed) -> Decision {
+    let mut status = o.status();
+    if status.observed_generation == o.generation() {
+        return Decision::Do(Step::AwaitChange);
+    }
+    status.observed_generation = o.generation();
+    Decision::Do(Step::WriteStatus(Box::new(status)))
+}
+
+fn is_finished(job: &AuditLogReplayJob) -> bool {
+    job.status.as_ref().is_some_and(report::is_finished)
+}
+
+/// Where a submission stands, by its record and by what this process knows of it.
+#[derive(Debug)]
+enum Standing<'a> {
+    /// There is none.
+    Clear,
+    /// Recorded by this process, and certainly not sent.
+    Unsent,
+    /// Sent, and certainly not taken.
+    Refused { at: super::Clock, error: &'a crate::konnect::CallError },
+    /// Nobody knows whether Konnect took it.
+    InDoubt { submission: &'a Submission, why: Option<&'a str> },
+    /// Konnect took it; the record does not say so yet.
+    Taken { submission: &'a Submission, job: &'a crate::konnect::RemoteJob },
+    /// Konnect took it, and the record says so.
+    Underway(&'a Submission),
+}
+
+impl<'a> Standing<'a> {
+    fn of(submission: Option<&'a Submission>, memory: &'a Memory) -> Self {
+        let Some(submission) = submission else { return Self::Clear };
+        match &submission.state {
+            SubmissionState::Accepted | SubmissionState::Adopted => Self::Underway(submission),
+            // A state that a newer version wrote: whatever it means, nothing is sent on the strength of not knowing.
+            SubmissionState::Unknown(_) => Self::InDoubt { submission, why: None },
+            SubmissionState::Intended => match memory.progress(&submission.id) {
+                Progress::Unsent => Self::Unsent,
+                Progress::Found | Progress::Sent => Self::InDoubt { submission, why: None },
+                Progress::Answered(_, PutAnswer::InDoubt(why)) => Self::InDoubt { submission, why: Some(why) },
+                Progress::Answered(at, PutAnswer::Refused(error)) => Self::Refused { at: *at, error },
+                Progress::Answered(_, PutAnswer::Taken(job)) => Self::Taken { submission, job },
+            },
+        }
+    }
+
+    /// Whether Konnect may be running it.
+    fn may_be_under_way(&self) -> bool {
+        match self {
+            Self::Clear | Self::Unsent | Self::Refused { .. } => false,
+            Self::InDoubt { .. } | Self::Taken { .. } | Self::Underway(_) => true,
+        }
+    }
+}
+
+/// Whether `job` keeps lane and target after a pass that ended with `last`. Also asked for each object at start, when nothing
+/// is remembered and every unfinished submission counts.
+pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>) -> bool {
+    if is_finished(job) {
+        return false;
+    }
+    let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
+    let under_way = Standing::of(submission, memory).may_be_under_way();
+    match last {
+        Some(Step::Wait { cause: super::WaitCause::Astray, .. }) => false,
+        Some(Step::Wait { cause, .. }) => under_way || cause.keeps_place(),
+        _ => under_way,
+    }
+}

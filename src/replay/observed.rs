@@ -1,0 +1,160 @@
+//! Everything that is known when [`super::next`] is asked.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+use super::memory::{Memory, Progress, PutAnswer};
+use super::policy::MAX_READING_AGE;
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Reason, Submission};
+use crate::konnect::{CallError, Reading, RemoteJob, TokenError, Webhook, WebhookStatus};
+
+/// What time it is, by both clocks. Waits are measured by `mono`, which nobody can set; retention by `wall`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// Wall clock.
+    pub wall: DateTime<Utc>,
+    /// Time since the process started, by the monotonic clock.
+    pub mono: Duration,
+}
+
+impl Clock {
+    /// Wall time as it enters the status: whole seconds, as Kubernetes writes times.
+    pub(super) fn stamp(&self) -> DateTime<Utc> {
+        self.wall.trunc_subsecs(0)
+    }
+
+    /// How long ago `earlier` was, by the clock that says longer: a process that was stopped may find that only one has moved.
+    pub(super) fn since(&self, earlier: Self) -> Duration {
+        let wall = (self.wall - earlier.wall).max(TimeDelta::zero()).to_std().unwrap_or(Duration::MAX);
+        self.mono.saturating_sub(earlier.mono).max(wall)
+    }
+}
+
+/// Randomness, drawn by the caller.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draw {
+    /// From 0 to 1, to spread waits.
+    pub jitter: f64,
+    /// A fresh id for a submission.
+    pub submission_id: String,
+}
+
+/// Something learned, and when: just before the call that brought it was made, so that its age is never underestimated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen<T> {
+    /// When.
+    pub at: Clock,
+    /// What.
+    pub what: T,
+}
+
+/// The answer to the question whether this job may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Lane and target are reserved for this job.
+    Ours,
+    /// Another job has them.
+    Behind {
+        /// Its name if it is of the same namespace, else `other`.
+        blocked_by: String,
+    },
+}
+
+/// Why there is no token to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenProblem {
+    /// No such Secret.
+    SecretNotFound,
+    /// The apiserver does not let us read the Secret, or did not answer.
+    SecretUnreadable(String),
+    /// No such key in it.
+    KeyMissing,
+    /// A value that cannot be a token.
+    Invalid(TokenError),
+}
+
+impl TokenProblem {
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::SecretNotFound | Self::SecretUnreadable(_) => Reason::SecretNotFound,
+            Self::KeyMissing => Reason::SecretKeyMissing,
+            Self::Invalid(_) => Reason::InvalidToken,
+        }
+    }
+}
+
+/// What the two webhook endpoints said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebhookReading {
+    /// The configuration.
+    pub config: Result<Webhook, CallError>,
+    /// What Konnect knows of its deliveries; evidence only, so that its failure never holds anything up.
+    pub status: Option<WebhookStatus>,
+}
+
+/// What this pass has learned so far; absent until asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Learned {
+    /// Whether it is our turn.
+    pub turn: Option<Turn>,
+    /// Whether there is a token. Its value stays with the driver.
+    pub token: Option<Result<(), TokenProblem>>,
+    /// The webhook.
+    pub webhook: Option<Seen<WebhookReading>>,
+    /// Konnect's replay job.
+    pub remote: Option<Seen<Result<Reading<RemoteJob>, CallError>>>,
+}
+
+/// Everything that is known.
+#[derive(Clone, Debug)]
+pub struct Observed<'a> {
+    /// Now. Refreshed before every call.
+    pub clock: Clock,
+    /// The object, as last read or as our last write left it.
+    pub job: &'a AuditLogReplayJob,
+    /// What this pass has learned.
+    pub learned: &'a Learned,
+    /// What this process remembers of earlier passes over this object.
+    pub memory: &'a Memory,
+    /// Randomness.
+    pub draw: &'a Draw,
+}
+
+impl Observed<'_> {
+    /// The status as it stands; the default where nobody has written one.
+    pub(super) fn status(&self) -> AuditLogReplayJobStatus {
+        self.job.status.clone().unwrap_or_default()
+    }
+
+    pub(super) fn submission(&self) -> Option<&Submission> {
+        self.job.status.as_ref()?.submission.as_ref()
+    }
+
+    pub(super) fn generation(&self) -> i64 {
+        self.job.metadata.generation.unwrap_or_default()
+    }
+
+    /// Konnect's job, if it was read in this pass so lately that a PUT may be based on it.
+    pub(super) fn fresh_remote(&self) -> Option<&Reading<RemoteJob>> {
+        let seen = self.learned.remote.as_ref()?;
+        let backwards = self.clock.wall < seen.at.wall;
+        if backwards || self.clock.since(seen.at) > MAX_READING_AGE {
+            return None;
+        }
+        seen.what.as_ref().ok()
+    }
+
+    /// Whether Konnect certainly refused the standing submission.
+    pub(super) fn was_refused(&self) -> bool {
+        let progress = self.submission().map(|s| self.memory.progress(&s.id));
+        matches!(progress, Some(Progress::Answered(_, PutAnswer::Refused(_))))
+    }
+
+    /// How long this process has known the standing submission. No two clocks are compared: what another process wrote into
+    /// the record does not count.
+    pub(super) fn submission_age(&self) -> Duration {
+        let known = self.submission().and_then(|s| self.memory.first_seen(&s.id));
+        known.map_or(Duration::ZERO, |first| self.clock.mono.saturating_sub(first))
+    }
+}

@@ -1,0 +1,61 @@
+//! The installer's settings, as far as they decide what to do.
+
+use std::time::Duration;
+
+use crate::konnect::UrlTemplate;
+
+/// Oldest reading of Konnect's job on which a PUT may be based (invariant I2).
+pub(super) const MAX_READING_AGE: Duration = Duration::from_secs(10);
+/// How near to a limit of Konnect's a 400 may be due to two clocks that differ.
+pub(super) const LIMIT_MARGIN: Duration = Duration::from_secs(15 * 60);
+/// How long after a 429 without `Retry-After` (konnect-api.md 5).
+pub(super) const RATE_LIMIT_WAIT: Duration = Duration::from_secs(15);
+/// How far ahead a window may end. Nearer ends are waited for; a farther one is taken for a slip of the pen.
+pub(super) const MAX_LEAD: Duration = Duration::from_secs(8 * 24 * 3600);
+/// How long a window may be: all that Konnect keeps.
+pub(super) const MAX_WINDOW: Duration = Duration::from_secs(168 * 3600);
+/// How long something that may mend itself is waited for before the object says Stalled.
+pub(super) const STALL_AFTER: Duration = Duration::from_secs(5 * 60);
+/// How long an unreadable webhook holds a replay back.
+pub(super) const WEBHOOK_PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// What at Konnect may have one run at a time. The documentation says "per region", the path says "per portal"; both work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Serialize {
+    /// One run per region and token: never a needless 409.
+    #[default]
+    Region,
+    /// One run per portal.
+    Portal,
+}
+
+/// The installer's settings.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Where Konnect is.
+    pub konnect_url: UrlTemplate,
+    /// The regions that objects may name.
+    pub regions: Vec<String>,
+    /// What may have one run at a time.
+    pub serialize: Serialize,
+    /// How often a run is looked at.
+    pub poll_interval: Duration,
+    /// Spacing of slow retries: credentials, webhook, unknown portal, refused requests.
+    pub retry_interval: Duration,
+    /// How long Konnect keeps events.
+    pub retention: Duration,
+    /// How long after its end a window is sent, so that its last events have arrived at Konnect.
+    pub ingest_delay: Duration,
+    /// How long a GET may lag behind a PUT.
+    pub get_lag: Duration,
+    /// Longest duration of one call to Konnect.
+    pub request_timeout: Duration,
+}
+
+impl Policy {
+    /// How long a request of unknown outcome is left alone before Konnect's answer to a GET counts: the request is sent within
+    /// [`MAX_READING_AGE`], ends within the timeout, and shows within the lag.
+    pub fn settle_time(&self) -> Duration {
+        MAX_READING_AGE + self.request_timeout + self.get_lag
+    }
+}

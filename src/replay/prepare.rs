@@ -1,0 +1,266 @@
+//! All that comes before a request to Konnect, as a row of gates. Each either lets the job pass or says what is the case.
+
+use super::job::{Refusal, ValidatedJob};
+use super::observed::{Clock, Observed, Turn};
+use super::policy::{LIMIT_MARGIN, Policy, WEBHOOK_PATIENCE};
+use super::situation::{Decision, Situation};
+use super::step::{Step, WaitCause};
+use super::window::{self, delta};
+use super::{report, wait};
+use crate::api::{ConditionStatus, ConditionType, Reason, Submission, SubmissionState, WebhookPolicy};
+use crate::konnect::{CallError, Reading, RemoteJob};
+use chrono::{DateTime, Utc};
+
+/// What to do for a job of which nothing is under way.
+pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
+    held_back(o, job, policy)
+        .or_else(|| resting(o))
+        .or_else(|| turn(o))
+        .or_else(|| token(o, policy))
+        .or_else(|| still_blocked(o, job, policy))
+        .or_else(|| webhook(o, job, policy))
+        .or_else(|| remote(o, job, policy))
+        .unwrap_or_else(|| send(o, job, policy))
+}
+
+/// After a request that Konnect certainly did not take: wait, then go through the gates again.
+pub(super) fn after_refusal(o: &Observed, job: &ValidatedJob, policy: &Policy, at: Clock, error: &CallError) -> Decision {
+    let now = remote_now(o);
+    let may_be_clocks = o.submission().is_some_and(|s| window::is_near_a_limit(s.window, now, LIMIT_MARGIN, policy));
+    if error.is_permanent() && !may_be_clocks {
+        return refused_for_good(error);
+    }
+    let waited = o.clock.mono.saturating_sub(at.mono);
+    let left = wait::refusal_spacing(o, policy, error).saturating_sub(waited);
+    if left.is_zero() || job.suspend {
+        return decide(o, job, policy);
+    }
+    match error.status() {
+        Some(409) => {
+            Decision::Be(Situation::Blocked { by: None }, Step::Wait { wait: left, cause: WaitCause::RemoteJob })
+        }
+        _ => respaced(wait::trouble(o, policy, error), left),
+    }
+}
+
+fn refused_for_good(error: &CallError) -> Decision {
+    let message = format!(
+        "{error}. Konnect will not take this request however often it is sent: create another AuditLogReplayJob that mends what \
+         Konnect names."
+    );
+    Decision::Be(Situation::Failed { reason: Reason::InvalidRequest, message }, Step::AwaitChange)
+}
+
+fn respaced(decision: Decision, left: std::time::Duration) -> Decision {
+    match decision {
+        Decision::Be(situation, Step::Wait { cause, .. }) => Decision::Be(situation, Step::Wait { wait: left, cause }),
+        other => other,
+    }
+}
+
+/// What the object and the clock alone say.
+fn held_back(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
+    let now = remote_now(o);
+    let until = |at: DateTime<Utc>| Step::Wait { wait: (at - now).to_std().unwrap_or_default(), cause: WaitCause::WindowEnd };
+    if window::is_too_far_ahead(job.window, now) {
+        return Some(too_far_ahead(job, now));
+    }
+    // Konnect's clock decides, once it is known; ours alone only where no two clocks can differ that much.
+    let margin = if o.learned.remote.is_some() { delta(std::time::Duration::ZERO) } else { delta(LIMIT_MARGIN) };
+    if now >= window::expires_at(job.window, policy) + margin {
+        return Some(expired(job, policy));
+    }
+    if job.suspend {
+        return Some(Decision::Be(Situation::Suspended, Step::AwaitChange));
+    }
+    let ready = window::ready_at(job.window, policy);
+    (now < ready).then(|| Decision::Be(Situation::WindowOpen { until: ready }, until(ready)))
+}
+
+fn too_far_ahead(job: &ValidatedJob, now: DateTime<Utc>) -> Decision {
+    let refusal = Refusal {
+        reason: Reason::InvalidWindow,
+        message: "window.endAt lies more than 8 days ahead. A window cannot be changed: delete this object and create it with the \
+                  times that are meant, or leave it until the end is nearer."
+            .to_owned(),
+    };
+    let nearer = job.window.end_at - delta(super::policy::MAX_LEAD);
+    let wait = (nearer - now).to_std().unwrap_or_default();
+    Decision::Be(Situation::Unacceptable(refusal), Step::Wait { wait, cause: WaitCause::WindowEnd })
+}
+
+fn expired(job: &ValidatedJob, policy: &Policy) -> Decision {
+    let message = format!(
+        "Konnect keeps audit logs for {} h, so it began to delete the events of this window at {}: the whole window can no longer be \
+         replayed, and nothing was sent. To recover what is left, create another AuditLogReplayJob whose window starts later.",
+        policy.retention.as_secs() / 3600,
+        crate::konnect::time::format(window::expires_at(job.window, policy)),
+    );
+    Decision::Be(Situation::Failed { reason: Reason::WindowExpired, message }, Step::AwaitChange)
+}
+
+/// An earlier pass has said when to call again, and nothing has changed since.
+pub(super) fn resting(o: &Observed) -> Option<Decision> {
+    let nothing_asked = o.learned.turn.is_none() && o.learned.token.is_none();
+    let left = o.memory.resting(o.generation(), o.clock).filter(|_| nothing_asked)?;
+    Some(Decision::Do(Step::Wait { wait: left, cause: WaitCause::Resting }))
+}
+
+/// One run at a time per lane, one submission at a time per target.
+fn turn(o: &Observed) -> Option<Decision> {
+    match &o.learned.turn {
+        None => Some(Decision::Do(Step::TakeTurn)),
+        Some(Turn::Ours) => None,
+        Some(Turn::Behind { blocked_by }) => {
+            let wake_up = Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn };
+            Some(Decision::Be(Situation::Queued { blocked_by: blocked_by.clone() }, wake_up))
+        }
+    }
+}
+
+/// A job in the queue is woken when its turn comes; this only makes a lost wake-up harmless.
+const TURN_FALLBACK: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// The token, as it is at this moment.
+pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {
+    match &o.learned.token {
+        None => Some(Decision::Do(Step::ReadToken)),
+        Some(Ok(())) => None,
+        Some(Err(problem)) => {
+            let wait = wait::slow(o, policy, WaitCause::Credentials);
+            Some(Decision::Be(Situation::NoToken(problem.clone()), wait))
+        }
+    }
+}
+
+/// While somebody else's run is in the way, one look at it is enough; the webhook is asked when it has gone.
+fn still_blocked(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
+    let was_blocked = report::ready_reason(&o.status()) == Some(Reason::BlockedByRemoteJob.as_str());
+    if !was_blocked || o.learned.webhook.is_some() {
+        return None;
+    }
+    match o.learned.remote.as_ref().map(|seen| &seen.what) {
+        None => Some(Decision::Do(Step::ReadRemoteJob)),
+        Some(Ok(reading)) => busy(o, job, policy, reading),
+        Some(Err(error)) => Some(wait::trouble(o, policy, error)),
+    }
+}
+
+/// A replay without an enabled webhook is spent for nothing.
+fn webhook(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
+    if job.webhook_policy == WebhookPolicy::Ignore {
+        return None;
+    }
+    let Some(seen) = &o.learned.webhook else { return Some(Decision::Do(Step::ReadWebhook { brief: false })) };
+    let none_yet = || Some(Decision::Be(Situation::NoWebhook, wait::slow(o, policy, WaitCause::Webhook)));
+    match &seen.what.config {
+        Ok(config) if config.enabled == Some(true) => None,
+        Ok(_) => none_yet(),
+        Err(error) => match error.status() {
+            Some(401 | 429) => Some(wait::trouble(o, policy, error)),
+            Some(404) => unknown_portal(o, policy, seen.at).or_else(none_yet),
+            _ if unreadable_for_long(o) => None,
+            Some(400..500) => none_yet(),
+            _ => Some(wait::trouble(o, policy, error)),
+        },
+    }
+}
+
+/// A 404 means "no webhook" only where the target itself is known, which reading the job tells.
+fn unknown_portal(o: &Observed, policy: &Policy, webhook_at: Clock) -> Option<Decision> {
+    match o.learned.remote.as_ref().filter(|seen| seen.at.mono >= webhook_at.mono).map(|seen| &seen.what) {
+        None => Some(Decision::Do(Step::ReadRemoteJob)),
+        Some(Err(error)) => Some(wait::trouble(o, policy, error)),
+        Some(Ok(_)) => None,
+    }
+}
+
+/// A webhook that cannot be looked at must not keep events from being recovered before they are deleted.
+fn unreadable_for_long(o: &Observed) -> bool {
+    let status = o.status();
+    let condition = status.conditions.iter().find(|c| c.type_ == ConditionType::WebhookReady);
+    condition.is_some_and(|c| {
+        c.status == ConditionStatus::Unknown && o.clock.wall - c.last_transition_time >= delta(WEBHOOK_PATIENCE)
+    })
+}
+
+/// Konnect's job, read after everything else, so that as little time as possible lies between this and the request.
+fn remote(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
+    let Some(seen) = &o.learned.remote else { return Some(Decision::Do(Step::ReadRemoteJob)) };
+    let reading = match &seen.what {
+        Ok(reading) => reading,
+        Err(error) => return Some(wait::trouble(o, policy, error)),
+    };
+    if let Some(decision) = busy(o, job, policy, reading) {
+        return Some(decision);
+    }
+    let before_webhook = o.learned.webhook.as_ref().is_some_and(|w| seen.at.mono < w.at.mono);
+    if before_webhook || o.fresh_remote().is_none() {
+        return Some(Decision::Do(Step::ReadRemoteJob));
+    }
+    let ended = o.memory.foreign_ended()?;
+    // Its owner must be able to see its end before another job takes its place.
+    let left = (ended + policy.poll_interval * 2).saturating_sub(o.clock.mono);
+    (!left.is_zero()).then(|| {
+        let wait = Step::Wait { wait: left, cause: WaitCause::RemoteJob };
+        Decision::Be(Situation::Blocked { by: Some(reading.value.clone()) }, wait)
+    })
+}
+
+/// A run is under way: ours to follow if it has our window, else not ours to touch.
+fn busy(o: &Observed, job: &ValidatedJob, policy: &Policy, reading: &Reading<RemoteJob>) -> Option<Decision> {
+    let remote = &reading.value;
+    if !remote.status.is_busy() {
+        return None;
+    }
+    if !window::is_window_of(job.window, remote) || matches!(remote.status, crate::konnect::RemoteStatus::Unknown(_)) {
+        return Some(Decision::Be(Situation::Blocked { by: Some(remote.clone()) }, wait::remote_job(o, policy)));
+    }
+    let submission = Submission {
+        state: SubmissionState::Adopted,
+        accepted_time: Some(o.clock.stamp()),
+        ..submission(o, job.window, remote)
+    };
+    Some(Decision::Be(Situation::Underway { submission, job: Some(remote.clone()) }, wait::poll(o, policy)))
+}
+
+/// Every gate is passed: record the intent, or, if that is done and nothing has changed since, send it.
+fn send(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
+    let Some(reading) = o.fresh_remote() else { return Decision::Do(Step::ReadRemoteJob) };
+    let window = window::distinct_from(job.window, &reading.value, remote_now(o), policy);
+    let intent = submission(o, window, &reading.value);
+    match o.submission() {
+        Some(standing) if is_unsent(o, standing) && standing.window == window && same_previous(standing, &intent) => {
+            Decision::Do(Step::Submit { id: standing.id.clone(), window })
+        }
+        _ => Decision::Intend(intent),
+    }
+}
+
+fn is_unsent(o: &Observed, standing: &Submission) -> bool {
+    standing.state == SubmissionState::Intended && *o.memory.progress(&standing.id) == super::memory::Progress::Unsent
+}
+
+fn same_previous(standing: &Submission, intent: &Submission) -> bool {
+    let job = |s: &Submission| s.previous.as_ref().map(report::remote_job);
+    job(standing) == job(intent)
+}
+
+fn submission(o: &Observed, window: crate::api::TimeRange, previous: &RemoteJob) -> Submission {
+    Submission {
+        id: o.draw.submission_id.clone(),
+        attempt: o.status().attempts + 1,
+        state: SubmissionState::Intended,
+        window,
+        intent_time: o.clock.stamp(),
+        accepted_time: None,
+        accepted: None,
+        previous: Some(report::konnect_job(previous, o.clock)),
+    }
+}
+
+/// Now, by Konnect's clock where this pass has heard it: retention is Konnect's to judge.
+fn remote_now(o: &Observed) -> DateTime<Utc> {
+    let heard = o.learned.remote.as_ref().and_then(|seen| Some((seen.at, seen.what.as_ref().ok()?.date?)));
+    heard.map_or(o.clock.wall, |(at, date)| date + delta(o.clock.mono.saturating_sub(at.mono)))
+}

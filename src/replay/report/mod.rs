@@ -1,0 +1,179 @@
+//! From a situation to the whole status: conditions, messages, evidence. Decides nothing, and writes nothing.
+
+mod conditions;
+mod facts;
+mod messages;
+
+use super::observed::{Clock, Observed};
+use super::policy::{Policy, STALL_AFTER};
+use super::situation::Situation;
+use super::window::{self, delta, is_window_of};
+use crate::api::{
+    AuditLogReplayJobStatus, BLOCKED_EXTERNALLY, ConditionStatus, ConditionType, KonnectJob, Reason, Submission,
+    SubmissionState,
+};
+use crate::konnect::{RemoteJob, RemoteStatus};
+use conditions::Conditions;
+
+pub(super) use messages::span;
+
+/// The status that says `situation`, starting from the one that stands.
+pub(super) fn status(o: &Observed, policy: &Policy, situation: &Situation) -> AuditLogReplayJobStatus {
+    let mut status = o.status();
+    status.observed_generation = o.generation();
+    facts::record(o, policy, situation, &mut status);
+    let mut conditions = Conditions::of(&mut status, o.generation(), o.clock.stamp());
+    facts::conditions(o, situation, &mut conditions);
+    progress(o, situation, &mut conditions);
+    conditions.finish();
+    status
+}
+
+/// Whether a status says anything that the one before did not. Counters alone are no news: they travel with the next write.
+pub(super) fn is_news(old: &AuditLogReplayJobStatus, new: &AuditLogReplayJobStatus) -> bool {
+    let counted = AuditLogReplayJobStatus {
+        conflicts: new.conflicts,
+        last_conflict_time: new.last_conflict_time,
+        ..old.clone()
+    };
+    counted != *new
+}
+
+/// How the work goes on, which is what kubectl, Flux and Argo CD want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Under way, or waiting for something that comes by itself.
+    Working,
+    /// Held back by the user.
+    Held,
+    /// Somebody else may be mending it; after a while it counts as stuck.
+    Mending(ConditionType),
+    /// Somebody has to do something.
+    Stuck,
+    /// The end.
+    Complete,
+    /// The end.
+    Failed,
+}
+
+fn progress(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
+    let (reason, message) = (messages::reason(o, situation), messages::message(o, situation));
+    let progress = match progress_of(situation) {
+        Progress::Mending(detail) if has_lasted(o, conditions, &detail) => Progress::Stuck,
+        Progress::Mending(_) => Progress::Working,
+        other => other,
+    };
+    // A repeated request says what its predecessor's answer was until it has one of its own, so that nothing flaps.
+    if matches!(situation, Situation::Intended(_)) && conditions.says_refused() {
+        return;
+    }
+    let complete = progress == Progress::Complete;
+    let ready = if complete { ConditionStatus::True } else { ConditionStatus::False };
+    conditions.set(ConditionType::Ready, ready, reason, &message);
+    let mut flag = |type_: ConditionType, on: bool| {
+        if on { conditions.set(type_, ConditionStatus::True, reason, &message) } else { conditions.remove(&type_) }
+    };
+    flag(ConditionType::Reconciling, progress == Progress::Working);
+    flag(ConditionType::Stalled, matches!(progress, Progress::Stuck | Progress::Failed));
+    flag(ConditionType::Suspended, progress == Progress::Held);
+    flag(ConditionType::Complete, complete);
+    flag(ConditionType::Failed, progress == Progress::Failed);
+    flag(ConditionType::Finished, complete || progress == Progress::Failed);
+}
+
+fn progress_of(situation: &Situation) -> Progress {
+    match situation {
+        Situation::Pending
+        | Situation::Queued { .. }
+        | Situation::WindowOpen { .. }
+        | Situation::RateLimited
+        | Situation::Unavailable(_)
+        | Situation::Blocked { .. }
+        | Situation::Intended(_)
+        | Situation::InDoubt { .. }
+        | Situation::Underway { .. } => Progress::Working,
+        Situation::Suspended => Progress::Held,
+        Situation::NoToken(_) | Situation::Denied(_) => Progress::Mending(ConditionType::CredentialsValid),
+        Situation::NoWebhook | Situation::UnknownPortal => Progress::Mending(ConditionType::WebhookReady),
+        Situation::Unacceptable(_) | Situation::Astray { .. } => Progress::Stuck,
+        Situation::Completed { .. } => Progress::Complete,
+        Situation::Failed { .. } => Progress::Failed,
+    }
+}
+
+fn has_lasted(o: &Observed, conditions: &Conditions, detail: &ConditionType) -> bool {
+    conditions.since(detail).is_some_and(|since| o.clock.wall - since >= delta(STALL_AFTER))
+}
+
+/// Whether a job is over, by its conditions, as batch/v1 has it.
+pub(super) fn is_finished(status: &AuditLogReplayJobStatus) -> bool {
+    let ended = |c: &ConditionType| matches!(c, ConditionType::Complete | ConditionType::Failed);
+    status.conditions.iter().any(|c| ended(&c.type_) && c.status == ConditionStatus::True)
+}
+
+/// The state in one word, as it stands in the object.
+pub(super) fn ready_reason(status: &AuditLogReplayJobStatus) -> Option<&str> {
+    status.conditions.iter().find(|c| c.type_ == ConditionType::Ready).map(|c| c.reason.as_str())
+}
+
+/// Konnect's job, to be kept in the status.
+pub(super) fn konnect_job(job: &RemoteJob, clock: Clock) -> KonnectJob {
+    KonnectJob {
+        status: job.status.clone(),
+        start_at: job.start_at,
+        end_at: job.end_at,
+        updated_at: job.updated_at,
+        observed_time: clock.stamp(),
+    }
+}
+
+/// The same, back.
+pub(super) fn remote_job(kept: &KonnectJob) -> RemoteJob {
+    RemoteJob {
+        status: kept.status.clone(),
+        start_at: kept.start_at,
+        end_at: kept.end_at,
+        updated_at: kept.updated_at,
+    }
+}
+
+/// Whether this submission's run was under way when it was last read.
+pub(super) fn last_read_as_busy(status: &AuditLogReplayJobStatus, submission: &Submission) -> bool {
+    let kept = status.konnect.as_ref().map(remote_job);
+    kept.is_some_and(|job| is_window_of(submission.window, &job) && job.status.is_busy())
+}
+
+/// Whether it was running, so that nobody can have replaced it before its end: a PUT is refused while a run is running.
+pub(super) fn last_read_as_running(status: &AuditLogReplayJobStatus, submission: Option<&Submission>) -> bool {
+    let running = status.konnect.as_ref().is_some_and(|job| job.status == RemoteStatus::Running);
+    running && submission.is_some_and(|s| last_read_as_busy(status, s))
+}
+
+fn blocked_by(situation: &Situation) -> Option<String> {
+    match situation {
+        Situation::Queued { blocked_by } => Some(blocked_by.clone()),
+        Situation::Blocked { .. } => Some(BLOCKED_EXTERNALLY.to_owned()),
+        _ => None,
+    }
+}
+
+fn planned(o: &Observed, policy: &Policy, submission: Option<&Submission>) -> Option<crate::api::PlannedWindow> {
+    let asked = window::parse(&o.job.spec.window).ok()?;
+    let sent = submission.map_or(asked, |s| s.window);
+    Some(crate::api::PlannedWindow {
+        start_at: sent.start_at,
+        end_at: sent.end_at,
+        expires_at: window::expires_at(sent, policy),
+    })
+}
+
+/// The reason of a run under way: Konnect's word in ours.
+fn phase(submission: &Submission, job: Option<&RemoteJob>) -> Reason {
+    match job.map(|j| &j.status) {
+        Some(RemoteStatus::Pending) => Reason::RemotePending,
+        Some(RemoteStatus::Running) => Reason::Running,
+        Some(RemoteStatus::Unknown(_)) => Reason::RemoteStateUnknown,
+        _ if submission.state == SubmissionState::Adopted => Reason::Adopted,
+        _ => Reason::Accepted,
+    }
+}

@@ -1,0 +1,88 @@
+//! A request whose outcome is not known: after a lost answer, a crash or a takeover. It is left alone until its effect must
+//! show, then Konnect is asked. Nothing is sent before that.
+
+use super::job::ValidatedJob;
+use super::observed::Observed;
+use super::policy::Policy;
+use super::situation::{Decision, Situation};
+use super::step::{Step, WaitCause};
+use super::window::is_window_of;
+use super::{prepare, report, wait};
+use crate::api::{Submission, SubmissionState};
+use crate::konnect::RemoteJob;
+
+/// What a reading of Konnect's job says of a submission (konnect-api.md 1, "GET finds, after our PUT").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// It is our run.
+    Ours,
+    /// It is the very job that was there before, or there is none: nothing was taken, or the GET lags.
+    Nothing,
+    /// It is somebody else's.
+    AnotherWindow,
+}
+
+/// Compares what was read with the record.
+pub(super) fn find(submission: &Submission, job: &RemoteJob) -> Finding {
+    let accepted = submission.accepted.as_ref().map(report::remote_job);
+    let is_accepted = accepted.is_some_and(|a| a.start_at.is_some() && a.start_at == job.start_at && a.end_at == job.end_at);
+    let previous = submission.previous.as_ref().map(report::remote_job);
+    if submission.state != SubmissionState::Adopted && previous.as_ref() == Some(job) {
+        Finding::Nothing
+    } else if is_window_of(submission.window, job) || is_accepted {
+        Finding::Ours
+    } else if job.start_at.is_none() || job.end_at.is_none() {
+        Finding::Nothing
+    } else {
+        Finding::AnotherWindow
+    }
+}
+
+/// What to do about a submission in doubt.
+pub(super) fn decide(
+    o: &Observed,
+    job: &ValidatedJob,
+    policy: &Policy,
+    submission: &Submission,
+    why: Option<&str>,
+) -> Decision {
+    let left = policy.settle_time().saturating_sub(o.submission_age());
+    if !left.is_zero() {
+        let why = why.map(str::to_owned);
+        return Decision::Be(Situation::InDoubt { why }, Step::Wait { wait: left, cause: WaitCause::Settle });
+    }
+    if let Some(decision) = prepare::resting(o).or_else(|| prepare::token(o, policy)) {
+        return decision;
+    }
+    let remote = match o.learned.remote.as_ref().map(|seen| &seen.what) {
+        None => return Decision::Do(Step::ReadRemoteJob),
+        Some(Err(error)) => return wait::trouble(o, policy, error),
+        Some(Ok(reading)) => &reading.value,
+    };
+    match find(submission, remote) {
+        Finding::Ours => taken(o, policy, submission, remote),
+        Finding::Nothing => prepare::decide(o, job, policy),
+        Finding::AnotherWindow => astray(o, policy, remote),
+    }
+}
+
+/// Konnect took it.
+pub(super) fn taken(o: &Observed, policy: &Policy, submission: &Submission, answer: &RemoteJob) -> Decision {
+    let submission = Submission {
+        state: SubmissionState::Accepted,
+        accepted_time: Some(o.clock.stamp()),
+        accepted: Some(report::konnect_job(answer, o.clock)),
+        ..submission.clone()
+    };
+    Decision::Be(Situation::Underway { submission, job: Some(answer.clone()) }, wait::poll(o, policy))
+}
+
+/// Another job stands where ours was, or might have been. One reading can be stale; two in a row are believed.
+pub(super) fn astray(o: &Observed, policy: &Policy, now: &RemoteJob) -> Decision {
+    if o.memory.strangers() < 2 {
+        return Decision::Do(Step::Wait { wait: policy.poll_interval, cause: WaitCause::Poll });
+    }
+    let ended_unseen = report::last_read_as_running(&o.status(), o.submission());
+    let wait = wait::slow(o, policy, WaitCause::Astray);
+    Decision::Be(Situation::Astray { now: now.clone(), ended_unseen }, wait)
+}

@@ -1,0 +1,99 @@
+//! The one thing to do next.
+
+use std::time::Duration;
+
+use crate::api::{AuditLogReplayJobStatus, TimeRange};
+
+/// The one thing to do next. The first group asks, the second changes something, the third ends the pass.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Ask whether lane and target are free for this job, and reserve them if so.
+    TakeTurn,
+    /// Read the token from its Secret.
+    ReadToken,
+    /// Read the webhook's configuration and status.
+    ReadWebhook {
+        /// Only for the record: give up soon.
+        brief: bool,
+    },
+    /// Read Konnect's replay job.
+    ReadRemoteJob,
+
+    /// Write this status, which records a submission that has not been sent yet.
+    WriteIntent(Box<AuditLogReplayJobStatus>),
+    /// Send the recorded submission, once.
+    Submit {
+        /// Id of the record.
+        id: String,
+        /// The recorded window.
+        window: TimeRange,
+    },
+    /// Write this status.
+    WriteStatus(Box<AuditLogReplayJobStatus>),
+
+    /// Come back after `wait`, or when the object changes.
+    Wait {
+        /// How long.
+        wait: Duration,
+        /// For what.
+        cause: WaitCause,
+    },
+    /// Come back when the object changes.
+    AwaitChange,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitCause {
+    /// The next look at our run.
+    Poll,
+    /// A request of unknown outcome to settle.
+    Settle,
+    /// Somebody else's run at Konnect to end, or a refusal because of it.
+    RemoteJob,
+    /// Konnect to work again.
+    Konnect,
+    /// Konnect to let us call again.
+    RateLimit,
+    /// A usable token.
+    Credentials,
+    /// An enabled webhook.
+    Webhook,
+    /// The portal to be known.
+    Portal,
+    /// The window to end.
+    WindowEnd,
+    /// Lane or target to be free.
+    Turn,
+    /// Somebody to look: another job stands at Konnect where ours was.
+    Astray,
+    /// The end of a wait that an earlier pass began.
+    Resting,
+}
+
+impl WaitCause {
+    /// Whether the time of the next call to Konnect was set by this wait, so that a wake-up before it asks nothing.
+    pub fn is_rest(self) -> bool {
+        match self {
+            Self::Poll
+            | Self::Settle
+            | Self::RemoteJob
+            | Self::Konnect
+            | Self::RateLimit
+            | Self::Credentials
+            | Self::Webhook
+            | Self::Portal
+            | Self::Astray => true,
+            Self::WindowEnd | Self::Turn | Self::Resting => false,
+        }
+    }
+
+    /// Whether a job that waits for this keeps its place in the lane. What blocks the whole lane does; what is this job's own
+    /// trouble does not, so that it blocks nobody else (invariant I6).
+    pub(super) fn keeps_place(self) -> bool {
+        match self {
+            Self::Poll | Self::Settle | Self::RemoteJob | Self::Konnect | Self::RateLimit | Self::Resting => true,
+            Self::Credentials | Self::Webhook | Self::Portal | Self::WindowEnd | Self::Turn | Self::Astray => false,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A scripted Konnect: the job that it has, the webhook, and how it answers.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::fixtures::{secs, unconfigured};
+use crate::api::TimeRange;
+use crate::konnect::{CallError, Reading, RemoteJob, RemoteStatus, Webhook, WebhookStatus};
+use crate::replay::WebhookReading;
+
+/// How a PUT is answered, and whether it has an effect.
+#[derive(Clone, Debug)]
+pub(super) enum Put {
+    /// 202 with the job.
+    Taken,
+    /// 2xx with this job, and no effect.
+    Answer(RemoteJob),
+    /// This error, and no effect.
+    Refused(CallError),
+    /// This error, although the run was begun.
+    TakenBut(CallError),
+}
+
+pub(super) struct Konnect {
+    /// The job as it is.
+    pub(super) job: RemoteJob,
+    /// What GET shows instead of the job: lag.
+    pub(super) shown: Option<RemoteJob>,
+    /// What GET of the job fails with.
+    pub(super) get_fails: Option<CallError>,
+    /// The next answers to PUT; 202 when they have run out.
+    pub(super) puts: VecDeque<Put>,
+    /// The answer to every PUT, once `puts` has run out.
+    pub(super) every_put: Put,
+    pub(super) webhook: Result<Webhook, CallError>,
+    pub(super) webhook_status: Option<WebhookStatus>,
+    /// Konnect's clock against ours, or no `Date` header.
+    pub(super) date: Option<TimeDelta>,
+    pub(super) get_takes: Duration,
+    pub(super) put_takes: Duration,
+    pub(super) webhook_takes: Duration,
+}
+
+impl Konnect {
+    /// A target that nobody has replayed yet, with an enabled webhook.
+    pub(super) fn idle() -> Self {
+        Self {
+            job: unconfigured(),
+            shown: None,
+            get_fails: None,
+            puts: VecDeque::new(),
+            every_put: Put::Taken,
+            webhook: Ok(webhook(true)),
+            webhook_status: Some(deliveries("active", 200)),
+            date: Some(TimeDelta::zero()),
+            get_takes: secs(1),
+            put_takes: secs(1),
+            webhook_takes: secs(1),
+        }
+    }
+
+    pub(super) fn get(&self, now: DateTime<Utc>) -> Result<Reading<RemoteJob>, CallError> {
+        match &self.get_fails {
+            Some(error) => Err(error.clone()),
+            None => Ok(Reading {
+                value: self.shown.clone().unwrap_or_else(|| self.job.clone()),
+                date: self.date.map(|skew| now + skew),
+            }),
+        }
+    }
+
+    pub(super) fn put(&mut self, window: TimeRange, now: DateTime<Utc>) -> Result<RemoteJob, CallError> {
+        match self.puts.pop_front().unwrap_or_else(|| self.every_put.clone()) {
+            Put::Taken => Ok(self.begin(window, now)),
+            Put::Answer(job) => Ok(job),
+            Put::Refused(error) => Err(error),
+            Put::TakenBut(error) => {
+                self.begin(window, now);
+                Err(error)
+            }
+        }
+    }
+
+    fn begin(&mut self, window: TimeRange, now: DateTime<Utc>) -> RemoteJob {
+        self.job = RemoteJob {
+            status: RemoteStatus::Accepted,
+            start_at: Some(window.start_at),
+            end_at: Some(window.end_at),
+            updated_at: Some(now),
+        };
+        self.job.clone()
+    }
+
+    pub(super) fn webhook(&self) -> WebhookReading {
+        let status = self.webhook.as_ref().ok().and(self.webhook_status.clone());
+        WebhookReading { config: self.webhook.clone(), status }
+    }
+}
+
+pub(super) fn webhook(enabled: bool) -> Webhook {
+    Webhook { enabled: Some(enabled), audit_log_destination_id: Some("destination-1".to_owned()), endpoint: None }
+}
+
+pub(super) fn deliveries(status: &str, code: i32) -> WebhookStatus {
+    WebhookStatus {
+        webhook_enabled: Some(true),
+        webhook_status: Some(status.to_owned()),
+        last_attempt_at: None,
+        last_response_code: Some(code),
+    }
+}

@@ -1,0 +1,395 @@
+//! A tiny controller for tests: it holds the object, what is learned and remembered, a logical clock and a scripted Konnect,
+//! performs the steps that [`next`] asks for, and checks the invariants on the way.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::fixtures::{JobBuilder, NOW, at, policy};
+use super::invariants::{self, condition, is_true};
+use super::konnect::{Konnect, Put};
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionType, Submission, SubmissionState, TimeRange};
+use crate::konnect::{CallError, RemoteJob};
+use crate::replay::{
+    Clock, Draw, Learned, Memory, Observed, Policy, PutAnswer, Seen, Step, TokenProblem, Turn, ValidatedJob, next,
+};
+
+/// Steps in one pass, as in the controller.
+const MAX_STEPS: usize = 32;
+
+/// One object's life.
+pub(super) struct Story {
+    pub(super) job: AuditLogReplayJob,
+    pub(super) konnect: Konnect,
+    pub(super) token: Result<(), TokenProblem>,
+    pub(super) turn: Turn,
+    pub(super) policy: Policy,
+    pub(super) clock: Clock,
+    pub(super) jitter: f64,
+    pub(super) memory: Memory,
+    /// How long a write to the apiserver takes.
+    pub(super) write_takes: Duration,
+    /// How long the process is stopped after the next write of an intent.
+    pub(super) pause_after_intent: Option<(Duration, TimeDelta)>,
+    /// Whether the process dies just before, or just after, the next PUT.
+    pub(super) dies: Option<Death>,
+    /// Steps since the story began.
+    pub(super) trace: Vec<Step>,
+    /// Statuses written since the story began.
+    pub(super) writes: Vec<AuditLogReplayJobStatus>,
+    /// Windows sent since the story began, and when.
+    pub(super) puts: Vec<(Clock, TimeRange)>,
+    /// How the last pass ended.
+    pub(super) last: Step,
+    learned: Learned,
+    ids: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Death {
+    BeforePut,
+    AfterPut,
+}
+
+pub(super) fn story(job: JobBuilder) -> Story {
+    story_of(job.build())
+}
+
+pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
+    Story {
+        job,
+        konnect: Konnect::idle(),
+        token: Ok(()),
+        turn: Turn::Ours,
+        policy: policy(),
+        clock: Clock { wall: at(NOW), mono: Duration::from_secs(1000) },
+        jitter: 0.0,
+        memory: Memory::default(),
+        write_takes: Duration::ZERO,
+        pause_after_intent: None,
+        dies: None,
+        trace: Vec::new(),
+        writes: Vec::new(),
+        puts: Vec::new(),
+        last: Step::AwaitChange,
+        learned: Learned::default(),
+        ids: 0,
+    }
+}
+
+/// Setting the scene.
+impl Story {
+    pub(super) fn konnect_has(mut self, job: RemoteJob) -> Self {
+        self.konnect.job = job;
+        self
+    }
+
+    pub(super) fn put_is(mut self, answer: Put) -> Self {
+        self.konnect.puts.push_back(answer);
+        self
+    }
+
+    pub(super) fn every_put_is(mut self, answer: Put) -> Self {
+        self.konnect.every_put = answer;
+        self
+    }
+
+    pub(super) fn put_is_refused(self, error: CallError) -> Self {
+        self.put_is(Put::Refused(error))
+    }
+
+    pub(super) fn get_fails(mut self, error: CallError) -> Self {
+        self.konnect.get_fails = Some(error);
+        self
+    }
+
+    pub(super) fn at_time(mut self, now: &str) -> Self {
+        self.clock.wall = at(now);
+        self
+    }
+
+    /// Konnect's clock is ahead of ours.
+    pub(super) fn konnect_is_ahead(mut self, by: TimeDelta) -> Self {
+        self.konnect.date = Some(by);
+        self
+    }
+}
+
+/// Going on.
+impl Story {
+    /// One pass, and the pass that its own writes wake: that one finds nothing to write and, while Konnect is left alone, asks
+    /// nothing.
+    pub(super) fn pass(&mut self) -> &mut Self {
+        let wrote = self.writes.len();
+        self.single_pass();
+        if self.writes.len() > wrote && self.dies.is_none() {
+            self.echo();
+        }
+        self
+    }
+
+    fn echo(&mut self) {
+        let (steps, writes, first) = (self.trace.len(), self.writes.len(), self.last.clone());
+        self.single_pass();
+        assert_eq!(self.writes.len(), writes, "nothing changed, so nothing is written: {:?}", self.writes.last());
+        let rests = matches!(&first, Step::Wait { cause, .. } if cause.is_rest()) || first == Step::AwaitChange;
+        if rests {
+            assert_eq!(self.trace.len(), steps + 1, "its own write makes it ask: {:?}", &self.trace[steps..]);
+        }
+        self.last = first;
+    }
+
+    /// One pass alone.
+    pub(super) fn single_pass(&mut self) {
+        self.learned = Learned::default();
+        let submission = self.job.status.as_ref().and_then(|s| s.submission.clone());
+        self.memory.see(submission.as_ref(), self.clock);
+        for _ in 0..MAX_STEPS {
+            let step = self.ask();
+            self.trace.push(step.clone());
+            self.perform(&step);
+            if self.is_over(&step) {
+                self.last = step;
+                return;
+            }
+        }
+        panic!("a decision that goes in circles: {:?}", &self.trace[self.trace.len() - 6..]);
+    }
+
+    /// What is next, by what is known now.
+    pub(super) fn ask(&mut self) -> Step {
+        self.ids += 1;
+        let draw = Draw { jitter: self.jitter, submission_id: format!("id-{}", self.ids) };
+        let observed = Observed {
+            clock: self.clock,
+            job: &self.job,
+            learned: &self.learned,
+            memory: &self.memory,
+            draw: &draw,
+        };
+        next(&observed, &self.policy)
+    }
+
+    fn is_over(&self, step: &Step) -> bool {
+        let died = match self.dies {
+            Some(Death::BeforePut) => matches!(step, Step::WriteIntent(_)),
+            Some(Death::AfterPut) => matches!(step, Step::Submit { .. }),
+            None => false,
+        };
+        died || matches!(step, Step::Wait { .. } | Step::AwaitChange)
+    }
+
+    /// The process dies and another begins, which remembers nothing and counts its own time.
+    pub(super) fn restart(&mut self) -> &mut Self {
+        self.memory = Memory::default();
+        self.dies = None;
+        self.clock.mono = Duration::from_secs(5);
+        self
+    }
+
+    /// Lets time pass, without a pass.
+    pub(super) fn sleep(&mut self, time: Duration) -> &mut Self {
+        self.clock.mono += time;
+        self.clock.wall += TimeDelta::from_std(time).unwrap();
+        self
+    }
+
+    /// Waits as the last pass asked for, then makes a pass.
+    pub(super) fn wait(&mut self) -> &mut Self {
+        let Step::Wait { wait, .. } = self.last else { panic!("not waiting for a time, but {:?}", self.last) };
+        self.sleep(wait).pass()
+    }
+
+    /// Passes as they come, for `time`.
+    pub(super) fn run_for(&mut self, time: Duration) -> &mut Self {
+        let end = self.clock.mono + time;
+        while let Step::Wait { wait, .. } = self.last {
+            if self.clock.mono + wait > end {
+                break;
+            }
+            assert!(!wait.is_zero(), "a wait of nothing is a loop");
+            self.sleep(wait).pass();
+        }
+        let rest = end.saturating_sub(self.clock.mono);
+        self.sleep(rest)
+    }
+
+    /// Passes as they come, until the object says `reason`.
+    pub(super) fn until(&mut self, reason: &str) -> &mut Self {
+        for _ in 0..200 {
+            if self.reason() == reason {
+                return self;
+            }
+            self.wait();
+        }
+        panic!("never said {reason}: {:?}", self.ready());
+    }
+
+    /// Konnect's job goes on, and is looked at.
+    pub(super) fn konnect_says(&mut self, word: &str) -> &mut Self {
+        self.konnect.job.status = word.to_owned().into();
+        self.konnect.job.updated_at = Some(self.clock.wall);
+        self.wait()
+    }
+
+    /// The user edits the spec.
+    pub(super) fn edit(&mut self, change: impl FnOnce(&mut AuditLogReplayJob)) -> &mut Self {
+        change(&mut self.job);
+        self.job.metadata.generation = self.job.metadata.generation.map(|g| g + 1);
+        self.pass()
+    }
+
+    fn perform(&mut self, step: &Step) {
+        match step {
+            Step::TakeTurn => self.learned.turn = Some(self.turn.clone()),
+            Step::ReadToken => self.learned.token = Some(self.token.clone()),
+            Step::ReadWebhook { .. } => self.read_webhook(),
+            Step::ReadRemoteJob => self.read_remote(),
+            Step::WriteIntent(status) => self.write_intent(status),
+            Step::Submit { id, window } => self.submit(id, *window),
+            Step::WriteStatus(status) => self.write(status),
+            Step::Wait { wait, cause } => {
+                if cause.is_rest() {
+                    self.memory.rest(self.job.metadata.generation.unwrap(), self.clock, *wait);
+                }
+            }
+            Step::AwaitChange => {}
+        }
+    }
+
+    fn read_webhook(&mut self) {
+        assert!(self.learned.token == Some(Ok(())), "a call without a token");
+        let at = self.clock;
+        self.sleep(self.konnect.webhook_takes);
+        self.learned.webhook = Some(Seen { at, what: self.konnect.webhook() });
+    }
+
+    fn read_remote(&mut self) {
+        assert!(self.learned.token == Some(Ok(())), "a call without a token");
+        let at = self.clock;
+        self.sleep(self.konnect.get_takes);
+        let what = self.konnect.get(self.clock.wall);
+        let known = self.known_windows();
+        self.memory.read_remote(what.as_ref().map(|r| &r.value), &known, self.clock);
+        self.learned.remote = Some(Seen { at, what });
+    }
+
+    fn known_windows(&self) -> Vec<TimeRange> {
+        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
+        let kept = submission.into_iter().flat_map(|s| s.accepted.iter().chain(&s.previous));
+        let kept = kept.filter_map(|job| Some(TimeRange { start_at: job.start_at?, end_at: job.end_at? }));
+        let own = ValidatedJob::new(&self.job, &self.policy).unwrap().window;
+        kept.chain(submission.map(|s| s.window)).chain([own]).collect()
+    }
+
+    fn write_intent(&mut self, status: &AuditLogReplayJobStatus) {
+        let submission = status.submission.as_ref().unwrap();
+        assert_eq!(submission.state, SubmissionState::Intended);
+        self.memory.intending(&submission.id, self.clock);
+        self.write(status);
+        if let Some((mono, wall)) = self.pause_after_intent.take() {
+            self.clock.mono += mono;
+            self.clock.wall += wall;
+        }
+    }
+
+    /// As the apiserver does it: the status is replaced, after a trip through JSON.
+    fn write(&mut self, status: &AuditLogReplayJobStatus) {
+        let stored: AuditLogReplayJobStatus = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+        assert_eq!(stored, *status, "what is stored is what was meant");
+        invariants::check(&self.status(), status, &self.job);
+        self.sleep(self.write_takes);
+        self.job.status = Some(stored);
+        self.writes.push(status.clone());
+        self.memory.conflicts_recorded();
+    }
+
+    fn submit(&mut self, id: &str, window: TimeRange) {
+        let recorded = self.submission();
+        assert_eq!((recorded.id.as_str(), recorded.window), (id, window), "only what is recorded is sent");
+        self.assert_shown_free();
+        self.memory.sending(id);
+        self.puts.push((self.clock, window));
+        self.sleep(self.konnect.put_takes);
+        let answer = self.konnect.put(window, self.clock.wall);
+        if self.dies.is_none() {
+            self.memory.answered(id, self.clock, PutAnswer::new(window, answer));
+        }
+    }
+
+    /// Invariant I2.
+    fn assert_shown_free(&self) {
+        let seen = self.learned.remote.as_ref().expect("a PUT without a GET");
+        let reading = seen.what.as_ref().expect("a PUT after a GET that failed");
+        assert!(!reading.value.status.is_busy(), "a PUT onto a busy target: {reading:?}");
+        assert!(self.clock.mono.checked_sub(seen.at.mono).unwrap() <= Duration::from_secs(10), "too old by the monotonic clock");
+        let wall = self.clock.wall - seen.at.wall;
+        assert!(wall >= TimeDelta::zero() && wall <= TimeDelta::seconds(10), "too old by the wall clock: {wall}");
+        assert!(!self.job.spec.suspend, "a PUT although suspended");
+        assert!(self.job.metadata.deletion_timestamp.is_none(), "a PUT for an object that is being deleted");
+        let sent_at = self.clock.mono.checked_sub(self.memory.first_seen(&self.submission().id).unwrap()).unwrap();
+        assert!(sent_at <= Duration::from_secs(10), "the settle time counts from the record, so the PUT must follow at once");
+    }
+}
+
+/// Looking.
+impl Story {
+    pub(super) fn status(&self) -> AuditLogReplayJobStatus {
+        self.job.status.clone().unwrap_or_default()
+    }
+
+    pub(super) fn submission(&self) -> Submission {
+        self.status().submission.unwrap()
+    }
+
+    pub(super) fn condition(&self, type_: &ConditionType) -> Option<Condition> {
+        condition(&self.status(), type_).cloned()
+    }
+
+    pub(super) fn ready(&self) -> Option<Condition> {
+        self.condition(&ConditionType::Ready)
+    }
+
+    /// The state in one word.
+    pub(super) fn reason(&self) -> String {
+        self.ready().map(|c| c.reason).unwrap_or_default()
+    }
+
+    pub(super) fn message(&self) -> String {
+        self.ready().map(|c| c.message).unwrap_or_default()
+    }
+
+    pub(super) fn is(&self, type_: &ConditionType) -> bool {
+        is_true(&self.status(), type_)
+    }
+
+    /// The reasons of Ready, as they were written one after the other.
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut reasons: Vec<String> =
+            self.writes.iter().map(|s| condition(s, &ConditionType::Ready).unwrap().reason.clone()).collect();
+        reasons.dedup();
+        reasons
+    }
+
+    /// Every reason that any condition ever had.
+    pub(super) fn reasons(&self) -> impl Iterator<Item = String> {
+        self.writes.iter().flat_map(|s| s.conditions.iter().map(|c| c.reason.clone()))
+    }
+
+    /// How many steps so far were `like` this one.
+    pub(super) fn count(&self, like: &Step) -> usize {
+        let kind = std::mem::discriminant(like);
+        self.trace.iter().filter(|s| std::mem::discriminant(*s) == kind).count()
+    }
+
+    pub(super) fn waits(&self) -> Duration {
+        match self.last {
+            Step::Wait { wait, .. } => wait,
+            _ => panic!("not waiting for a time, but {:?}", self.last),
+        }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.wall
+    }
+}

@@ -1,0 +1,72 @@
+//! How long to wait for what. Jitter shortens a poll, so that an interval is a promise; it lengthens the spacing of refused
+//! requests, so that "at most one a minute" is one too, and two installations do not march in step.
+
+use std::time::Duration;
+
+use super::observed::Observed;
+use super::policy::{Policy, RATE_LIMIT_WAIT};
+use super::situation::{Decision, Situation};
+use super::step::{Step, WaitCause};
+use crate::konnect::CallError;
+
+/// Share of a wait that jitter may take or add.
+const JITTER: f64 = 0.2;
+/// Shortest spacing of polls, just after a request was accepted.
+const QUICKEST_POLL: Duration = Duration::from_secs(1);
+
+/// The next look at our own run: quick while it is young, then every poll interval.
+pub(super) fn poll(o: &Observed, policy: &Policy) -> Step {
+    let accepted = o.submission().and_then(|s| s.accepted_time).unwrap_or(o.clock.wall);
+    let age = (o.clock.wall - accepted).to_std().unwrap_or_default();
+    let interval = (age / 4).max(QUICKEST_POLL).min(policy.poll_interval);
+    Step::Wait { wait: shortened(interval, o), cause: WaitCause::Poll }
+}
+
+/// The next look at somebody else's run.
+pub(super) fn remote_job(o: &Observed, policy: &Policy) -> Step {
+    Step::Wait { wait: shortened(policy.poll_interval, o), cause: WaitCause::RemoteJob }
+}
+
+/// A slow retry of something that somebody has to mend.
+pub(super) fn slow(o: &Observed, policy: &Policy, cause: WaitCause) -> Step {
+    Step::Wait { wait: shortened(policy.retry_interval, o), cause }
+}
+
+/// How far apart requests to a refusing Konnect are: each costs a write.
+pub(super) fn refusal_spacing(o: &Observed, policy: &Policy, error: &CallError) -> Duration {
+    let spread = policy.retry_interval.mul_f64(1.0 + JITTER * o.draw.jitter.clamp(0.0, 1.0));
+    spread.max(rate_limit(error).unwrap_or_default())
+}
+
+/// What a failed call means, and when to call again.
+pub(super) fn trouble(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
+    match error.status() {
+        Some(401 | 403) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Credentials)),
+        Some(404) => Decision::Be(Situation::UnknownPortal, slow(o, policy, WaitCause::Portal)),
+        Some(429) => {
+            let wait = rate_limit(error).unwrap_or(RATE_LIMIT_WAIT);
+            Decision::Be(Situation::RateLimited, Step::Wait { wait, cause: WaitCause::RateLimit })
+        }
+        _ => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy)),
+    }
+}
+
+/// Doubling from the poll interval to the retry interval.
+pub(super) fn backoff(o: &Observed, policy: &Policy) -> Step {
+    let doublings = o.memory.failures().saturating_sub(1).min(16);
+    let longest = policy.retry_interval.max(policy.poll_interval);
+    let wait = policy.poll_interval.saturating_mul(1 << doublings).min(longest);
+    Step::Wait { wait: shortened(wait, o), cause: WaitCause::Konnect }
+}
+
+/// What a 429 asked for, else our default; `None` for any other answer.
+fn rate_limit(error: &CallError) -> Option<Duration> {
+    match error {
+        CallError::Api(api) if api.status == 429 => Some(api.retry_after.unwrap_or(RATE_LIMIT_WAIT)),
+        CallError::Api(_) | CallError::NotConnected(_) | CallError::NoAnswer(_) | CallError::Unreadable { .. } => None,
+    }
+}
+
+fn shortened(wait: Duration, o: &Observed) -> Duration {
+    wait.mul_f64(1.0 - JITTER * o.draw.jitter.clamp(0.0, 1.0))
+}

@@ -1,0 +1,86 @@
+//! Windows: from the text of the spec to whole seconds, and the limits that Konnect's retention sets.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
+
+use super::policy::{MAX_LEAD, MAX_WINDOW, Policy};
+use crate::api::{TimeRange, WindowSpec};
+use crate::konnect::RemoteJob;
+
+/// Reads the window of a spec: whole seconds, the start rounded down and the end up, so that nothing asked for is left out.
+/// The error is a sentence for the user.
+pub(super) fn parse(spec: &WindowSpec) -> Result<TimeRange, String> {
+    let start = instant("startAt", &spec.start_at)?;
+    let end = instant("endAt", &spec.end_at)?;
+    let floor = start.trunc_subsecs(0);
+    let ceil = if end == end.trunc_subsecs(0) { end } else { end.trunc_subsecs(0) + TimeDelta::seconds(1) };
+    let window = TimeRange { start_at: floor, end_at: ceil };
+    check(window)?;
+    Ok(window)
+}
+
+fn instant(field: &str, text: &str) -> Result<DateTime<Utc>, String> {
+    let time = DateTime::parse_from_rfc3339(text)
+        .map_err(|_| format!("window.{field} is not an RFC 3339 time with a zone, such as 2026-11-20T08:00:00Z"))?;
+    if !(2020..2100).contains(&time.year()) {
+        return Err(format!("window.{field} does not lie between the years 2020 and 2099"));
+    }
+    Ok(time.with_timezone(&Utc))
+}
+
+fn check(window: TimeRange) -> Result<(), String> {
+    if window.end_at < window.start_at {
+        return Err("window.endAt is before window.startAt".to_owned());
+    }
+    // Rounding may add a second on either side of a window of exactly 7 days.
+    let longest = delta(MAX_WINDOW) + TimeDelta::seconds(2);
+    if window.end_at - window.start_at > longest {
+        return Err("the window is longer than the 7 days that Konnect keeps".to_owned());
+    }
+    Ok(())
+}
+
+/// When Konnect begins to delete the events of the window.
+pub(super) fn expires_at(window: TimeRange, policy: &Policy) -> DateTime<Utc> {
+    window.start_at + delta(policy.retention)
+}
+
+/// When the last events of the window have arrived at Konnect.
+pub(super) fn ready_at(window: TimeRange, policy: &Policy) -> DateTime<Utc> {
+    window.end_at + delta(policy.ingest_delay)
+}
+
+/// Whether the end lies so far ahead that it cannot be meant.
+pub(super) fn is_too_far_ahead(window: TimeRange, now: DateTime<Utc>) -> bool {
+    window.end_at > now + delta(MAX_LEAD)
+}
+
+/// Whether an end of the window lies within `margin` of a limit of Konnect's, so that a 400 may be due to clocks that differ.
+pub(super) fn is_near_a_limit(window: TimeRange, now: DateTime<Utc>, margin: Duration, policy: &Policy) -> bool {
+    let near = |a: DateTime<Utc>, b: DateTime<Utc>| (a - b).abs() <= delta(margin);
+    near(window.start_at, now - delta(policy.retention)) || near(window.end_at, now)
+}
+
+/// Whether `job` is a run of exactly this window. The window is the only key that Konnect gives.
+pub(super) fn is_window_of(window: TimeRange, job: &RemoteJob) -> bool {
+    job.start_at == Some(window.start_at) && job.end_at == Some(window.end_at)
+}
+
+/// The window to send, given the job that is at Konnect now. If that job has this very window, a later reading could not tell
+/// the two apart, so one second is added at the end, or before the start where the end is too fresh for that. Receivers
+/// de-duplicate; we gain certainty.
+pub(super) fn distinct_from(window: TimeRange, job: &RemoteJob, now: DateTime<Utc>, policy: &Policy) -> TimeRange {
+    if !is_window_of(window, job) {
+        return window;
+    }
+    let second = TimeDelta::seconds(1);
+    let later = TimeRange { end_at: window.end_at + second, ..window };
+    let earlier = TimeRange { start_at: window.start_at - second, ..window };
+    if ready_at(later, policy) > now && expires_at(earlier, policy) > now { earlier } else { later }
+}
+
+/// A `Duration` as chrono counts it; settings are far below its limit.
+pub(super) fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
