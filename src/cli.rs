@@ -22,7 +22,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator against the cluster of the kubeconfig, or of the pod it runs in.
     Run(Box<RunArgs>),
-    /// Print the CustomResourceDefinition as YAML.
+    /// Print the `CustomResourceDefinition` as YAML.
     Crd,
 }
 
@@ -85,7 +85,7 @@ pub struct RunArgs {
     #[arg(long, env = "KONNECT_REPLAY_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
 
-    /// How log lines are written. What is logged is set by RUST_LOG.
+    /// How log lines are written. What is logged is set by `RUST_LOG`.
     #[arg(long, env = "KONNECT_REPLAY_LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
 }

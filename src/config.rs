@@ -2,6 +2,7 @@
 //! the flag, before anything is called.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::{LogFormat, RunArgs, SerializeArg};
@@ -51,7 +52,7 @@ impl Config {
             watch_namespaces: args.watch_namespaces,
             concurrency: args.concurrency,
             listen: args.listen,
-            ca_bundle: args.ca_bundle.map(read_ca_bundle).transpose()?,
+            ca_bundle: args.ca_bundle.as_deref().map(read_ca_bundle).transpose()?,
             log_format: args.log_format,
         })
     }
@@ -114,8 +115,8 @@ fn check_intervals(args: &RunArgs) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn read_ca_bundle(path: std::path::PathBuf) -> Result<Vec<u8>, ConfigError> {
-    std::fs::read(&path)
+fn read_ca_bundle(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(path)
         .map_err(|e| ConfigError { flag: "--ca-bundle", problem: format!("cannot read {}: {e}", path.display()) })
 }
 
@@ -158,7 +159,9 @@ mod tests {
 
     #[test]
     fn what_does_not_parse_is_refused_by_name() {
-        for flags in [["--poll-interval", "soon"], ["--konnect-url", "konghq"], ["--concurrency", "0"], ["--listen", "8080"]] {
+        for flags in
+            [["--poll-interval", "soon"], ["--konnect-url", "konghq"], ["--concurrency", "0"], ["--listen", "8080"]]
+        {
             let error = Cli::try_parse_from(["konnect-replay", "run"].iter().chain(&flags)).unwrap_err().to_string();
             assert!(error.contains(flags[0]), "{error}");
         }

@@ -61,3 +61,25 @@ macro_rules! open_enum {
 }
 
 pub(crate) use open_enum;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::api::SubmissionState;
+
+    #[test]
+    fn a_word_that_is_not_known_comes_back_out_unchanged() {
+        for text in ["Intended", "intended", "Teleported", ""] {
+            let json = serde_json::json!(text);
+            let state: SubmissionState = serde_json::from_value(json.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&state).unwrap(), json);
+            assert_eq!((state.as_str(), state.to_string().as_str()), (text, text));
+            assert_eq!(state == SubmissionState::Intended, text == "Intended");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        assert!(serde_json::from_value::<SubmissionState>(serde_json::json!(7)).is_err());
+    }
+}

@@ -5,7 +5,8 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::LogFormat;
 
 /// What is logged without `RUST_LOG`.
-const DEFAULT_FILTER: &str = "info,kube=warn,kube_client=warn,kube_runtime=error,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,tower=warn";
+const DEFAULT_FILTER: &str =
+    "info,kube=warn,kube_client=warn,kube_runtime=error,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,tower=warn";
 
 /// Sets up logging, and has panics logged like everything else. To be called once.
 pub fn init(format: LogFormat) {

@@ -35,7 +35,9 @@ pub(crate) struct Cast {
 impl Cast {
     /// Starts everybody and introduces them.
     pub(crate) async fn assemble() -> Result<Self> {
-        say("1. Starting a real API server. (The first time ever, it is built from Go modules: 6 to 7 minutes on 2 cores.)");
+        say(
+            "1. Starting a real API server. (The first time ever, it is built from Go modules: 6 to 7 minutes on 2 cores.)",
+        );
         let plane = ControlPlane::start(PlaneOptions::default()).await?;
         let kubeconfig = install(&plane).await?;
 
@@ -97,9 +99,8 @@ async fn install(plane: &ControlPlane) -> Result<std::path::PathBuf> {
     plane.apply(&konnect_replay::api::crd_yaml()?).await?;
     plane.apply(include_str!("../../deploy/kustomize/base/rbac.yaml")).await?;
     plane.wait_crd_established("auditlogreplayjobs.konnect-replay.dev").await?;
-    let secret = format!(
-        "apiVersion: v1\nkind: Secret\nmetadata: {{name: konnect-token}}\nstringData: {{token: {TOKEN}}}\n"
-    );
+    let secret =
+        format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: konnect-token}}\nstringData: {{token: {TOKEN}}}\n");
     plane.apply_in(NAMESPACE, &secret).await?;
     Ok(plane.service_account_kubeconfig("konnect-replay", "konnect-replay").await?)
 }

@@ -45,7 +45,7 @@ impl Row {
 
 /// Text moved to the right.
 pub(crate) fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("     {line}\n")).collect()
+    text.lines().map(|line| format!("     {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// For those who want to see for themselves.

@@ -13,12 +13,12 @@ use crate::cast::{Cast, PORTAL};
 use crate::screen::{Row, indented, say, table_head, table_row};
 
 /// How long anything may take before the demo says that it failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Plays it.
 pub(crate) async fn play(cast: &Cast) -> Result<()> {
     let outage = outage(cast).await?;
-    foreign_replay(cast).await?;
+    foreign_replay(cast)?;
     let manifest = manifest(&outage);
     say(&format!("\n5. Applying an AuditLogReplayJob for the time of the outage:\n\n{}", indented(&manifest)));
     cast.apply(&manifest).await?;
@@ -35,7 +35,9 @@ struct Gap {
 
 /// Events are made all the time; while the receiver answers 503, Konnect gives up on them.
 async fn outage(cast: &Cast) -> Result<Gap> {
-    say("\n3. Users sign in at the Dev Portal, and Konnect sends audit events to the SIEM. Then the SIEM answers 503 for a while.");
+    say(
+        "\n3. Users sign in at the Dev Portal, and Konnect sends audit events to the SIEM. Then the SIEM answers 503 for a while.",
+    );
     let start = Utc::now().trunc_subsecs(0);
     let before = emit(cast, 12).await?;
     cast.siem.wait_for_events(before, PATIENCE).await?;
@@ -48,21 +50,26 @@ async fn outage(cast: &Cast) -> Result<Gap> {
     let end = Utc::now().trunc_subsecs(0) + TimeDelta::seconds(1);
     tokio::time::sleep((end - Utc::now()).to_std().unwrap_or_default()).await;
     let emitted = before + lost + after;
-    say(&format!("   Konnect made {emitted} events, the SIEM has {}: {lost} are missing, and Konnect will not send them by itself.", before + after));
+    say(&format!(
+        "   Konnect made {emitted} events, the SIEM has {}: {lost} are missing, and Konnect will not send them by itself.",
+        before + after
+    ));
     Ok(Gap { window: Window::new(start, end), emitted, lost })
 }
 
 /// Makes events, and waits until Konnect has delivered them or given up.
 async fn emit(cast: &Cast, count: usize) -> Result<usize> {
     let ids = cast.konnect.emit(&cast.portal, Emit::now(count))?;
-    let settled = |d: &konnect_emulator::Delivery| ids.iter().any(|id| d.event_ids.contains(id)) && (d.is_delivered() || d.response_code == Some(503));
+    let settled = |d: &konnect_emulator::Delivery| {
+        ids.iter().any(|id| d.event_ids.contains(id)) && (d.is_delivered() || d.response_code == Some(503))
+    };
     let all = |konnect: &konnect_emulator::Emulator| konnect.deliveries().iter().any(settled).then_some(());
     cast.konnect.wait_for(PATIENCE, all).await?;
     Ok(count)
 }
 
 /// Konnect runs one replay at a time in a region. Somebody replays another portal just now.
-async fn foreign_replay(cast: &Cast) -> Result<()> {
+fn foreign_replay(cast: &Cast) -> Result<()> {
     let other: &TargetKey = &cast.other_portal;
     say("\n4. Somebody else replays another portal of the region, so that Konnect will refuse ours (409) for a while.");
     let now = Utc::now().trunc_subsecs(0);

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition as it is installed: the derived one, and what derivation cannot express.
+//! The `CustomResourceDefinition` as it is installed: the derived one, and what derivation cannot express.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
@@ -14,25 +14,32 @@ pub fn crd() -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(root) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
             set_status_default(root);
-            forbid_null(root);
+            tidy(root);
         }
     }
     crd
 }
 
-/// A default on `status` itself: every object has one from the moment it is stored, and kstatus reads it as InProgress.
+/// A default on `status` itself: every object has one from the moment it is stored, and kstatus reads it as `InProgress`.
 fn set_status_default(root: &mut JSONSchemaProps) {
     if let Some(status) = root.properties.as_mut().and_then(|p| p.get_mut("status")) {
         status.default = Some(JSON(serde_json::json!({ "observedGeneration": UNOBSERVED_GENERATION })));
     }
 }
 
-/// An explicit null is an absent value, and is dropped before CEL looks: `has()` must not see it.
-fn forbid_null(schema: &mut JSONSchemaProps) {
+/// What derivation leaves untidy, in `schema` and all below it.
+///
+/// An explicit null is an absent value, and is dropped before CEL looks: `has()` must not see it. Line breaks of doc comments
+/// are no line breaks for `kubectl explain`.
+fn tidy(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
-    schema.properties.iter_mut().flatten().for_each(|(_, property)| forbid_null(property));
+    if let Some(description) = &mut schema.description {
+        let paragraphs = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+        *description = paragraphs.collect::<Vec<_>>().join("\n\n");
+    }
+    schema.properties.iter_mut().flatten().for_each(|(_, property)| tidy(property));
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        forbid_null(items);
+        tidy(items);
     }
 }
 

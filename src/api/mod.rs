@@ -13,14 +13,14 @@ mod time;
 pub use condition::{Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS};
 pub use crd::{CrdError, crd, crd_yaml};
 pub use reason::Reason;
-pub use time::from_kube_time;
 pub use spec::{
     AuditLogReplayJob, AuditLogReplayJobSpec, KonnectApiVersion, Scope, SecretKeyRef, Target, WebhookPolicy, WindowSpec,
 };
 pub use status::{
-    AuditLogReplayJobStatus, BLOCKED_EXTERNALLY, BLOCKED_BY_OTHER, KonnectJob, PlannedWindow, Submission, SubmissionState,
-    TimeRange, UNOBSERVED_GENERATION, WebhookEvidence,
+    AuditLogReplayJobStatus, BLOCKED_BY_OTHER, BLOCKED_EXTERNALLY, KonnectJob, PlannedWindow, Submission,
+    SubmissionState, TimeRange, UNOBSERVED_GENERATION, WebhookEvidence,
 };
+pub use time::from_kube_time;
 
 /// The API group. One constant, because it is also part of the annotation and field-manager names.
 pub const GROUP: &str = "konnect-replay.dev";

@@ -3,6 +3,8 @@
 
 // The schema derive repeats each type inside a function of its own, where `pub` reaches nobody.
 #![allow(unreachable_pub)]
+// Print columns repeat their keys, one set for each column.
+#![allow(clippy::duplicated_attributes)]
 
 use chrono::{DateTime, Utc};
 use kube::{CustomResource, KubeSchema};
@@ -28,44 +30,68 @@ use super::status::AuditLogReplayJobStatus;
     doc = "AuditLogReplayJob asks Kong Konnect to send one window of audit logs again, and records what became of it. It runs once: \
            to send another window, or the same one again, create another object.",
     printcolumn(
-        name = "Status", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        name = "Status",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
         description = "The state of the job in one word: the reason of its Ready condition."
     ),
     printcolumn(
-        name = "Konnect", type_ = "string", json_path = ".status.konnect.status",
+        name = "Konnect",
+        type_ = "string",
+        json_path = ".status.konnect.status",
         description = "The status of the job at Konnect, in Konnect's word."
     ),
     printcolumn(
-        name = "Region", type_ = "string", json_path = ".spec.target.region",
+        name = "Region",
+        type_ = "string",
+        json_path = ".spec.target.region",
         description = "The Konnect region."
     ),
     printcolumn(
-        name = "Start", type_ = "string", json_path = ".spec.window.startAt",
+        name = "Start",
+        type_ = "string",
+        json_path = ".spec.window.startAt",
         description = "Start of the window that was asked for."
     ),
     printcolumn(
-        name = "End", type_ = "string", json_path = ".spec.window.endAt",
+        name = "End",
+        type_ = "string",
+        json_path = ".spec.window.endAt",
         description = "End of the window that was asked for."
     ),
     printcolumn(
-        name = "Expires", type_ = "string", json_path = ".status.window.expiresAt",
+        name = "Expires",
+        type_ = "string",
+        json_path = ".status.window.expiresAt",
         description = "When Konnect begins to delete the events of this window."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
-        name = "Portal", type_ = "string", json_path = ".spec.target.portalID", priority = 1,
+        name = "Portal",
+        type_ = "string",
+        json_path = ".spec.target.portalID",
+        priority = 1,
         description = "The Dev Portal; empty for the organisation's own log."
     ),
     printcolumn(
-        name = "Attempts", type_ = "integer", json_path = ".status.attempts", priority = 1,
+        name = "Attempts",
+        type_ = "integer",
+        json_path = ".status.attempts",
+        priority = 1,
         description = "How many replays Konnect accepted for this object."
     ),
     printcolumn(
-        name = "Conflicts", type_ = "integer", json_path = ".status.conflicts", priority = 1,
+        name = "Conflicts",
+        type_ = "integer",
+        json_path = ".status.conflicts",
+        priority = 1,
         description = "How often Konnect answered that another replay was under way."
     ),
     printcolumn(
-        name = "Blocked-By", type_ = "string", json_path = ".status.blockedBy", priority = 1,
+        name = "Blocked-By",
+        type_ = "string",
+        json_path = ".status.blockedBy",
+        priority = 1,
         description = "What this job waits for: another object of this namespace, other, or external."
     )
 )]
@@ -87,7 +113,7 @@ pub struct AuditLogReplayJobSpec {
     /// to its end and recorded.
     #[serde(default)]
     pub suspend: bool,
-    /// Whether to look for an enabled webhook before a replay is spent: RequireEnabled waits until there is one, Ignore does
+    /// Whether to look for an enabled webhook before a replay is spent: `RequireEnabled` waits until there is one, `Ignore` does
     /// not look.
     #[serde(default)]
     pub webhook_policy: WebhookPolicy,

@@ -10,7 +10,7 @@ use super::condition::Condition;
 use crate::konnect::model::RemoteStatus;
 use crate::open_enum::open_enum;
 
-/// `status.observedGeneration` before our first visit (the schema's default), so that kstatus says InProgress and never
+/// `status.observedGeneration` before our first visit (the schema's default), so that kstatus says `InProgress` and never
 /// mistakes an object that nobody has looked at for one that is done.
 pub const UNOBSERVED_GENERATION: i64 = -1;
 

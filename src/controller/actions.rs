@@ -12,8 +12,8 @@ use super::context::Context;
 use super::{FIELD_MANAGER, status_patch};
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::{
-    CallError, Endpoint, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, limits, read_replay_job, read_webhook,
-    read_webhook_status,
+    CallError, Endpoint, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, limits, read_replay_job,
+    read_webhook, read_webhook_status,
 };
 use crate::replay::{PutAnswer, SecretRef, TokenProblem, WebhookReading};
 
@@ -103,7 +103,8 @@ impl Context {
         let limit = if brief { BRIEF } else { self.config.policy.request_timeout };
         let late = || CallError::NoAnswer("the time allowed for the call was over".to_owned());
         let config = timeout(limit, self.call(&Request::get(target, Endpoint::Webhook), token)).await;
-        let config = config.unwrap_or_else(|_| Err(late())).and_then(|answer| Ok(read_webhook(&answer, Utc::now())?.value));
+        let config =
+            config.unwrap_or_else(|_| Err(late())).and_then(|answer| Ok(read_webhook(&answer, Utc::now())?.value));
         if config.is_err() {
             return WebhookReading { config, status: None };
         }
@@ -122,7 +123,9 @@ impl Context {
     async fn call(&self, request: &Request, token: &Token) -> Result<RawAnswer, CallError> {
         let answer = self.konnect.send(request, token).await;
         match &answer {
-            Ok(answer) => tracing::debug!(method = %request.method, url = request.url, status = answer.status, "konnect call"),
+            Ok(answer) => {
+                tracing::debug!(method = %request.method, url = request.url, status = answer.status, "konnect call");
+            }
             Err(error) => tracing::debug!(method = %request.method, url = request.url, %error, "konnect call"),
         }
         answer

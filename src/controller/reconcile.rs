@@ -14,7 +14,7 @@ use super::memory::Kept;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::Token;
 use crate::replay::{
-    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, ValidatedJob, WaitCause, holds_turn, next,
+    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, ValidatedJob, WaitCause, holds_turn, is_finished, next,
 };
 
 /// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
@@ -24,7 +24,7 @@ const MAX_CONFLICTS: usize = 3;
 /// How long a request to Konnect may still take when the process is told to end, so that its answer is recorded.
 const LAST_CALL: Duration = Duration::from_secs(10);
 /// Longest wait after passes that failed.
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
 /// A pass that could not be ended as decided.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,9 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
         Ok(job) => job,
         Err(invalid) => {
             warn!(
-                namespace = invalid.metadata.namespace, name = invalid.metadata.name, error = invalid.error,
+                namespace = invalid.metadata.namespace,
+                name = invalid.metadata.name,
+                error = invalid.error,
                 "this object does not parse and is left alone: it was written for another version of the CRD"
             );
             return Ok(Action::await_change());
@@ -57,12 +59,13 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     }
     let mut kept = ctx.keeper.take(job);
     let failures = kept.failures;
-    let pass = Pass::new(&ctx, job, &mut kept).run();
-    let result = std::panic::AssertUnwindSafe(pass).catch_unwind().await.unwrap_or(Err(PassError::Panicked));
+    let result = contained(Pass::new(&ctx, job, &mut kept).run()).await;
     match result {
         Ok(action) => {
             kept.failures = 0;
-            ctx.keeper.put(job, kept);
+            if !is_finished(job) {
+                ctx.keeper.put(job, kept);
+            }
             Ok(action)
         }
         Err(PassError::Kube(KubeError::Gone)) => Ok(Action::await_change()),
@@ -76,6 +79,11 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
             Ok(Action::requeue(backoff(failures)))
         }
     }
+}
+
+/// Runs a pass so that a panic ends it, and nothing else.
+async fn contained(pass: impl Future<Output = Result<Action, PassError>>) -> Result<Action, PassError> {
+    std::panic::AssertUnwindSafe(pass).catch_unwind().await.unwrap_or(Err(PassError::Panicked))
 }
 
 fn log_failure(job: &AuditLogReplayJob, failure: &PassError) {
@@ -174,10 +182,10 @@ impl<'a> Pass<'a> {
 
     /// A question may be dropped at any moment: nothing is lost by it.
     async fn ask(&mut self, step: &Step) -> Outcome {
-        let stop = self.ctx.stop.clone();
+        let told_to_end = self.ctx.stop.clone();
         tokio::select! {
             () = self.learn(step) => Outcome::Go,
-            () = stop.requested() => Outcome::End(Action::await_change()),
+            () = told_to_end.requested() => Outcome::End(Action::await_change()),
         }
     }
 
@@ -194,6 +202,7 @@ impl<'a> Pass<'a> {
             }
             (Step::ReadWebhook { brief }, Some(token)) => {
                 let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
+                self.kept.memory.read_webhook(what.config.as_ref());
                 self.learned.webhook = Some(Seen { at, what });
             }
             _ => {
@@ -254,7 +263,8 @@ impl<'a> Pass<'a> {
     /// Sends the recorded submission, once. When told to end, a call under way gets a moment to finish; without its answer the
     /// outcome stays open, and whoever comes next settles it.
     async fn submit(&mut self, id: &str, window: TimeRange) -> Outcome {
-        let (Ok(validated), Some(token)) = (ValidatedJob::new(&self.job, &self.ctx.config.policy), self.token.clone()) else {
+        let (Ok(validated), Some(token)) = (ValidatedJob::new(&self.job, &self.ctx.config.policy), self.token.clone())
+        else {
             return Outcome::End(Action::requeue(MAX_BACKOFF));
         };
         if self.ctx.stop.is_requested() {
@@ -330,5 +340,22 @@ fn log_answer(job: &AuditLogReplayJob, answer: &PutAnswer) {
             info!(namespace, name, region, %error, trace_id = error.trace_id(), "Konnect refused the request");
         }
         PutAnswer::InDoubt(why) => warn!(namespace, name, region, why, "the outcome of the request is not known"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_pass_and_nothing_else() {
+        let result = contained(async { panic!("a bug") }).await;
+        assert!(matches!(result, Err(PassError::Panicked)));
+    }
+
+    #[test]
+    fn failed_passes_are_spaced_from_one_second_to_one_minute() {
+        let seconds: Vec<u64> = [0, 1, 2, 5, 6, 7, u32::MAX].map(|n| backoff(n).as_secs()).to_vec();
+        assert_eq!(seconds, [1, 2, 4, 32, 60, 60, 60]);
     }
 }

@@ -208,10 +208,7 @@ async fn watch_scope(
 }
 
 /// What the controller itself has to say: objects that are gone, and trouble with the watch.
-fn note<T>(
-    ctx: &Context,
-    result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>,
-) {
+fn note<T>(ctx: &Context, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
     match result {
         Ok(_) => {}
         Err(ControllerError::ObjectNotFound(object)) => {

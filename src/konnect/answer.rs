@@ -12,7 +12,7 @@ use super::model::{RemoteJob, Webhook, WebhookStatus};
 
 /// Longest wait that is taken from a `Retry-After`: a receiver of this header is free to come back earlier than asked by a
 /// broken gateway (seen: dates a year ahead).
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(15);
 
 /// Most `invalid_parameters` that are shown.
 const MAX_INVALID_PARAMETERS: usize = 5;
@@ -98,11 +98,14 @@ fn refusal(answer: &RawAnswer, now: DateTime<Utc>) -> ApiError {
 
 fn invalid_parameters(value: Option<&serde_json::Value>) -> Vec<String> {
     let items = value.and_then(|v| v.as_array()).map(Vec::as_slice).unwrap_or_default();
-    let text = |item: &serde_json::Value, key: &str| item.get(key).and_then(|v| v.as_str()).map(clean).unwrap_or_default();
+    let text =
+        |item: &serde_json::Value, key: &str| item.get(key).and_then(|v| v.as_str()).map(clean).unwrap_or_default();
     items
         .iter()
         .take(MAX_INVALID_PARAMETERS)
-        .map(|item| [text(item, "field"), text(item, "reason")].iter().filter(|p| !p.is_empty()).cloned().collect::<Vec<_>>())
+        .map(|item| {
+            [text(item, "field"), text(item, "reason")].iter().filter(|p| !p.is_empty()).cloned().collect::<Vec<_>>()
+        })
         .map(|parts| parts.join(": "))
         .filter(|line| !line.is_empty())
         .collect()

@@ -17,6 +17,6 @@ pub use answer::{RawAnswer, Reading, read_replay_job, read_webhook, read_webhook
 pub use error::{ApiError, CallError, Certainty};
 pub use http::HttpClient;
 pub use model::{RemoteJob, RemoteStatus, Webhook, WebhookStatus};
-pub use request::{Endpoint, Request, RemoteTarget};
+pub use request::{Endpoint, RemoteTarget, Request};
 pub use token::{Token, TokenError};
 pub use url::UrlTemplate;

@@ -121,7 +121,10 @@ mod tests {
         let job = job(
             r#"{"start_at":"0001-01-01T00:00:0Z","end_at":"0001-01-01T00:00:0Z","status":"unconfigured","updated_at":"0001-01-01T00:00:0Z"}"#,
         );
-        assert_eq!(job, RemoteJob { status: RemoteStatus::Unconfigured, start_at: None, end_at: None, updated_at: None });
+        assert_eq!(
+            job,
+            RemoteJob { status: RemoteStatus::Unconfigured, start_at: None, end_at: None, updated_at: None }
+        );
     }
 
     #[test]

@@ -15,14 +15,18 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy, submissi
     if let Some(decision) = prepare::resting(o).or_else(|| prepare::token(o, policy)) {
         return decision;
     }
-    let remote = match o.learned.remote.as_ref().map(|seen| &seen.what) {
-        None => return Decision::Do(Step::ReadRemoteJob),
-        Some(Err(error)) => return unread(o, policy, error),
-        Some(Ok(reading)) => &reading.value,
+    let Some(seen) = &o.learned.remote else { return Decision::Do(Step::ReadRemoteJob) };
+    let remote = match &seen.what {
+        Err(error) => return unread(o, policy, error),
+        Ok(reading) => &reading.value,
     };
     match settle::find(submission, remote) {
         Finding::Ours => ours(o, policy, submission, remote),
-        Finding::Nothing if o.submission_age() < policy.settle_time() => Decision::Do(wait::poll(o, policy)),
+        // It was seen, so it was taken; that it is not there any more is no reason to send it again.
+        Finding::Nothing if report::was_read_since_accepted(&o.status(), submission) => {
+            settle::astray(o, policy, remote)
+        }
+        Finding::Nothing if o.submission_age_at(seen.at) < policy.settle_time() => Decision::Do(wait::poll(o, policy)),
         // Accepted, and yet not there after the time by which it must show: it was not taken, or Konnect lost it.
         Finding::Nothing => prepare::decide(o, job, policy),
         Finding::AnotherWindow => settle::astray(o, policy, remote),

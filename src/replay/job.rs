@@ -114,11 +114,13 @@ fn portal_id(target: &Target) -> Result<Option<String>, Refusal> {
         (Scope::Organization, Some(_)) => {
             Err(refuse("target.portalID is not allowed with scope Organization. Create an object without it."))
         }
-        (Scope::Portal, None) => Err(refuse("target.portalID is required with scope Portal. Create an object with it.")),
-        (Scope::Portal, Some(id)) if is_canonical_uuid(id) => Ok(Some(id.clone())),
-        (Scope::Portal, Some(_)) => {
-            Err(refuse("target.portalID is not a UUID in lower case with dashes. Create an object with the portal's id."))
+        (Scope::Portal, None) => {
+            Err(refuse("target.portalID is required with scope Portal. Create an object with it."))
         }
+        (Scope::Portal, Some(id)) if is_canonical_uuid(id) => Ok(Some(id.clone())),
+        (Scope::Portal, Some(_)) => Err(refuse(
+            "target.portalID is not a UUID in lower case with dashes. Create an object with the portal's id.",
+        )),
     }
 }
 
@@ -132,14 +134,19 @@ fn lane(target: &RemoteTarget, secret: &SecretRef, policy: &Policy) -> LaneKey {
         Serialize::Region => None,
         Serialize::Portal => Some(target.portal_id.clone().unwrap_or_else(|| "organization".to_owned())),
     };
-    LaneKey { base_url: target.base_url.clone(), namespace: secret.namespace.clone(), secret: secret.name.clone(), portal }
+    LaneKey {
+        base_url: target.base_url.clone(),
+        namespace: secret.namespace.clone(),
+        secret: secret.name.clone(),
+        portal,
+    }
 }
 
 impl Candidate {
     /// What the lanes need to know of an object; `None` where its spec cannot be worked with.
     pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
         let validated = ValidatedJob::new(job, policy).ok()?;
-        let created = job.metadata.creation_timestamp.as_ref().map(|t| crate::api::from_kube_time(t));
+        let created = job.metadata.creation_timestamp.as_ref().map(crate::api::from_kube_time);
         Some(Self {
             id: ObjectId {
                 namespace: job.namespace().unwrap_or_default(),

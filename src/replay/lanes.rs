@@ -101,7 +101,7 @@ impl Lanes {
     }
 
     fn holder(&self, lane: &LaneKey, target: &TargetKey) -> Option<&ObjectId> {
-        self.holders.iter().find(|(_, (l, t))| l == lane || t == target).map(|(id, _)| id)
+        self.holders.iter().filter(|(_, (l, t))| l == lane || t == target).map(|(id, _)| id).min()
     }
 
     fn is_held(&self, target: &TargetKey) -> bool {

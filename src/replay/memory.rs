@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::observed::Clock;
 use super::window::is_window_of;
 use crate::api::{Submission, TimeRange};
-use crate::konnect::{CallError, Certainty, RemoteJob};
+use crate::konnect::{CallError, Certainty, RemoteJob, Webhook};
 
 /// How a PUT ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +55,9 @@ struct KnownSubmission {
     progress: Progress,
 }
 
+/// Start and end of the window that a reading showed.
+type Shown = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
 /// What one process remembers of an object.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
@@ -64,6 +67,8 @@ pub struct Memory {
     foreign_ran: bool,
     foreign_ended: Option<Duration>,
     strangers: u32,
+    shown: Option<Shown>,
+    repeats: u32,
     missing_since: Option<Duration>,
     conflicts: u32,
     last_conflict: Option<DateTime<Utc>>,
@@ -112,11 +117,22 @@ impl Memory {
         }
     }
 
+    /// Takes note of a reading of the webhook: one that failed spaces the next calls, as one of the job does. That there is no
+    /// webhook (404) is an answer.
+    pub fn read_webhook(&mut self, result: Result<&Webhook, &CallError>) {
+        if result.is_err_and(|error| error.status() != Some(404)) {
+            self.failures = self.failures.saturating_add(1);
+        }
+    }
+
     fn read_job(&mut self, job: &RemoteJob, known: &[TimeRange], clock: Clock) {
         self.failures = 0;
         self.missing_since = None;
         let stranger = job.start_at.is_some() && !known.iter().any(|w| is_window_of(*w, job));
         self.strangers = if stranger { self.strangers.saturating_add(1) } else { 0 };
+        let shown = Some((job.start_at, job.end_at));
+        self.repeats = if self.shown == shown { self.repeats.saturating_add(1) } else { 1 };
+        self.shown = shown;
         let foreign_runs = stranger && job.status.is_busy();
         if self.foreign_ran && !foreign_runs {
             self.foreign_ended = Some(clock.mono);
@@ -144,7 +160,7 @@ impl Memory {
         self.submission.as_ref().filter(|s| s.id == id).map_or(&Progress::Found, |s| &s.progress)
     }
 
-    /// Readings that failed since the last good one.
+    /// Readings that failed since the last good one of the job.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
@@ -154,9 +170,10 @@ impl Memory {
         self.foreign_ended
     }
 
-    /// Readings in a row that showed a window of nobody here.
-    pub(super) fn strangers(&self) -> u32 {
-        self.strangers
+    /// Whether two readings in a row showed a window of nobody here, or the same window, or none, both times: one alone may be
+    /// stale.
+    pub(super) fn was_shown_twice(&self) -> bool {
+        self.strangers >= 2 || self.repeats >= 2
     }
 
     /// Since when Konnect says that it does not know the target.
@@ -176,6 +193,8 @@ impl Memory {
 
     fn remember(&mut self, id: &str, clock: Clock, progress: Progress) {
         self.strangers = 0;
+        self.repeats = 0;
+        self.shown = None;
         self.submission = Some(KnownSubmission { id: id.to_owned(), first_seen: clock.mono, progress });
     }
 

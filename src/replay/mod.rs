@@ -30,7 +30,7 @@ mod window;
 pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
 pub use lanes::{Candidate, Lanes, ObjectId};
 pub use memory::{Memory, PutAnswer};
-pub use next::{holds_turn, next};
+pub use next::{holds_turn, is_finished, next};
 pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
 pub use policy::{Policy, Serialize};
 pub use step::{Step, WaitCause};

@@ -7,7 +7,7 @@ use super::policy::Policy;
 use super::situation::{Decision, Situation};
 use super::step::Step;
 use super::{follow, prepare, report, settle};
-use crate::api::{AuditLogReplayJob, Submission, SubmissionState, UNOBSERVED_GENERATION};
+use crate::api::{AuditLogReplayJob, Reason, Submission, SubmissionState, UNOBSERVED_GENERATION};
 
 /// The one thing to do next, from everything that is known. No I/O, no clock, no randomness.
 ///
@@ -68,8 +68,15 @@ fn after_the_end(o: &Observed) -> Decision {
     Decision::Do(Step::WriteStatus(Box::new(status)))
 }
 
-fn is_finished(job: &AuditLogReplayJob) -> bool {
+/// Whether a job is over: nothing is ever done for it again.
+pub fn is_finished(job: &AuditLogReplayJob) -> bool {
     job.status.as_ref().is_some_and(report::is_finished)
+}
+
+/// Whether the object says Suspended, which it does only of a job of which nothing is under way.
+fn is_held_back(job: &AuditLogReplayJob) -> bool {
+    let suspended = job.status.as_ref().and_then(report::ready_reason) == Some(Reason::Suspended.as_str());
+    suspended && job.metadata.deletion_timestamp.is_none()
 }
 
 /// Where a submission stands, by its record and by what this process knows of it.
@@ -124,7 +131,8 @@ pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>)
     let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
     let under_way = Standing::of(submission, memory).may_be_under_way();
     match last {
-        Some(Step::Wait { cause: super::WaitCause::Astray, .. }) => false,
+        Some(Step::Wait { cause, .. }) if cause.gives_place_up() => false,
+        Some(Step::AwaitChange) if is_held_back(job) => false,
         Some(Step::Wait { cause, .. }) => under_way || cause.keeps_place(),
         _ => under_way,
     }

@@ -154,7 +154,12 @@ impl Observed<'_> {
     /// How long this process has known the standing submission. No two clocks are compared: what another process wrote into
     /// the record does not count.
     pub(super) fn submission_age(&self) -> Duration {
+        self.submission_age_at(self.clock)
+    }
+
+    /// How long it had known it at some moment of this process.
+    pub(super) fn submission_age_at(&self, at: Clock) -> Duration {
         let known = self.submission().and_then(|s| self.memory.first_seen(&s.id));
-        known.map_or(Duration::ZERO, |first| self.clock.mono.saturating_sub(first))
+        known.map_or(Duration::ZERO, |first| at.mono.saturating_sub(first))
     }
 }

@@ -7,17 +7,17 @@ use crate::konnect::UrlTemplate;
 /// Oldest reading of Konnect's job on which a PUT may be based (invariant I2).
 pub(super) const MAX_READING_AGE: Duration = Duration::from_secs(10);
 /// How near to a limit of Konnect's a 400 may be due to two clocks that differ.
-pub(super) const LIMIT_MARGIN: Duration = Duration::from_secs(15 * 60);
+pub(super) const LIMIT_MARGIN: Duration = Duration::from_mins(15);
 /// How long after a 429 without `Retry-After` (konnect-api.md 5).
 pub(super) const RATE_LIMIT_WAIT: Duration = Duration::from_secs(15);
 /// How far ahead a window may end. Nearer ends are waited for; a farther one is taken for a slip of the pen.
-pub(super) const MAX_LEAD: Duration = Duration::from_secs(8 * 24 * 3600);
+pub(super) const MAX_LEAD: Duration = Duration::from_hours(8 * 24);
 /// How long a window may be: all that Konnect keeps.
-pub(super) const MAX_WINDOW: Duration = Duration::from_secs(168 * 3600);
+pub(super) const MAX_WINDOW: Duration = Duration::from_hours(168);
 /// How long something that may mend itself is waited for before the object says Stalled.
-pub(super) const STALL_AFTER: Duration = Duration::from_secs(5 * 60);
+pub(super) const STALL_AFTER: Duration = Duration::from_mins(5);
 /// How long an unreadable webhook holds a replay back.
-pub(super) const WEBHOOK_PATIENCE: Duration = Duration::from_secs(10 * 60);
+pub(super) const WEBHOOK_PATIENCE: Duration = Duration::from_mins(10);
 
 /// What at Konnect may have one run at a time. The documentation says "per region", the path says "per portal"; both work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

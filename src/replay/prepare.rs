@@ -24,16 +24,23 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decis
 }
 
 /// After a request that Konnect certainly did not take: wait, then go through the gates again.
-pub(super) fn after_refusal(o: &Observed, job: &ValidatedJob, policy: &Policy, at: Clock, error: &CallError) -> Decision {
-    let now = remote_now(o);
-    let may_be_clocks = o.submission().is_some_and(|s| window::is_near_a_limit(s.window, now, LIMIT_MARGIN, policy));
-    if error.is_permanent() && !may_be_clocks {
-        return refused_for_good(error);
-    }
+pub(super) fn after_refusal(
+    o: &Observed,
+    job: &ValidatedJob,
+    policy: &Policy,
+    at: Clock,
+    error: &CallError,
+) -> Decision {
     let waited = o.clock.mono.saturating_sub(at.mono);
     let left = wait::refusal_spacing(o, policy, error).saturating_sub(waited);
     if left.is_zero() || job.suspend {
         return decide(o, job, policy);
+    }
+    if let Some(decision) = resting(o) {
+        return decision;
+    }
+    if error.is_permanent() && is_far_from_the_limits(o, policy) {
+        return refused_for_good(error);
     }
     match error.status() {
         Some(409) => {
@@ -41,6 +48,19 @@ pub(super) fn after_refusal(o: &Observed, job: &ValidatedJob, policy: &Policy, a
         }
         _ => respaced(wait::trouble(o, policy, error), left),
     }
+}
+
+/// Whether a 400 cannot be due to clocks that differ. Only the pass that sent the request knows what time it was at Konnect;
+/// without that there is no verdict, and another request brings the same answer.
+fn is_far_from_the_limits(o: &Observed, policy: &Policy) -> bool {
+    let now = remote_now(o);
+    let near = o.submission().is_some_and(|s| window::is_near_a_limit(s.window, now, LIMIT_MARGIN, policy));
+    was_read(o) && !near
+}
+
+/// Whether this pass has read Konnect's job.
+fn was_read(o: &Observed) -> bool {
+    o.learned.remote.as_ref().is_some_and(|seen| seen.what.is_ok())
 }
 
 fn refused_for_good(error: &CallError) -> Decision {
@@ -61,12 +81,13 @@ fn respaced(decision: Decision, left: std::time::Duration) -> Decision {
 /// What the object and the clock alone say.
 fn held_back(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
     let now = remote_now(o);
-    let until = |at: DateTime<Utc>| Step::Wait { wait: (at - now).to_std().unwrap_or_default(), cause: WaitCause::WindowEnd };
+    let until =
+        |at: DateTime<Utc>| Step::Wait { wait: (at - now).to_std().unwrap_or_default(), cause: WaitCause::WindowEnd };
     if window::is_too_far_ahead(job.window, now) {
         return Some(too_far_ahead(job, now));
     }
     // Konnect's clock decides, once it is known; ours alone only where no two clocks can differ that much.
-    let margin = if o.learned.remote.is_some() { delta(std::time::Duration::ZERO) } else { delta(LIMIT_MARGIN) };
+    let margin = if was_read(o) { delta(std::time::Duration::ZERO) } else { delta(LIMIT_MARGIN) };
     if now >= window::expires_at(job.window, policy) + margin {
         return Some(expired(job, policy));
     }
@@ -119,7 +140,7 @@ fn turn(o: &Observed) -> Option<Decision> {
 }
 
 /// A job in the queue is woken when its turn comes; this only makes a lost wake-up harmless.
-const TURN_FALLBACK: std::time::Duration = std::time::Duration::from_secs(60);
+const TURN_FALLBACK: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The token, as it is at this moment.
 pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {
@@ -195,8 +216,11 @@ fn remote(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision>
         return Some(decision);
     }
     let before_webhook = o.learned.webhook.as_ref().is_some_and(|w| seen.at.mono < w.at.mono);
-    if before_webhook || o.fresh_remote().is_none() {
+    if before_webhook {
         return Some(Decision::Do(Step::ReadRemoteJob));
+    }
+    if o.fresh_remote().is_none() {
+        return Some(out_of_date(o, policy));
     }
     let ended = o.memory.foreign_ended()?;
     // Its owner must be able to see its end before another job takes its place.
@@ -205,6 +229,17 @@ fn remote(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision>
         let wait = Step::Wait { wait: left, cause: WaitCause::RemoteJob };
         Decision::Be(Situation::Blocked { by: Some(reading.value.clone()) }, wait)
     })
+}
+
+/// The reading is too old to send on: Konnect was slow, or this process was, or was stopped. The next pass begins from the
+/// start, with a record of its own, which only the rightful leader can write.
+fn out_of_date(o: &Observed, policy: &Policy) -> Decision {
+    let wait = wait::backoff(o, policy);
+    if o.submission().is_some_and(|s| is_unsent(o, s)) {
+        return Decision::Do(wait);
+    }
+    let error = CallError::NoAnswer("what it answered was more than 10 s old when it could be used".to_owned());
+    Decision::Be(Situation::Unavailable(error), wait)
 }
 
 /// A run is under way: ours to follow if it has our window, else not ours to touch.
@@ -230,7 +265,7 @@ fn send(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
     let window = window::distinct_from(job.window, &reading.value, remote_now(o), policy);
     let intent = submission(o, window, &reading.value);
     match o.submission() {
-        Some(standing) if is_unsent(o, standing) && standing.window == window && same_previous(standing, &intent) => {
+        Some(standing) if is_unsent(o, standing) && is_of_this_reading(o, standing) && standing.window == window => {
             Decision::Do(Step::Submit { id: standing.id.clone(), window })
         }
         _ => Decision::Intend(intent),
@@ -241,9 +276,11 @@ fn is_unsent(o: &Observed, standing: &Submission) -> bool {
     standing.state == SubmissionState::Intended && *o.memory.progress(&standing.id) == super::memory::Progress::Unsent
 }
 
-fn same_previous(standing: &Submission, intent: &Submission) -> bool {
-    let job = |s: &Submission| s.previous.as_ref().map(report::remote_job);
-    job(standing) == job(intent)
+/// Whether the record was made from the reading at hand. One made from an earlier reading is replaced and not sent: writing
+/// anew is what stops a process that was overtaken, and the settle time of a request counts from its record.
+fn is_of_this_reading(o: &Observed, standing: &Submission) -> bool {
+    let recorded = o.memory.first_seen(&standing.id);
+    recorded.zip(o.learned.remote.as_ref()).is_some_and(|(recorded, seen)| recorded >= seen.at.mono)
 }
 
 fn submission(o: &Observed, window: crate::api::TimeRange, previous: &RemoteJob) -> Submission {

@@ -9,29 +9,32 @@ use super::step::{Step, WaitCause};
 use super::window::is_window_of;
 use super::{prepare, report, wait};
 use crate::api::{Submission, SubmissionState};
-use crate::konnect::RemoteJob;
+use crate::konnect::{RemoteJob, RemoteStatus};
 
 /// What a reading of Konnect's job says of a submission (konnect-api.md 1, "GET finds, after our PUT").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
     /// It is our run.
     Ours,
-    /// It is the very job that was there before, or there is none: nothing was taken, or the GET lags.
+    /// It is the very job that was there before, or there is none as before: nothing was taken, or the GET lags.
     Nothing,
-    /// It is somebody else's.
+    /// It is somebody else's, or Konnect has lost the one that was there.
     AnotherWindow,
 }
 
 /// Compares what was read with the record.
 pub(super) fn find(submission: &Submission, job: &RemoteJob) -> Finding {
     let accepted = submission.accepted.as_ref().map(report::remote_job);
-    let is_accepted = accepted.is_some_and(|a| a.start_at.is_some() && a.start_at == job.start_at && a.end_at == job.end_at);
+    let is_accepted =
+        accepted.is_some_and(|a| a.start_at.is_some() && a.start_at == job.start_at && a.end_at == job.end_at);
     let previous = submission.previous.as_ref().map(report::remote_job);
     if submission.state != SubmissionState::Adopted && previous.as_ref() == Some(job) {
         Finding::Nothing
     } else if is_window_of(submission.window, job) || is_accepted {
         Finding::Ours
-    } else if job.start_at.is_none() || job.end_at.is_none() {
+    } else if job.status == RemoteStatus::Unconfigured
+        && previous.is_some_and(|p| p.status == RemoteStatus::Unconfigured)
+    {
         Finding::Nothing
     } else {
         Finding::AnotherWindow
@@ -54,7 +57,9 @@ pub(super) fn decide(
     if let Some(decision) = prepare::resting(o).or_else(|| prepare::token(o, policy)) {
         return decision;
     }
-    let remote = match o.learned.remote.as_ref().map(|seen| &seen.what) {
+    // What was read before the effect must show proves nothing, however late it is judged.
+    let settled = o.learned.remote.as_ref().filter(|seen| o.submission_age_at(seen.at) >= policy.settle_time());
+    let remote = match settled.map(|seen| &seen.what) {
         None => return Decision::Do(Step::ReadRemoteJob),
         Some(Err(error)) => return wait::trouble(o, policy, error),
         Some(Ok(reading)) => &reading.value,
@@ -79,7 +84,7 @@ pub(super) fn taken(o: &Observed, policy: &Policy, submission: &Submission, answ
 
 /// Another job stands where ours was, or might have been. One reading can be stale; two in a row are believed.
 pub(super) fn astray(o: &Observed, policy: &Policy, now: &RemoteJob) -> Decision {
-    if o.memory.strangers() < 2 {
+    if !o.memory.was_shown_twice() {
         return Decision::Do(Step::Wait { wait: policy.poll_interval, cause: WaitCause::Poll });
     }
     let ended_unseen = report::last_read_as_running(&o.status(), o.submission());

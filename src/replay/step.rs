@@ -88,6 +88,22 @@ impl WaitCause {
         }
     }
 
+    /// Whether a job that waits for this gives its place up whatever its record says. A request in doubt was read not to have been
+    /// taken before any of these is said; one that went astray was read to be no longer there.
+    pub(super) fn gives_place_up(self) -> bool {
+        match self {
+            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Astray => true,
+            Self::Poll
+            | Self::Settle
+            | Self::RemoteJob
+            | Self::Konnect
+            | Self::RateLimit
+            | Self::Credentials
+            | Self::Portal
+            | Self::Resting => false,
+        }
+    }
+
     /// Whether a job that waits for this keeps its place in the lane. What blocks the whole lane does; what is this job's own
     /// trouble does not, so that it blocks nobody else (invariant I6).
     pub(super) fn keeps_place(self) -> bool {

@@ -11,7 +11,7 @@ use crate::konnect::CallError;
 
 /// Share of a wait that jitter may take or add.
 const JITTER: f64 = 0.2;
-/// Shortest spacing of polls, just after a request was accepted.
+/// Shortest spacing of polls, just after a request was accepted; also of calls where a 429 asks for none.
 const QUICKEST_POLL: Duration = Duration::from_secs(1);
 
 /// The next look at our own run: quick while it is young, then every poll interval.
@@ -44,7 +44,7 @@ pub(super) fn trouble(o: &Observed, policy: &Policy, error: &CallError) -> Decis
         Some(401 | 403) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Credentials)),
         Some(404) => Decision::Be(Situation::UnknownPortal, slow(o, policy, WaitCause::Portal)),
         Some(429) => {
-            let wait = rate_limit(error).unwrap_or(RATE_LIMIT_WAIT);
+            let wait = rate_limit(error).unwrap_or(RATE_LIMIT_WAIT).max(QUICKEST_POLL);
             Decision::Be(Situation::RateLimited, Step::Wait { wait, cause: WaitCause::RateLimit })
         }
         _ => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy)),

@@ -13,11 +13,10 @@ use crate::konnect::RemoteJob;
 pub(super) fn parse(spec: &WindowSpec) -> Result<TimeRange, String> {
     let start = instant("startAt", &spec.start_at)?;
     let end = instant("endAt", &spec.end_at)?;
+    check(TimeRange { start_at: start, end_at: end })?;
     let floor = start.trunc_subsecs(0);
     let ceil = if end == end.trunc_subsecs(0) { end } else { end.trunc_subsecs(0) + TimeDelta::seconds(1) };
-    let window = TimeRange { start_at: floor, end_at: ceil };
-    check(window)?;
-    Ok(window)
+    Ok(TimeRange { start_at: floor, end_at: ceil })
 }
 
 fn instant(field: &str, text: &str) -> Result<DateTime<Utc>, String> {
@@ -33,9 +32,7 @@ fn check(window: TimeRange) -> Result<(), String> {
     if window.end_at < window.start_at {
         return Err("window.endAt is before window.startAt".to_owned());
     }
-    // Rounding may add a second on either side of a window of exactly 7 days.
-    let longest = delta(MAX_WINDOW) + TimeDelta::seconds(2);
-    if window.end_at - window.start_at > longest {
+    if window.end_at - window.start_at > delta(MAX_WINDOW) {
         return Err("the window is longer than the 7 days that Konnect keeps".to_owned());
     }
     Ok(())

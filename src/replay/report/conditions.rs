@@ -42,15 +42,8 @@ impl<'a> Conditions<'a> {
         (condition.status != ConditionStatus::True).then_some(condition.last_transition_time)
     }
 
-    /// Whether the object says that Konnect refused its last request, and nothing since.
-    pub(super) fn says_refused(&self) -> bool {
-        let submitted = self.find(&ConditionType::Submitted).filter(|c| c.status == ConditionStatus::False);
-        let ready = self.find(&ConditionType::Ready);
-        submitted.zip(ready).is_some_and(|(submitted, ready)| submitted.reason == ready.reason)
-    }
-
     fn find(&self, type_: &ConditionType) -> Option<&Condition> {
-        self.status.conditions.iter().find(|c| c.type_ == *type_)
+        find(self.status, type_)
     }
 
     pub(super) fn submission_state(&self) -> Option<&SubmissionState> {
@@ -62,6 +55,17 @@ impl<'a> Conditions<'a> {
         let place = |c: &Condition| ConditionType::ORDER.iter().position(|t| *t == c.type_).unwrap_or(usize::MAX);
         self.status.conditions.sort_by_key(place);
     }
+}
+
+fn find<'a>(status: &'a AuditLogReplayJobStatus, type_: &ConditionType) -> Option<&'a Condition> {
+    status.conditions.iter().find(|c| c.type_ == *type_)
+}
+
+/// Whether the object says that Konnect refused its last request, and nothing since.
+pub(super) fn says_refused(status: &AuditLogReplayJobStatus) -> bool {
+    let submitted = find(status, &ConditionType::Submitted).filter(|c| c.status == ConditionStatus::False);
+    let ready = find(status, &ConditionType::Ready);
+    submitted.zip(ready).is_some_and(|(submitted, ready)| submitted.reason == ready.reason)
 }
 
 fn cut(message: &str) -> String {

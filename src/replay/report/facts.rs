@@ -2,7 +2,7 @@
 //! conditions that give detail.
 
 use super::conditions::Conditions;
-use super::{blocked_by, konnect_job, messages, planned};
+use super::{konnect_job, messages, planned};
 use crate::api::{AuditLogReplayJobStatus, ConditionStatus, ConditionType, Reason, SubmissionState, WebhookEvidence};
 use crate::konnect::Webhook;
 use crate::replay::observed::{Observed, WebhookReading};
@@ -15,7 +15,6 @@ pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, statu
     submission(o, situation, status);
     webhook(o, situation, status);
     counters(o, status);
-    status.blocked_by = blocked_by(situation);
     status.window = planned(o, policy, status.submission.as_ref()).or(status.window.take());
 }
 
@@ -23,6 +22,8 @@ pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, statu
 fn mirror(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
     let answered = match situation {
         Situation::Underway { job, .. } => job.as_ref(),
+        // What was last read of ours is the only evidence of what became of it; the stranger stands in the message.
+        Situation::Astray { .. } => return,
         _ => None,
     };
     let read = || o.learned.remote.as_ref().and_then(|seen| seen.what.as_ref().ok()).map(|reading| &reading.value);
@@ -55,7 +56,7 @@ fn submission(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJo
 
 /// Evidence of the webhook. Its delivery times move all the time, so they enter when something else does, and at the end.
 fn webhook(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
-    let Some(seen) = &o.learned.webhook else { return };
+    let Some(seen) = o.learned.webhook.as_ref().filter(|_| *situation != Situation::UnknownPortal) else { return };
     let evidence = evidence(&seen.what, status.webhook.as_ref());
     let what = |w: &WebhookEvidence| (w.enabled, w.status.clone(), w.destination_id.clone());
     let news = status.webhook.as_ref().map(what) != Some(what(&evidence));
@@ -67,9 +68,15 @@ fn webhook(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobSt
 
 fn evidence(reading: &WebhookReading, before: Option<&WebhookEvidence>) -> WebhookEvidence {
     let mut evidence = before.cloned().unwrap_or_default();
-    if let Ok(Webhook { enabled, audit_log_destination_id, .. }) = &reading.config {
-        evidence.enabled = Some(enabled.unwrap_or(false));
-        evidence.destination_id = audit_log_destination_id.as_deref().map(bounded);
+    match &reading.config {
+        Ok(Webhook { enabled, audit_log_destination_id, endpoint: _ }) => {
+            evidence.enabled = Some(enabled.unwrap_or(false));
+            evidence.destination_id = audit_log_destination_id.as_deref().map(bounded);
+        }
+        Err(error) if error.status() == Some(404) => {
+            evidence = WebhookEvidence { enabled: Some(false), ..WebhookEvidence::default() };
+        }
+        Err(_) => {}
     }
     if let Some(status) = &reading.status {
         evidence.status = status.webhook_status.as_deref().map(bounded);
@@ -138,12 +145,11 @@ fn webhook_state(reading: &WebhookReading) -> (ConditionStatus, Reason) {
 fn submitted(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
     let message = messages::message(o, situation);
     match situation {
-        Situation::Intended(_) if conditions.says_refused() => {}
         Situation::Intended(_) | Situation::InDoubt { .. } => {
             conditions.set(ConditionType::Submitted, ConditionStatus::Unknown, Reason::Submitting, &message);
         }
         Situation::Underway { submission, .. } => accepted(submission.state == SubmissionState::Adopted, conditions),
-        _ if refused(o, conditions) => {
+        _ if is_answer(situation) && refused(o, conditions) => {
             conditions.set(ConditionType::Submitted, ConditionStatus::False, messages::reason(o, situation), &message);
         }
         _ => {}
@@ -159,8 +165,31 @@ fn accepted(adopted: bool, conditions: &mut Conditions) {
     conditions.set(ConditionType::Submitted, ConditionStatus::True, reason, message);
 }
 
+/// Whether this can be what a request was answered, and not something that came after.
+fn is_answer(situation: &Situation) -> bool {
+    match situation {
+        Situation::Denied(_)
+        | Situation::UnknownPortal
+        | Situation::RateLimited
+        | Situation::Unavailable(_)
+        | Situation::Blocked { .. }
+        | Situation::Failed { .. } => true,
+        Situation::Pending
+        | Situation::Queued { .. }
+        | Situation::Unacceptable(_)
+        | Situation::Suspended
+        | Situation::WindowOpen { .. }
+        | Situation::NoToken(_)
+        | Situation::NoWebhook
+        | Situation::Intended(_)
+        | Situation::InDoubt { .. }
+        | Situation::Underway { .. }
+        | Situation::Astray { .. }
+        | Situation::Completed { .. } => false,
+    }
+}
+
 /// Whether what is reported follows from a request that Konnect refused.
 fn refused(o: &Observed, conditions: &Conditions) -> bool {
     conditions.submission_state() == Some(&SubmissionState::Intended) && o.was_refused()
 }
-

@@ -86,7 +86,9 @@ fn queued(blocked_by: &str) -> String {
 fn suspended(o: &Observed) -> String {
     let sent = o.submission().is_some();
     let so_far = if sent { "The last request was not taken by Konnect." } else { "Nothing has been sent." };
-    format!("spec.suspend is true. {so_far} Set it to false to go on; Konnect deletes events that are older than its retention meanwhile.")
+    format!(
+        "spec.suspend is true. {so_far} Set it to false to go on; Konnect deletes events that are older than its retention meanwhile."
+    )
 }
 
 fn no_token(o: &Observed, problem: &TokenProblem) -> String {
@@ -98,10 +100,14 @@ fn no_token(o: &Observed, problem: &TokenProblem) -> String {
              spec.tokenSecretRef."
         ),
         TokenProblem::SecretUnreadable(why) => {
-            format!("Secret {name:?} cannot be read ({why}). The operator needs the verb get on Secrets in this namespace.")
+            format!(
+                "Secret {name:?} cannot be read ({why}). The operator needs the verb get on Secrets in this namespace."
+            )
         }
         TokenProblem::KeyMissing => {
-            format!("Secret {name:?} has no key {key:?}. Add the Konnect token under that key, or correct spec.tokenSecretRef.key.")
+            format!(
+                "Secret {name:?} has no key {key:?}. Add the Konnect token under that key, or correct spec.tokenSecretRef.key."
+            )
         }
         TokenProblem::Invalid(error @ TokenError::WrongPrefix) => format!(
             "The value of key {key:?} in Secret {name:?} is not used: {error} (kpat_ or spat_, see --token-prefixes). It was not sent \
@@ -115,9 +121,13 @@ fn no_token(o: &Observed, problem: &TokenProblem) -> String {
 
 fn denied(error: &CallError) -> String {
     if error.status() == Some(403) {
-        format!("{error}. Give the token's account the role Audit Log Admin, or use another token; a new role can take a while to work.")
+        format!(
+            "{error}. Give the token's account the role Audit Log Admin, or use another token; a new role can take a while to work."
+        )
     } else {
-        format!("{error}. The token has expired, was revoked, or belongs elsewhere: put a new one into the Secret. It is read anew at each try.")
+        format!(
+            "{error}. The token has expired, was revoked, or belongs elsewhere: put a new one into the Secret. It is read anew at each try."
+        )
     }
 }
 
@@ -160,7 +170,9 @@ fn unknown_portal(o: &Observed) -> String {
 
 fn unavailable(o: &Observed, error: &CallError) -> String {
     let next = match o.submission().map(|s| &s.state) {
-        Some(SubmissionState::Accepted | SubmissionState::Adopted) => "The run at Konnect goes on; it is looked at again soon.",
+        Some(SubmissionState::Accepted | SubmissionState::Adopted) => {
+            "The run at Konnect goes on; it is looked at again soon."
+        }
         Some(SubmissionState::Intended | SubmissionState::Unknown(_)) | None => "It is tried again soon.",
     };
     format!("{error}. {next}")
@@ -169,9 +181,7 @@ fn unavailable(o: &Observed, error: &CallError) -> String {
 fn blocked(by: Option<&RemoteJob>) -> String {
     let next = "This window is sent when that is over; nobody else's job is overwritten.";
     match by {
-        None => format!(
-            "Konnect refused the request because another replay is under way in this region (409). {next}"
-        ),
+        None => format!("Konnect refused the request because another replay is under way in this region (409). {next}"),
         Some(job) => format!("Konnect has another replay job for this target ({}). {next}", described(job)),
     }
 }
@@ -218,7 +228,11 @@ fn completed(o: &Observed, job: &RemoteJob) -> String {
         (Some(start_at), Some(end_at)) => span(TimeRange { start_at, end_at }),
         _ => "the window".to_owned(),
     };
-    let adopted = if is_adopted(o) { " The run was already under way when this object came; nothing was sent twice." } else { "" };
+    let adopted = if is_adopted(o) {
+        " The run was already under way when this object came; nothing was sent twice."
+    } else {
+        ""
+    };
     let code = o.learned.webhook.as_ref().and_then(|seen| seen.what.status.as_ref()).and_then(|s| s.last_response_code);
     let warning = match code {
         Some(code) if !(200..300).contains(&code) => {

@@ -22,6 +22,11 @@ pub(super) fn status(o: &Observed, policy: &Policy, situation: &Situation) -> Au
     let mut status = o.status();
     status.observed_generation = o.generation();
     facts::record(o, policy, situation, &mut status);
+    // A repeated request says what its predecessor's answer was until it has one of its own, so that nothing flaps.
+    if matches!(situation, Situation::Intended(_)) && conditions::says_refused(&status) {
+        return status;
+    }
+    status.blocked_by = blocked_by(situation);
     let mut conditions = Conditions::of(&mut status, o.generation(), o.clock.stamp());
     facts::conditions(o, situation, &mut conditions);
     progress(o, situation, &mut conditions);
@@ -31,11 +36,8 @@ pub(super) fn status(o: &Observed, policy: &Policy, situation: &Situation) -> Au
 
 /// Whether a status says anything that the one before did not. Counters alone are no news: they travel with the next write.
 pub(super) fn is_news(old: &AuditLogReplayJobStatus, new: &AuditLogReplayJobStatus) -> bool {
-    let counted = AuditLogReplayJobStatus {
-        conflicts: new.conflicts,
-        last_conflict_time: new.last_conflict_time,
-        ..old.clone()
-    };
+    let counted =
+        AuditLogReplayJobStatus { conflicts: new.conflicts, last_conflict_time: new.last_conflict_time, ..old.clone() };
     counted != *new
 }
 
@@ -63,10 +65,6 @@ fn progress(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
         Progress::Mending(_) => Progress::Working,
         other => other,
     };
-    // A repeated request says what its predecessor's answer was until it has one of its own, so that nothing flaps.
-    if matches!(situation, Situation::Intended(_)) && conditions.says_refused() {
-        return;
-    }
     let complete = progress == Progress::Complete;
     let ready = if complete { ConditionStatus::True } else { ConditionStatus::False };
     conditions.set(ConditionType::Ready, ready, reason, &message);
@@ -129,18 +127,20 @@ pub(super) fn konnect_job(job: &RemoteJob, clock: Clock) -> KonnectJob {
 
 /// The same, back.
 pub(super) fn remote_job(kept: &KonnectJob) -> RemoteJob {
-    RemoteJob {
-        status: kept.status.clone(),
-        start_at: kept.start_at,
-        end_at: kept.end_at,
-        updated_at: kept.updated_at,
-    }
+    RemoteJob { status: kept.status.clone(), start_at: kept.start_at, end_at: kept.end_at, updated_at: kept.updated_at }
 }
 
 /// Whether this submission's run was under way when it was last read.
 pub(super) fn last_read_as_busy(status: &AuditLogReplayJobStatus, submission: &Submission) -> bool {
     let kept = status.konnect.as_ref().map(remote_job);
     kept.is_some_and(|job| is_window_of(submission.window, &job) && job.status.is_busy())
+}
+
+/// Whether a GET has shown this submission's run since Konnect accepted it: what is kept of it differs from the answer then.
+pub(super) fn was_read_since_accepted(status: &AuditLogReplayJobStatus, submission: &Submission) -> bool {
+    let answer = submission.accepted.as_ref().map(|job| &job.status);
+    let kept = status.konnect.as_ref().filter(|kept| is_window_of(submission.window, &remote_job(kept)));
+    kept.is_some_and(|kept| Some(&kept.status) != answer)
 }
 
 /// Whether it was running, so that nobody can have replaced it before its end: a PUT is refused while a run is running.

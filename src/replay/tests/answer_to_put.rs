@@ -86,7 +86,11 @@ fn a_400_near_a_limit_may_be_the_clocks_and_is_tried_again() {
     for (name, window, now) in [
         ("a fresh end", ("2026-11-21T08:00:00Z", "2026-11-21T11:50:00Z"), "2026-11-21T12:00:00Z"),
         ("a start that is about to expire", ("2026-11-14T12:10:00Z", "2026-11-14T13:00:00Z"), "2026-11-21T12:00:00Z"),
-        ("an end that ceases to be fresh meanwhile", ("2026-11-21T08:00:00Z", "2026-11-21T11:45:05Z"), "2026-11-21T12:00:00Z"),
+        (
+            "an end that ceases to be fresh meanwhile",
+            ("2026-11-21T08:00:00Z", "2026-11-21T11:45:05Z"),
+            "2026-11-21T12:00:00Z",
+        ),
     ] {
         let mut s = story(job().window(window.0, window.1)).at_time(now).put_is_refused(api(400));
         s.pass();
@@ -104,12 +108,15 @@ fn a_400_near_a_limit_by_konnects_clock_is_tried_again() {
         .put_is_refused(api(400));
     s.pass();
     assert!(!s.is(&ConditionType::Failed), "{}", s.message());
+    s.edit(|job| job.spec.token_secret_ref.key = "other".to_owned());
+    assert!(!s.is(&ConditionType::Failed), "an edit knows no more of Konnect's clock: {}", s.message());
     s.until("Accepted");
 }
 
 #[test]
 fn a_400_far_from_every_limit_ends_the_second_try_too() {
-    let mut s = story(job().window("2026-11-21T08:00:00Z", "2026-11-21T11:45:05Z")).every_put_is(Put::Refused(api(400)));
+    let mut s =
+        story(job().window("2026-11-21T08:00:00Z", "2026-11-21T11:45:05Z")).every_put_is(Put::Refused(api(400)));
     s.pass().until("InvalidRequest");
     assert_eq!(s.puts.len(), 2);
 }
@@ -209,7 +216,8 @@ fn hours_of_409_cost_at_most_one_write_and_one_put_a_minute() {
 
 #[test]
 fn a_409_for_a_week_ends_when_the_window_has_expired() {
-    let mut s = story(job().window("2026-11-14T13:00:00Z", "2026-11-14T14:00:00Z")).every_put_is(Put::Refused(api(409)));
+    let mut s =
+        story(job().window("2026-11-14T13:00:00Z", "2026-11-14T14:00:00Z")).every_put_is(Put::Refused(api(409)));
     s.pass().run_for(mins(59));
     assert_eq!(s.reason(), "BlockedByRemoteJob");
     s.run_for(mins(3));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, KonnectApiVersion, KonnectJob, Scope, SecretKeyRef,
-    Submission, SubmissionState, Target, TimeRange, WebhookPolicy, WindowSpec,
+    AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, KonnectApiVersion, KonnectJob, Scope,
+    SecretKeyRef, Submission, SubmissionState, Target, TimeRange, WebhookPolicy, WindowSpec,
 };
 use crate::konnect::{ApiError, CallError, RemoteJob, RemoteStatus};
 use crate::replay::{Policy, Serialize};
@@ -24,7 +24,7 @@ pub(super) fn secs(seconds: u64) -> Duration {
 }
 
 pub(super) fn mins(minutes: u64) -> Duration {
-    Duration::from_secs(60 * minutes)
+    Duration::from_mins(minutes)
 }
 
 pub(super) fn range(start: &str, end: &str) -> TimeRange {
@@ -186,6 +186,11 @@ pub(super) fn ours(status: &str) -> RemoteJob {
 /// A run of another window.
 pub(super) fn theirs(status: &str) -> RemoteJob {
     remote(status, their_window(), "2026-11-20T00:00:00Z")
+}
+
+/// A run of yet another window.
+pub(super) fn strangers(status: &str) -> RemoteJob {
+    remote(status, range("2026-11-18T00:00:00Z", "2026-11-18T06:00:00Z"), "2026-11-21T12:00:07Z")
 }
 
 /// What Konnect answers where no job was ever set up.

@@ -6,7 +6,6 @@ use super::konnect::Put;
 use super::story::{Death, Story, story, story_of};
 use crate::api::{ConditionType, SubmissionState};
 use crate::konnect::RemoteJob;
-use crate::replay::WaitCause;
 
 /// A process that has just begun, and finds `job` as another left it.
 fn taken_over(job: JobBuilder, konnect: RemoteJob) -> Story {
@@ -86,12 +85,14 @@ fn a_reading_counts_from_when_it_was_made() {
 /// What supersession comes to is the next step of the protocol; until then nothing is sent again, and the object says so.
 #[test]
 fn another_window_twice_is_lost_from_view_and_said_so() {
-    for builder in [job().intended(), job().submitted(), job().submitted().last_read_as(&ours("pending")), job().adopted()] {
-        let mut s = taken_over(builder, theirs("running"));
+    for builder in
+        [job().intended(), job().submitted(), job().submitted().last_read_as(&ours("pending")), job().adopted()]
+    {
+        let mut s = taken_over(builder, strangers("running"));
         s.until("Superseded");
         assert!(s.is(&ConditionType::Stalled) && !s.is(&ConditionType::Failed));
-        assert!(s.message().contains("2026-11-19T00:00:00Z"), "{}", s.message());
-        s.konnect.job = theirs("completed");
+        assert!(s.message().contains("2026-11-18T00:00:00Z"), "{}", s.message());
+        s.konnect.job = strangers("completed");
         s.run_for(mins(24 * 60));
         assert_eq!((s.reason().as_str(), s.puts.len()), ("Superseded", 0));
     }
@@ -100,10 +101,10 @@ fn another_window_twice_is_lost_from_view_and_said_so() {
 #[test]
 fn another_window_twice_after_running_means_that_ours_ended_unseen() {
     for builder in [job().submitted(), job().adopted()] {
-        let mut s = taken_over(builder.last_read_as(&ours("running")), theirs("running"));
+        let mut s = taken_over(builder.last_read_as(&ours("running")), strangers("running"));
         s.until("RemoteStateUnknown");
         assert!(s.is(&ConditionType::Stalled));
-        s.konnect.job = theirs("completed");
+        s.konnect.job = strangers("completed");
         s.run_for(mins(24 * 60));
         assert_eq!((s.reason().as_str(), s.puts.len()), ("RemoteStateUnknown", 0), "{:?}", s.told());
     }
@@ -112,12 +113,12 @@ fn another_window_twice_after_running_means_that_ours_ended_unseen() {
 #[test]
 fn another_window_once_is_not_believed() {
     let mut s = taken_over(job().submitted(), ours("running"));
-    s.konnect.shown = Some(theirs("completed"));
+    s.konnect.shown = Some(strangers("completed"));
     let writes = s.writes.len();
     s.wait();
     s.konnect.shown = None;
     s.wait();
-    s.konnect.shown = Some(theirs("completed"));
+    s.konnect.shown = Some(strangers("completed"));
     s.wait();
     assert_eq!(s.writes.len(), writes, "{:?}", s.told());
     s.konnect.shown = None;
@@ -127,7 +128,7 @@ fn another_window_once_is_not_believed() {
 
 #[test]
 fn ours_coming_back_into_view_is_followed_again() {
-    let mut s = taken_over(job().submitted(), theirs("running"));
+    let mut s = taken_over(job().submitted(), strangers("running"));
     s.until("Superseded");
     s.konnect.job = ours("running");
     s.until("Running").konnect_says("completed");
@@ -255,6 +256,21 @@ fn a_put_that_lasted_long_is_settled_from_a_reading_after_it() {
     s.konnect.put_takes = secs(30);
     s.write_takes = secs(6);
     s.pass().until("Accepted");
-    assert_eq!(s.puts.len(), 1);
-    assert!(s.trace.iter().any(|step| matches!(step, crate::replay::Step::Wait { cause: WaitCause::Settle, .. })));
+    assert_eq!((s.puts.len(), s.told()), (1, ["Pending", "Submitting", "Accepted"].map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn whoever_loses_the_write_of_an_intent_sends_nothing_until_the_other_is_settled() {
+    for theirs_was_sent in [true, false] {
+        let mut s = story(job()).konnect_has(theirs("completed"));
+        s.overtaken = true;
+        s.pass();
+        assert_eq!((s.submission().id.as_str(), s.puts.len()), ("of-another-process", 0));
+        assert_eq!(s.waits(), s.policy.settle_time());
+        if theirs_was_sent {
+            s.konnect.job = ours("accepted");
+        }
+        s.until("Accepted").konnect_says("completed");
+        assert_eq!((s.reason().as_str(), s.puts.len()), ("Completed", usize::from(!theirs_was_sent)));
+    }
 }

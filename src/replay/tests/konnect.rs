@@ -26,7 +26,7 @@ pub(super) enum Put {
 pub(super) struct Konnect {
     /// The job as it is.
     pub(super) job: RemoteJob,
-    /// What GET shows instead of the job: lag.
+    /// What GET shows instead of the job.
     pub(super) shown: Option<RemoteJob>,
     /// What GET of the job fails with.
     pub(super) get_fails: Option<CallError>,
@@ -38,6 +38,11 @@ pub(super) struct Konnect {
     pub(super) webhook_status: Option<WebhookStatus>,
     /// Konnect's clock against ours, or no `Date` header.
     pub(super) date: Option<TimeDelta>,
+    /// How long GET goes on showing what was there before a PUT.
+    pub(super) lag: TimeDelta,
+    pub(super) lagging: Option<(DateTime<Utc>, RemoteJob)>,
+    /// How many runs our PUTs have begun.
+    pub(super) begun: usize,
     pub(super) get_takes: Duration,
     pub(super) put_takes: Duration,
     pub(super) webhook_takes: Duration,
@@ -55,6 +60,9 @@ impl Konnect {
             webhook: Ok(webhook(true)),
             webhook_status: Some(deliveries("active", 200)),
             date: Some(TimeDelta::zero()),
+            lag: TimeDelta::zero(),
+            lagging: None,
+            begun: 0,
             get_takes: secs(1),
             put_takes: secs(1),
             webhook_takes: secs(1),
@@ -65,10 +73,14 @@ impl Konnect {
         match &self.get_fails {
             Some(error) => Err(error.clone()),
             None => Ok(Reading {
-                value: self.shown.clone().unwrap_or_else(|| self.job.clone()),
+                value: self.shown.clone().or_else(|| self.lags(now)).unwrap_or_else(|| self.job.clone()),
                 date: self.date.map(|skew| now + skew),
             }),
         }
+    }
+
+    fn lags(&self, now: DateTime<Utc>) -> Option<RemoteJob> {
+        self.lagging.as_ref().filter(|(until, _)| now < *until).map(|(_, before)| before.clone())
     }
 
     pub(super) fn put(&mut self, window: TimeRange, now: DateTime<Utc>) -> Result<RemoteJob, CallError> {
@@ -84,6 +96,8 @@ impl Konnect {
     }
 
     fn begin(&mut self, window: TimeRange, now: DateTime<Utc>) -> RemoteJob {
+        self.begun += 1;
+        self.lagging = Some((now + self.lag, self.job.clone()));
         self.job = RemoteJob {
             status: RemoteStatus::Accepted,
             start_at: Some(window.start_at),

@@ -1,11 +1,25 @@
 //! The core, told as stories: an object, a scripted Konnect, and time that passes only when a test says so.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::wildcard_imports)] // the builders of `fixtures` are the vocabulary of every story
+#![allow(clippy::unchecked_time_subtraction)] // a test that subtracts wrongly fails, as it should
 
+mod driver;
 mod fixtures;
 mod invariants;
 mod konnect;
 mod story;
 
 mod answer_to_put;
+mod any;
 mod follow;
 mod get_finds;
+mod held_back;
+mod lanes;
+mod memory;
+mod prepare;
+mod purity;
+mod reasons;
+mod report;
+mod troubles;
+mod walk;
+mod window;

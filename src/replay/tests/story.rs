@@ -3,16 +3,14 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::fixtures::{JobBuilder, NOW, at, policy};
-use super::invariants::{self, condition, is_true};
+use super::invariants::{condition, is_true};
 use super::konnect::{Konnect, Put};
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionType, Submission, SubmissionState, TimeRange};
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionType, Submission, TimeRange};
 use crate::konnect::{CallError, RemoteJob};
-use crate::replay::{
-    Clock, Draw, Learned, Memory, Observed, Policy, PutAnswer, Seen, Step, TokenProblem, Turn, ValidatedJob, next,
-};
+use crate::replay::{Clock, Draw, Learned, Memory, Observed, Policy, Step, TokenProblem, Turn, next};
 
 /// Steps in one pass, as in the controller.
 const MAX_STEPS: usize = 32;
@@ -31,6 +29,8 @@ pub(super) struct Story {
     pub(super) write_takes: Duration,
     /// How long the process is stopped after the next write of an intent.
     pub(super) pause_after_intent: Option<(Duration, TimeDelta)>,
+    /// Whether another process writes its own intent just before the next one of ours.
+    pub(super) overtaken: bool,
     /// Whether the process dies just before, or just after, the next PUT.
     pub(super) dies: Option<Death>,
     /// Steps since the story began.
@@ -41,7 +41,7 @@ pub(super) struct Story {
     pub(super) puts: Vec<(Clock, TimeRange)>,
     /// How the last pass ended.
     pub(super) last: Step,
-    learned: Learned,
+    pub(super) learned: Learned,
     ids: u32,
 }
 
@@ -67,6 +67,7 @@ pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
         memory: Memory::default(),
         write_takes: Duration::ZERO,
         pause_after_intent: None,
+        overtaken: false,
         dies: None,
         trace: Vec::new(),
         writes: Vec::new(),
@@ -160,13 +161,8 @@ impl Story {
     pub(super) fn ask(&mut self) -> Step {
         self.ids += 1;
         let draw = Draw { jitter: self.jitter, submission_id: format!("id-{}", self.ids) };
-        let observed = Observed {
-            clock: self.clock,
-            job: &self.job,
-            learned: &self.learned,
-            memory: &self.memory,
-            draw: &draw,
-        };
+        let observed =
+            Observed { clock: self.clock, job: &self.job, learned: &self.learned, memory: &self.memory, draw: &draw };
         next(&observed, &self.policy)
     }
 
@@ -239,96 +235,13 @@ impl Story {
         self.pass()
     }
 
-    fn perform(&mut self, step: &Step) {
-        match step {
-            Step::TakeTurn => self.learned.turn = Some(self.turn.clone()),
-            Step::ReadToken => self.learned.token = Some(self.token.clone()),
-            Step::ReadWebhook { .. } => self.read_webhook(),
-            Step::ReadRemoteJob => self.read_remote(),
-            Step::WriteIntent(status) => self.write_intent(status),
-            Step::Submit { id, window } => self.submit(id, *window),
-            Step::WriteStatus(status) => self.write(status),
-            Step::Wait { wait, cause } => {
-                if cause.is_rest() {
-                    self.memory.rest(self.job.metadata.generation.unwrap(), self.clock, *wait);
-                }
-            }
-            Step::AwaitChange => {}
+    /// The user edits `spec.suspend`, and nothing else is checked than what every pass checks.
+    pub(super) fn suspend(&mut self, on: bool) {
+        if self.job.spec.suspend != on {
+            self.job.spec.suspend = on;
+            self.job.metadata.generation = self.job.metadata.generation.map(|g| g + 1);
         }
-    }
-
-    fn read_webhook(&mut self) {
-        assert!(self.learned.token == Some(Ok(())), "a call without a token");
-        let at = self.clock;
-        self.sleep(self.konnect.webhook_takes);
-        self.learned.webhook = Some(Seen { at, what: self.konnect.webhook() });
-    }
-
-    fn read_remote(&mut self) {
-        assert!(self.learned.token == Some(Ok(())), "a call without a token");
-        let at = self.clock;
-        self.sleep(self.konnect.get_takes);
-        let what = self.konnect.get(self.clock.wall);
-        let known = self.known_windows();
-        self.memory.read_remote(what.as_ref().map(|r| &r.value), &known, self.clock);
-        self.learned.remote = Some(Seen { at, what });
-    }
-
-    fn known_windows(&self) -> Vec<TimeRange> {
-        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
-        let kept = submission.into_iter().flat_map(|s| s.accepted.iter().chain(&s.previous));
-        let kept = kept.filter_map(|job| Some(TimeRange { start_at: job.start_at?, end_at: job.end_at? }));
-        let own = ValidatedJob::new(&self.job, &self.policy).unwrap().window;
-        kept.chain(submission.map(|s| s.window)).chain([own]).collect()
-    }
-
-    fn write_intent(&mut self, status: &AuditLogReplayJobStatus) {
-        let submission = status.submission.as_ref().unwrap();
-        assert_eq!(submission.state, SubmissionState::Intended);
-        self.memory.intending(&submission.id, self.clock);
-        self.write(status);
-        if let Some((mono, wall)) = self.pause_after_intent.take() {
-            self.clock.mono += mono;
-            self.clock.wall += wall;
-        }
-    }
-
-    /// As the apiserver does it: the status is replaced, after a trip through JSON.
-    fn write(&mut self, status: &AuditLogReplayJobStatus) {
-        let stored: AuditLogReplayJobStatus = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
-        assert_eq!(stored, *status, "what is stored is what was meant");
-        invariants::check(&self.status(), status, &self.job);
-        self.sleep(self.write_takes);
-        self.job.status = Some(stored);
-        self.writes.push(status.clone());
-        self.memory.conflicts_recorded();
-    }
-
-    fn submit(&mut self, id: &str, window: TimeRange) {
-        let recorded = self.submission();
-        assert_eq!((recorded.id.as_str(), recorded.window), (id, window), "only what is recorded is sent");
-        self.assert_shown_free();
-        self.memory.sending(id);
-        self.puts.push((self.clock, window));
-        self.sleep(self.konnect.put_takes);
-        let answer = self.konnect.put(window, self.clock.wall);
-        if self.dies.is_none() {
-            self.memory.answered(id, self.clock, PutAnswer::new(window, answer));
-        }
-    }
-
-    /// Invariant I2.
-    fn assert_shown_free(&self) {
-        let seen = self.learned.remote.as_ref().expect("a PUT without a GET");
-        let reading = seen.what.as_ref().expect("a PUT after a GET that failed");
-        assert!(!reading.value.status.is_busy(), "a PUT onto a busy target: {reading:?}");
-        assert!(self.clock.mono.checked_sub(seen.at.mono).unwrap() <= Duration::from_secs(10), "too old by the monotonic clock");
-        let wall = self.clock.wall - seen.at.wall;
-        assert!(wall >= TimeDelta::zero() && wall <= TimeDelta::seconds(10), "too old by the wall clock: {wall}");
-        assert!(!self.job.spec.suspend, "a PUT although suspended");
-        assert!(self.job.metadata.deletion_timestamp.is_none(), "a PUT for an object that is being deleted");
-        let sent_at = self.clock.mono.checked_sub(self.memory.first_seen(&self.submission().id).unwrap()).unwrap();
-        assert!(sent_at <= Duration::from_secs(10), "the settle time counts from the record, so the PUT must follow at once");
+        self.single_pass();
     }
 }
 
@@ -387,9 +300,5 @@ impl Story {
             Step::Wait { wait, .. } => wait,
             _ => panic!("not waiting for a time, but {:?}", self.last),
         }
-    }
-
-    pub(super) fn now(&self) -> DateTime<Utc> {
-        self.clock.wall
     }
 }

@@ -58,27 +58,14 @@ impl ControlPlane {
 
     /// A kubeconfig with a token of the `ServiceAccount` `name`, which is created where missing
     /// (its namespace is not). The token lasts 24 h, or until the `ServiceAccount` is deleted.
-    pub async fn service_account_kubeconfig(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<PathBuf, Error> {
+    pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf, Error> {
         self.write_kubeconfig(&self.service_account(namespace, name).await?)
     }
 
     /// A client with a token of the `ServiceAccount` `name`; see
     /// [`ControlPlane::service_account_kubeconfig`].
-    pub async fn service_account_client(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Client, Error> {
-        client(
-            self.service_account(namespace, name)
-                .await?
-                .config()
-                .await?,
-        )
+    pub async fn service_account_client(&self, namespace: &str, name: &str) -> Result<Client, Error> {
+        client(self.service_account(namespace, name).await?.config().await?)
     }
 
     /// A copy of `kubeconfig` that goes to `url` instead, such as a proxy on the way that serves
@@ -87,10 +74,8 @@ impl ControlPlane {
     pub fn kubeconfig_via(&self, kubeconfig: &Path, url: &str) -> Result<PathBuf, Error> {
         let doing = || format!("reading {}", kubeconfig.display());
         let text = std::fs::read(kubeconfig).map_err(Error::io(doing()))?;
-        let mut copy: Value = serde_json::from_slice(&text).map_err(|error| Error::Io {
-            doing: doing(),
-            source: error.into(),
-        })?;
+        let mut copy: Value =
+            serde_json::from_slice(&text).map_err(|error| Error::Io { doing: doing(), source: error.into() })?;
         if let Some(server) = copy.pointer_mut("/clusters/0/cluster/server") {
             *server = url.into();
         }
@@ -115,27 +100,16 @@ impl ControlPlane {
             more => return Err(Error::TooManyGroups(more.len())),
         };
         let key = self.authority.client(user, group)?;
-        Ok(Kubeconfig::with_certificate(
-            &self.url,
-            &self.authority.certificate(),
-            &key,
-        ))
+        Ok(Kubeconfig::with_certificate(&self.url, &self.authority.certificate(), &key))
     }
 
     async fn service_account(&self, namespace: &str, name: &str) -> Result<Kubeconfig, Error> {
         let accounts = Api::<ServiceAccount>::namespaced(self.admin_client()?, namespace);
-        ensure(&accounts, name).await.map_err(Error::kube(format!(
-            "creating the ServiceAccount {namespace}/{name}"
-        )))?;
-        let token = token(&accounts, name)
+        ensure(&accounts, name)
             .await
-            .map_err(Error::kube(format!("a token for {namespace}/{name}")))?;
-        Ok(Kubeconfig::with_token(
-            &self.url,
-            &self.authority.certificate(),
-            namespace,
-            &token,
-        ))
+            .map_err(Error::kube(format!("creating the ServiceAccount {namespace}/{name}")))?;
+        let token = token(&accounts, name).await.map_err(Error::kube(format!("a token for {namespace}/{name}")))?;
+        Ok(Kubeconfig::with_token(&self.url, &self.authority.certificate(), namespace, &token))
     }
 
     fn write_kubeconfig(&self, kubeconfig: &Kubeconfig) -> Result<PathBuf, Error> {
@@ -164,8 +138,7 @@ impl Kubeconfig {
 
     fn new(url: &str, ca: &str, user: &Value, namespace: &str) -> Self {
         let name = "control-plane";
-        let cluster =
-            json!({"server": url, "certificate-authority-data": BASE64_STANDARD.encode(ca)});
+        let cluster = json!({"server": url, "certificate-authority-data": BASE64_STANDARD.encode(ca)});
         let context = json!({"cluster": name, "user": name, "namespace": namespace});
         Self(json!({
             "apiVersion": "v1",
@@ -184,8 +157,7 @@ impl Kubeconfig {
     /// As kube's configuration, without a look at the environment or the user's own kubeconfig.
     pub(crate) async fn config(&self) -> Result<Config, Error> {
         let parsed = kube::config::Kubeconfig::from_yaml(&self.0.to_string())?;
-        let mut config =
-            Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default()).await?;
+        let mut config = Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default()).await?;
         config.connect_timeout = Some(CONNECT_WITHIN);
         config.read_timeout = Some(READ_WITHIN);
         config.reset_reader_on_write = true;
@@ -219,26 +191,15 @@ fn client(config: Config) -> Result<Client, Error> {
 
 async fn ensure(accounts: &Api<ServiceAccount>, name: &str) -> kube::Result<()> {
     let account = ServiceAccount {
-        metadata: kube::core::ObjectMeta {
-            name: Some(name.to_owned()),
-            ..Default::default()
-        },
+        metadata: kube::core::ObjectMeta { name: Some(name.to_owned()), ..Default::default() },
         ..Default::default()
     };
     crate::objects::unless_there(accounts.create(&PostParams::default(), &account).await)
 }
 
 async fn token(accounts: &Api<ServiceAccount>, name: &str) -> kube::Result<String> {
-    let spec = TokenRequestSpec {
-        expiration_seconds: Some(TOKEN_SECONDS),
-        ..Default::default()
-    };
-    let request = TokenRequest {
-        spec,
-        ..Default::default()
-    };
-    let answer = accounts
-        .create_token_request(name, &PostParams::default(), &request)
-        .await?;
+    let spec = TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..Default::default() };
+    let request = TokenRequest { spec, ..Default::default() };
+    let answer = accounts.create_token_request(name, &PostParams::default(), &request).await?;
     Ok(answer.status.map(|status| status.token).unwrap_or_default())
 }

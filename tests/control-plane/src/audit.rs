@@ -96,12 +96,7 @@ impl ControlPlane {
 
 impl AuditQuery {
     pub(crate) fn new(log: PathBuf) -> Self {
-        Self {
-            log,
-            from: AuditMark(0),
-            wanted: Vec::new(),
-            code: None,
-        }
+        Self { log, from: AuditMark(0), wanted: Vec::new(), code: None }
     }
 
     /// Only events after `mark`.
@@ -152,23 +147,15 @@ impl AuditQuery {
 
     /// Only answers with this HTTP status.
     pub fn code(self, code: u16) -> Self {
-        Self {
-            code: Some(code),
-            ..self
-        }
+        Self { code: Some(code), ..self }
     }
 
     /// The events meant, oldest first.
     pub fn events(&self) -> Result<Vec<AuditEvent>, Error> {
         let text = self.read()?;
-        let parsed = text.lines().map(|line| {
-            serde_json::from_str::<Line>(line)
-                .map(AuditEvent::from)
-                .map_err(Error::AuditLine)
-        });
-        parsed
-            .filter(|event| event.as_ref().map_or(true, |event| self.means(event)))
-            .collect()
+        let parsed =
+            text.lines().map(|line| serde_json::from_str::<Line>(line).map(AuditEvent::from).map_err(Error::AuditLine));
+        parsed.filter(|event| event.as_ref().map_or(true, |event| self.means(event))).collect()
     }
 
     /// How many they are.
@@ -183,10 +170,7 @@ impl AuditQuery {
 
     fn means(&self, event: &AuditEvent) -> bool {
         let code = self.code.is_none_or(|code| event.code == Some(code));
-        code && self
-            .wanted
-            .iter()
-            .all(|(field, value)| field.of(event) == Some(value))
+        code && self.wanted.iter().all(|(field, value)| field.of(event) == Some(value))
     }
 
     fn mark(&self) -> Result<AuditMark, Error> {
@@ -213,10 +197,7 @@ impl Field {
             Self::User => Some(&event.user),
             Self::Group => event.group.as_deref(),
             Self::Resource => event.resource.as_deref(),
-            Self::Subresource => event
-                .resource
-                .as_ref()
-                .map(|_| event.subresource.as_deref().unwrap_or_default()),
+            Self::Subresource => event.resource.as_ref().map(|_| event.subresource.as_deref().unwrap_or_default()),
             Self::Namespace => event.namespace.as_deref(),
             Self::Name => event.name.as_deref(),
         }
@@ -277,13 +258,7 @@ struct ResponseStatus {
 impl From<Line> for AuditEvent {
     fn from(line: Line) -> Self {
         let (group, resource, subresource, namespace, name) = match line.object_ref {
-            Some(at) => (
-                Some(at.api_group),
-                at.resource,
-                at.subresource,
-                at.namespace,
-                at.name,
-            ),
+            Some(at) => (Some(at.api_group), at.resource, at.subresource, at.namespace, at.name),
             None => (None, None, None, None, None),
         };
         Self {

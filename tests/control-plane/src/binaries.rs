@@ -26,36 +26,18 @@ impl Binaries {
     fn from_assets(folder: &Path) -> Result<Self, Error> {
         let find = |name| {
             let path = folder.join(name);
-            if path.is_file() {
-                Ok(path)
-            } else {
-                Err(Error::AssetMissing {
-                    name,
-                    folder: folder.to_owned(),
-                })
-            }
+            if path.is_file() { Ok(path) } else { Err(Error::AssetMissing { name, folder: folder.to_owned() }) }
         };
-        Ok(Self {
-            etcd: find("etcd")?,
-            apiserver: find("kube-apiserver")?,
-        })
+        Ok(Self { etcd: find("etcd")?, apiserver: find("kube-apiserver")? })
     }
 
     fn built(options: &Options) -> Result<Self, Error> {
         let versions = Versions::pinned()?;
         let folder = options.build_dir.join(versions.folder());
-        let binaries = Self {
-            etcd: folder.join("etcd"),
-            apiserver: folder.join("kube-apiserver"),
-        };
+        let binaries = Self { etcd: folder.join("etcd"), apiserver: folder.join("kube-apiserver") };
         if !binaries.exist() {
             let _lock = go_build::lock(&folder)?;
-            Build {
-                go: &options.go,
-                folder: &folder,
-                versions: &versions,
-            }
-            .missing()?;
+            Build { go: &options.go, folder: &folder, versions: &versions }.missing()?;
         }
         Ok(binaries)
     }

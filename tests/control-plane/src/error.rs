@@ -63,9 +63,7 @@ pub enum Error {
     #[error("making a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
     /// A client certificate made here carries one group at most.
-    #[error(
-        "{0} groups were asked for, a client certificate made here carries one: bind the role to the user instead"
-    )]
+    #[error("{0} groups were asked for, a client certificate made here carries one: bind the role to the user instead")]
     TooManyGroups(usize),
     /// A server ended by itself.
     #[error("{name} ended ({status}); the end of its log:\n{tail}")]
@@ -78,10 +76,7 @@ pub enum Error {
         tail: String,
     },
     /// Something did not come about within its time.
-    #[error(
-        "waited {seconds} s for {what}; the last answer was: {last}{}",
-        log_section(tail)
-    )]
+    #[error("waited {seconds} s for {what}; the last answer was: {last}{}", log_section(tail))]
     Timeout {
         /// What was waited for.
         what: String,
@@ -129,10 +124,7 @@ impl Error {
     /// For `map_err`: a Kubernetes error together with what was attempted.
     pub(crate) fn kube(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let doing = doing.into();
-        move |source| Self::Kube {
-            doing,
-            source: Box::new(source),
-        }
+        move |source| Self::Kube { doing, source: Box::new(source) }
     }
 }
 
@@ -147,15 +139,9 @@ pub(crate) fn tail(log: &Path, lines: usize) -> String {
 
 fn last_lines(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
-    all.get(all.len().saturating_sub(lines)..)
-        .unwrap_or_default()
-        .join("\n")
+    all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
 }
 
 fn log_section(tail: &str) -> String {
-    if tail.is_empty() {
-        String::new()
-    } else {
-        format!("\nthe end of kube-apiserver's log:\n{tail}")
-    }
+    if tail.is_empty() { String::new() } else { format!("\nthe end of kube-apiserver's log:\n{tail}") }
 }

@@ -43,17 +43,11 @@ pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            say(&format!(
-                "waiting for another process that builds in {}",
-                folder.display()
-            ));
+            say(&format!("waiting for another process that builds in {}", folder.display()));
             file.lock().map_err(Error::io(doing()))?;
         }
         Err(TryLockError::Error(source)) => {
-            return Err(Error::Io {
-                doing: doing(),
-                source,
-            });
+            return Err(Error::Io { doing: doing(), source });
         }
     }
     Ok(file)
@@ -76,27 +70,14 @@ impl Build<'_> {
         let (partial, log) = (self.path(tool, "partial"), self.path(tool, "log"));
         let started = Instant::now();
         let mut build = self.spawn(tool, &partial, &log)?;
-        say(&format!(
-            "building {} {} from Go modules{}",
-            tool.name, tool.version, tool.hint
-        ));
+        say(&format!("building {} {} from Go modules{}", tool.name, tool.version, tool.hint));
         let status = wait(&mut build, tool, started)?;
         if !status.success() {
-            return Err(Error::Build {
-                tool: tool.name,
-                status,
-                tail: tail(&log, TAIL_LINES),
-                log,
-            });
+            return Err(Error::Build { tool: tool.name, status, tail: tail(&log, TAIL_LINES), log });
         }
         let put = Error::io(format!("putting {} into place", tool.name));
         std::fs::rename(&partial, self.folder.join(tool.name)).map_err(put)?;
-        say(&format!(
-            "built {} {} in {} s",
-            tool.name,
-            tool.version,
-            started.elapsed().as_secs()
-        ));
+        say(&format!("built {} {} in {} s", tool.name, tool.version, started.elapsed().as_secs()));
         Ok(())
     }
 
@@ -104,9 +85,7 @@ impl Build<'_> {
     /// it would hide our go.mod.
     fn spawn(&self, tool: &Tool, partial: &Path, log: &Path) -> Result<Child, Error> {
         let output = File::create(log).map_err(Error::io(format!("creating {}", log.display())))?;
-        let errors = output
-            .try_clone()
-            .map_err(Error::io("sharing the build's log"))?;
+        let errors = output.try_clone().map_err(Error::io("sharing the build's log"))?;
         Command::new(self.go)
             .args(["build", "-mod=readonly", "-ldflags", &tool.ldflags, "-o"])
             .args([partial.as_os_str(), tool.package.as_ref()])
@@ -116,11 +95,7 @@ impl Build<'_> {
             .stdout(output)
             .stderr(errors)
             .spawn()
-            .map_err(|source| Error::NoGo {
-                go: self.go.to_owned(),
-                needs: self.versions.go.clone(),
-                source,
-            })
+            .map_err(|source| Error::NoGo { go: self.go.to_owned(), needs: self.versions.go.clone(), source })
     }
 
     fn path(&self, tool: &Tool, kind: &str) -> PathBuf {
@@ -150,9 +125,8 @@ fn tools(versions: &Versions) -> [Tool; 2] {
 /// Without a version stamped in, the server reports one that clients cannot parse.
 fn apiserver_ldflags(versions: &Versions) -> String {
     let set = |name: &str, value: &str| format!(" -X k8s.io/component-base/version.{name}={value}");
-    let version = set("gitVersion", &versions.kubernetes)
-        + &set("gitMajor", "1")
-        + &set("gitMinor", versions.kubernetes_minor());
+    let version =
+        set("gitVersion", &versions.kubernetes) + &set("gitMajor", "1") + &set("gitMinor", versions.kubernetes_minor());
     format!("-s -w{version}")
 }
 
@@ -160,19 +134,11 @@ fn apiserver_ldflags(versions: &Versions) -> String {
 fn wait(build: &mut Child, tool: &Tool, started: Instant) -> Result<ExitStatus, Error> {
     let mut next_report = REPORT_EVERY;
     loop {
-        if let Some(status) = build
-            .try_wait()
-            .map_err(Error::io("waiting for go build"))?
-        {
+        if let Some(status) = build.try_wait().map_err(Error::io("waiting for go build"))? {
             return Ok(status);
         }
         if started.elapsed() >= next_report {
-            say(&format!(
-                "building {} {}: {} s so far",
-                tool.name,
-                tool.version,
-                next_report.as_secs()
-            ));
+            say(&format!("building {} {}: {} s so far", tool.name, tool.version, next_report.as_secs()));
             next_report += REPORT_EVERY;
         }
         std::thread::sleep(POLL_EVERY);

@@ -25,11 +25,7 @@ impl Versions {
 
     fn parse(go_mod: &str) -> Result<Self, Error> {
         let of = |module| version_of(go_mod, module).ok_or(Error::GoMod(module));
-        Ok(Self {
-            kubernetes: of("k8s.io/kubernetes")?,
-            etcd: of("go.etcd.io/etcd/server/v3")?,
-            go: of("go")?,
-        })
+        Ok(Self { kubernetes: of("k8s.io/kubernetes")?, etcd: of("go.etcd.io/etcd/server/v3")?, go: of("go")? })
     }
 
     /// The minor of the Kubernetes version, `37` of `v1.37.2`: component-base wants it apart.
@@ -47,18 +43,9 @@ impl Versions {
 /// version, a `replace` line an arrow.
 fn version_of(go_mod: &str, module: &str) -> Option<String> {
     go_mod.lines().find_map(|line| {
-        let mut words = line
-            .trim()
-            .trim_start_matches("require ")
-            .split_whitespace();
-        let version = words
-            .next()
-            .filter(|word| *word == module)
-            .and(words.next())?;
-        version
-            .trim_start_matches('v')
-            .starts_with(|c: char| c.is_ascii_digit())
-            .then(|| version.to_owned())
+        let mut words = line.trim().trim_start_matches("require ").split_whitespace();
+        let version = words.next().filter(|word| *word == module).and(words.next())?;
+        version.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit()).then(|| version.to_owned())
     })
 }
 
@@ -72,19 +59,13 @@ mod tests {
         let text = "module m\ngo 1.26.0\nrequire k8s.io/kubernetes v1.37.2\nrequire (\n\tgo.etcd.io/etcd/server/v3 v3.7.0 // indirect\n)\n";
         let versions = Versions::parse(text).unwrap();
         assert_eq!(versions.folder(), "v1.37.2-etcd-v3.7.0");
-        assert_eq!(
-            (versions.kubernetes_minor(), versions.go.as_str()),
-            ("37", "1.26.0")
-        );
+        assert_eq!((versions.kubernetes_minor(), versions.go.as_str()), ("37", "1.26.0"));
     }
 
     #[test]
     fn tool_and_replace_lines_are_no_versions() {
         let text = "go 1.26.0\ntool k8s.io/kubernetes\nreplace (\n\tk8s.io/kubernetes => ../k\n)\n";
-        assert!(matches!(
-            Versions::parse(text),
-            Err(Error::GoMod("k8s.io/kubernetes"))
-        ));
+        assert!(matches!(Versions::parse(text), Err(Error::GoMod("k8s.io/kubernetes"))));
     }
 
     #[test]

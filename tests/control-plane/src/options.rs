@@ -33,9 +33,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            assets: std::env::var_os("KUBEBUILDER_ASSETS")
-                .filter(|dir| !dir.is_empty())
-                .map(PathBuf::from),
+            assets: std::env::var_os("KUBEBUILDER_ASSETS").filter(|dir| !dir.is_empty()).map(PathBuf::from),
             go: PathBuf::from("go"),
             build_dir: target_dir(std::env::var_os("CARGO_TARGET_DIR")).join("control-plane"),
             temp_dir: std::env::temp_dir(),
@@ -65,14 +63,8 @@ mod tests {
     fn the_target_folder_is_the_workspaces_own() {
         let manifest = target_dir(None).join("../tests/control-plane/go.mod");
         assert!(manifest.parent().is_some() && target_dir(None).ends_with("target"));
-        assert_eq!(
-            target_dir(Some("/elsewhere".into())),
-            PathBuf::from("/elsewhere")
-        );
-        assert_eq!(
-            target_dir(Some("out".into())),
-            target_dir(None).with_file_name("out")
-        );
+        assert_eq!(target_dir(Some("/elsewhere".into())), PathBuf::from("/elsewhere"));
+        assert_eq!(target_dir(Some("out".into())), target_dir(None).with_file_name("out"));
         assert_eq!(target_dir(Some(String::new().into())), target_dir(None));
     }
 }

@@ -3,8 +3,8 @@
 //! authority's key lives as long as one temporary folder.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
 };
 
 use crate::Error;
@@ -20,9 +20,7 @@ pub struct CertifiedKey {
 
 impl std::fmt::Debug for CertifiedKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CertifiedKey")
-            .field("certificate", &self.certificate)
-            .finish_non_exhaustive()
+        f.debug_struct("CertifiedKey").field("certificate", &self.certificate).finish_non_exhaustive()
     }
 }
 
@@ -34,15 +32,9 @@ impl Authority {
     pub(crate) fn new() -> Result<Self, Error> {
         let mut params = named("control-plane", None);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::CrlSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
-        Ok(Self(CertifiedIssuer::self_signed(
-            params,
-            KeyPair::generate()?,
-        )?))
+        params.key_usages =
+            vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        Ok(Self(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?))
     }
 
     /// Its certificate, PEM: what clients and the API server trust.
@@ -52,11 +44,8 @@ impl Authority {
 
     /// A certificate to serve TLS with on loopback.
     pub(crate) fn serving(&self) -> Result<CertifiedKey, Error> {
-        let mut params =
-            CertificateParams::new(["127.0.0.1", "::1", "localhost"].map(String::from))?;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "kube-apiserver");
+        let mut params = CertificateParams::new(["127.0.0.1", "::1", "localhost"].map(String::from))?;
+        params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
@@ -65,19 +54,12 @@ impl Authority {
         self.sign(named(user, group), ExtendedKeyUsagePurpose::ClientAuth)
     }
 
-    fn sign(
-        &self,
-        mut params: CertificateParams,
-        usage: ExtendedKeyUsagePurpose,
-    ) -> Result<CertifiedKey, Error> {
+    fn sign(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Result<CertifiedKey, Error> {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
-        Ok(CertifiedKey {
-            certificate: params.signed_by(&key, &self.0)?.pem(),
-            key: key.serialize_pem(),
-        })
+        Ok(CertifiedKey { certificate: params.signed_by(&key, &self.0)?.pem(), key: key.serialize_pem() })
     }
 }
 
@@ -94,9 +76,7 @@ fn named(user: &str, group: Option<&str>) -> CertificateParams {
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, user);
     if let Some(group) = group {
-        params
-            .distinguished_name
-            .push(DnType::OrganizationName, group);
+        params.distinguished_name.push(DnType::OrganizationName, group);
     }
     params
 }

@@ -46,23 +46,10 @@ impl ControlPlane {
         let home = make_home(&options)?;
         let authority = Authority::new()?;
         servers::write_files(home.path(), &authority, &options)?;
-        let mut etcd = Supervised::spawn(
-            "etcd",
-            home.path(),
-            &binaries.etcd,
-            &servers::etcd_args(home.path()),
-        )?;
-        let launch = Launch {
-            home: home.path(),
-            program: &binaries.apiserver,
-            authority: &authority,
-            options: &options,
-        };
-        let Launched {
-            apiserver,
-            url,
-            admin,
-        } = launch.apiserver(&mut etcd).await?;
+        let mut etcd = Supervised::spawn("etcd", home.path(), &binaries.etcd, &servers::etcd_args(home.path()))?;
+        let launch =
+            Launch { home: home.path(), program: &binaries.apiserver, authority: &authority, options: &options };
+        let Launched { apiserver, url, admin } = launch.apiserver(&mut etcd).await?;
         let admin_kubeconfig = home.path().join("admin.kubeconfig");
         admin.write(&admin_kubeconfig)?;
         Ok(Self {
@@ -85,13 +72,7 @@ impl ControlPlane {
     /// disturb others (remove the CRD, freeze the server) start their own.
     pub fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceLock<Result<ControlPlane, Error>> = OnceLock::new();
-        SHARED
-            .get_or_init(|| {
-                std::thread::spawn(start_here)
-                    .join()
-                    .unwrap_or(Err(Error::SharedThread))
-            })
-            .as_ref()
+        SHARED.get_or_init(|| std::thread::spawn(start_here).join().unwrap_or(Err(Error::SharedThread))).as_ref()
     }
 
     /// Ends both servers and removes the folder; the same as dropping, without blocking the
@@ -129,10 +110,7 @@ impl ControlPlane {
 
 impl std::fmt::Debug for ControlPlane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ControlPlane")
-            .field("url", &self.url)
-            .field("home", &self.home.path())
-            .finish_non_exhaustive()
+        f.debug_struct("ControlPlane").field("url", &self.url).field("home", &self.home.path()).finish_non_exhaustive()
     }
 }
 
@@ -158,9 +136,7 @@ impl Launch<'_> {
         let mut tries = 1;
         loop {
             match self.at_port(servers::free_port()?, etcd, deadline).await {
-                Err(Error::Exited { tail, .. })
-                    if tail.contains(PORT_TAKEN) && tries < PORT_TRIES =>
-                {
+                Err(Error::Exited { tail, .. }) if tail.contains(PORT_TAKEN) && tries < PORT_TRIES => {
                     tries += 1;
                 }
                 outcome => return outcome,
@@ -168,48 +144,29 @@ impl Launch<'_> {
         }
     }
 
-    async fn at_port(
-        &self,
-        port: u16,
-        etcd: &mut Supervised,
-        deadline: Deadline,
-    ) -> Result<Launched, Error> {
+    async fn at_port(&self, port: u16, etcd: &mut Supervised, deadline: Deadline) -> Result<Launched, Error> {
         let args = servers::apiserver_args(self.home, port, self.options);
         let mut apiserver = Supervised::spawn("kube-apiserver", self.home, self.program, &args)?;
         let url = format!("https://127.0.0.1:{port}");
         let admin = self.admin(&url)?;
-        let client = Client::try_from(access::impatient(admin.config().await?))
-            .map_err(Error::kube("making a client"))?;
+        let client =
+            Client::try_from(access::impatient(admin.config().await?)).map_err(Error::kube("making a client"))?;
         readiness::wait(&client, etcd, &mut apiserver, deadline).await?;
-        Ok(Launched {
-            apiserver,
-            url,
-            admin,
-        })
+        Ok(Launched { apiserver, url, admin })
     }
 
     fn admin(&self, url: &str) -> Result<Kubeconfig, Error> {
-        let key = self
-            .authority
-            .client("control-plane-admin", Some("system:masters"))?;
-        Ok(Kubeconfig::with_certificate(
-            url,
-            &self.authority.certificate(),
-            &key,
-        ))
+        let key = self.authority.client("control-plane-admin", Some("system:masters"))?;
+        Ok(Kubeconfig::with_certificate(url, &self.authority.certificate(), &key))
     }
 }
 
 /// Finding may mean building for minutes, hence apart from the runtime's threads.
 async fn locate(options: Options) -> Result<(Options, Binaries), Error> {
-    let found = tokio::task::spawn_blocking(move || {
-        Binaries::locate(&options).map(|binaries| (options, binaries))
-    })
-    .await;
-    found.map_err(|error| Error::Io {
-        doing: "looking for etcd and kube-apiserver".to_owned(),
-        source: error.into(),
-    })?
+    let found =
+        tokio::task::spawn_blocking(move || Binaries::locate(&options).map(|binaries| (options, binaries))).await;
+    found
+        .map_err(|error| Error::Io { doing: "looking for etcd and kube-apiserver".to_owned(), source: error.into() })?
 }
 
 fn make_home(options: &Options) -> Result<TempDir, Error> {
@@ -217,10 +174,7 @@ fn make_home(options: &Options) -> Result<TempDir, Error> {
     tempfile::Builder::new()
         .prefix("control-plane-")
         .tempdir_in(folder)
-        .map_err(Error::io(format!(
-            "making a folder in {}",
-            folder.display()
-        )))
+        .map_err(Error::io(format!("making a folder in {}", folder.display())))
 }
 
 /// Starts one on a runtime that ends with this call; the servers do not mind.

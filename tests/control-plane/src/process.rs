@@ -33,15 +33,9 @@ pub(crate) struct Supervised {
 impl Supervised {
     /// Starts `program` in the folder `home`, its output in `home/<name>.log`. A log of an earlier
     /// try is replaced.
-    pub(crate) fn spawn(
-        name: &'static str,
-        home: &Path,
-        program: &Path,
-        args: &[String],
-    ) -> Result<Self, Error> {
+    pub(crate) fn spawn(name: &'static str, home: &Path, program: &Path, args: &[String]) -> Result<Self, Error> {
         let log = home.join(format!("{name}.log"));
-        let (output, errors) =
-            open_twice(&log).map_err(Error::io(format!("creating {}", log.display())))?;
+        let (output, errors) = open_twice(&log).map_err(Error::io(format!("creating {}", log.display())))?;
         let mut supervisor = Command::new("sh")
             .args(["-c", SUPERVISE, "supervise"])
             .args([home, program])
@@ -54,27 +48,14 @@ impl Supervised {
             .spawn()
             .map_err(Error::io(format!("starting sh to supervise {name}")))?;
         let pipe = supervisor.stdin.take();
-        Ok(Self {
-            name,
-            log,
-            supervisor,
-            pipe,
-        })
+        Ok(Self { name, log, supervisor, pipe })
     }
 
     /// An error if the server has ended, with the end of its log.
     pub(crate) fn check(&mut self) -> Result<(), Error> {
-        match self
-            .supervisor
-            .try_wait()
-            .map_err(Error::io(format!("looking after {}", self.name)))?
-        {
+        match self.supervisor.try_wait().map_err(Error::io(format!("looking after {}", self.name)))? {
             None => Ok(()),
-            Some(status) => Err(Error::Exited {
-                name: self.name,
-                status,
-                tail: self.tail(),
-            }),
+            Some(status) => Err(Error::Exited { name: self.name, status, tail: self.tail() }),
         }
     }
 
@@ -92,10 +73,7 @@ impl Supervised {
         let deadline = Instant::now() + STOP_WITHIN;
         while matches!(self.supervisor.try_wait(), Ok(None)) {
             if Instant::now() > deadline {
-                tracing::warn!(
-                    server = self.name,
-                    "its supervisor did not end in time and is killed"
-                );
+                tracing::warn!(server = self.name, "its supervisor did not end in time and is killed");
                 let _ = self.supervisor.kill();
             }
             std::thread::sleep(Duration::from_millis(2));

@@ -24,27 +24,14 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// `allowed` from now.
     pub(crate) fn after(allowed: Duration) -> Self {
-        Self {
-            at: Instant::now() + allowed,
-            allowed,
-        }
+        Self { at: Instant::now() + allowed, allowed }
     }
 
     /// An error once the time is over, else a short rest.
-    pub(crate) async fn rest_or(
-        &self,
-        what: &str,
-        last: String,
-        tail: impl FnOnce() -> String,
-    ) -> Result<(), Error> {
+    pub(crate) async fn rest_or(&self, what: &str, last: String, tail: impl FnOnce() -> String) -> Result<(), Error> {
         if Instant::now() > self.at {
             let seconds = self.allowed.as_secs();
-            return Err(Error::Timeout {
-                what: what.to_owned(),
-                seconds,
-                last,
-                tail: tail(),
-            });
+            return Err(Error::Timeout { what: what.to_owned(), seconds, last, tail: tail() });
         }
         tokio::time::sleep(POLL_EVERY).await;
         Ok(())
@@ -60,14 +47,8 @@ pub(crate) async fn wait(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let mut servers = (etcd, apiserver);
-    until("the API server's /readyz", &mut servers, deadline, || {
-        readyz(client)
-    })
-    .await?;
-    until("the namespace default", &mut servers, deadline, || {
-        default_namespace(client)
-    })
-    .await
+    until("the API server's /readyz", &mut servers, deadline, || readyz(client)).await?;
+    until("the namespace default", &mut servers, deadline, || default_namespace(client)).await
 }
 
 async fn until<F>(
@@ -86,9 +67,7 @@ where
         match look().await {
             Ok(()) => return Ok(()),
             Err(answer) => {
-                deadline
-                    .rest_or(what, answer.to_string(), || servers.1.tail())
-                    .await?;
+                deadline.rest_or(what, answer.to_string(), || servers.1.tail()).await?;
             }
         }
     }
@@ -102,14 +81,9 @@ async fn readyz(client: &Client) -> kube::Result<()> {
 }
 
 async fn default_namespace(client: &Client) -> kube::Result<()> {
-    Api::<Namespace>::all(client.clone())
-        .get_metadata("default")
-        .await
-        .map(drop)
+    Api::<Namespace>::all(client.clone()).get_metadata("default").await.map(drop)
 }
 
 fn http_get(path: &str) -> kube::Result<http::Request<Vec<u8>>> {
-    http::Request::get(path)
-        .body(Vec::new())
-        .map_err(kube::Error::HttpError)
+    http::Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)
 }

@@ -25,11 +25,7 @@ pub(crate) fn audit_log(home: &Path) -> PathBuf {
 }
 
 /// Puts what the API server reads into `home`: certificates, the token key, the audit policy.
-pub(crate) fn write_files(
-    home: &Path,
-    authority: &Authority,
-    options: &Options,
-) -> Result<(), Error> {
+pub(crate) fn write_files(home: &Path, authority: &Authority, options: &Options) -> Result<(), Error> {
     let serving = authority.serving()?;
     let (token_key, token_public_key) = token_key()?;
     write_private(&home.join("ca.crt"), &authority.certificate())?;
@@ -37,10 +33,7 @@ pub(crate) fn write_files(
     write_private(&home.join("serving.key"), &serving.key)?;
     write_private(&home.join("tokens.key"), &token_key)?;
     write_private(&home.join("tokens.pub"), &token_public_key)?;
-    write_private(
-        &home.join("audit-policy.json"),
-        &audit_policy(&options.audit_bodies_of).to_string(),
-    )
+    write_private(&home.join("audit-policy.json"), &audit_policy(&options.audit_bodies_of).to_string())
 }
 
 /// Everything that a client asks for, at its answer; bodies for the groups named. The API server's
@@ -106,8 +99,7 @@ pub(crate) fn apiserver_args(home: &Path, port: u16, options: &Options) -> Vec<S
 
 /// A loopback port that was free a moment ago; whoever uses it must be ready to try another.
 pub(crate) fn free_port() -> Result<u16, Error> {
-    let bound =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     Ok(bound.map_err(Error::io("looking for a free port"))?.port())
 }
 
@@ -120,23 +112,14 @@ mod tests {
     fn bodies_are_audited_for_the_named_groups_only() {
         let policy = audit_policy(&["example.dev".to_owned()]);
         let rules = policy.get("rules").unwrap().as_array().unwrap();
-        assert_eq!(
-            rules.get(2).unwrap(),
-            &json!({"level": "Request", "resources": [{"group": "example.dev"}]})
-        );
+        assert_eq!(rules.get(2).unwrap(), &json!({"level": "Request", "resources": [{"group": "example.dev"}]}));
         assert_eq!(rules.last().unwrap(), &json!({"level": "Metadata"}));
         assert!(!audit_policy(&[]).to_string().contains("Request\""));
     }
 
     #[test]
     fn the_callers_arguments_come_last_so_that_they_win() {
-        let options = Options {
-            apiserver_args: vec!["--v=4".to_owned()],
-            ..Options::default()
-        };
-        assert_eq!(
-            apiserver_args(Path::new("/h"), 1, &options).last().unwrap(),
-            "--v=4"
-        );
+        let options = Options { apiserver_args: vec!["--v=4".to_owned()], ..Options::default() };
+        assert_eq!(apiserver_args(Path::new("/h"), 1, &options).last().unwrap(), "--v=4");
     }
 }

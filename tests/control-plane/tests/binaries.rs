@@ -16,12 +16,7 @@ fn fake_go(folder: &Path, script: &str) -> PathBuf {
 }
 
 async fn start_with(folder: &Path, go: PathBuf) -> Error {
-    let options = Options {
-        assets: None,
-        go,
-        build_dir: folder.to_owned(),
-        ..Options::default()
-    };
+    let options = Options { assets: None, go, build_dir: folder.to_owned(), ..Options::default() };
     ControlPlane::start(options).await.unwrap_err()
 }
 
@@ -29,15 +24,9 @@ async fn start_with(folder: &Path, go: PathBuf) -> Error {
 async fn a_folder_of_assets_that_lacks_one_is_said_so() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("etcd"), "").unwrap();
-    let options = Options {
-        assets: Some(folder.path().to_owned()),
-        ..Options::default()
-    };
+    let options = Options { assets: Some(folder.path().to_owned()), ..Options::default() };
     let error = ControlPlane::start(options).await.unwrap_err().to_string();
-    assert!(
-        error.contains("kube-apiserver is missing") && error.contains("unset"),
-        "{error}"
-    );
+    assert!(error.contains("kube-apiserver is missing") && error.contains("unset"), "{error}");
 }
 
 #[tokio::test]
@@ -46,10 +35,7 @@ async fn neither_go_nor_assets_names_both_ways_out() {
     let error = start_with(folder.path(), folder.path().join("no-go-here")).await;
     let text = error.to_string();
     assert!(matches!(error, Error::NoGo { .. }));
-    assert!(
-        text.contains("install Go 1.") && text.contains("KUBEBUILDER_ASSETS"),
-        "{text}"
-    );
+    assert!(text.contains("install Go 1.") && text.contains("KUBEBUILDER_ASSETS"), "{text}");
 }
 
 #[tokio::test]
@@ -57,10 +43,7 @@ async fn a_failed_build_shows_the_end_of_its_output_and_leaves_no_binary() {
     let folder = tempfile::tempdir().unwrap();
     let go = fake_go(folder.path(), "echo no space left >&2; exit 3");
     let error = start_with(folder.path(), go).await;
-    assert!(
-        matches!(&error, Error::Build { tool: "etcd", tail, .. } if tail == "no space left"),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::Build { tool: "etcd", tail, .. } if tail == "no space left"), "{error}");
 }
 
 #[tokio::test]
@@ -70,17 +53,10 @@ async fn a_build_at_work_keeps_others_waiting_and_is_not_repeated() {
     // FILE PACKAGE`.
     let script = r#"echo asked >>"$(dirname "$0")/asked"; sleep 0.3; eval "out=\${$(($# - 1))}"; printf '#!/bin/sh\nexit 7\n' >"$out"; chmod +x "$out""#;
     let go = fake_go(folder.path(), script);
-    let (one, two) = tokio::join!(
-        start_with(folder.path(), go.clone()),
-        start_with(folder.path(), go)
-    );
+    let (one, two) = tokio::join!(start_with(folder.path(), go.clone()), start_with(folder.path(), go));
     for error in [one, two] {
         assert!(matches!(error, Error::Exited { .. }), "{error}");
     }
     let asked = std::fs::read_to_string(folder.path().join("asked")).unwrap();
-    assert_eq!(
-        asked.lines().count(),
-        2,
-        "once for each of the two binaries"
-    );
+    assert_eq!(asked.lines().count(), 2, "once for each of the two binaries");
 }

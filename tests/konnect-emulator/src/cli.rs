@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use clap::Parser;
 use clap::error::ErrorKind;
 use serde::Deserialize;
 
-use self::values::{duration, factor, organization, url};
+use self::values::{duration, factor, offset, organization, url};
+use crate::behaviour::{Behaviour, Lag, Patch, Q4};
 use crate::model::{Scope, TargetKey};
 use crate::settings::{Options, Q1, Q2, Timings, Tls};
 use crate::webhook::Webhook;
@@ -27,21 +29,11 @@ use crate::{Emulator, Error};
 #[command(name = "konnect-emulator", version)]
 pub struct Arguments {
     /// Address of the Konnect API
-    #[arg(
-        long,
-        env = "KONNECT_EMULATOR_LISTEN",
-        default_value = "127.0.0.1:8787",
-        value_name = "ADDRESS"
-    )]
+    #[arg(long, env = "KONNECT_EMULATOR_LISTEN", default_value = "127.0.0.1:8787", value_name = "ADDRESS")]
     listen: SocketAddr,
 
     /// Address of the control API; it has no authentication, so keep it on loopback
-    #[arg(
-        long,
-        env = "KONNECT_EMULATOR_CONTROL",
-        default_value = "127.0.0.1:8788",
-        value_name = "ADDRESS"
-    )]
+    #[arg(long, env = "KONNECT_EMULATOR_CONTROL", default_value = "127.0.0.1:8788", value_name = "ADDRESS")]
     control: SocketAddr,
 
     /// Serve the Konnect API over HTTPS, with a private CA made at start
@@ -49,22 +41,11 @@ pub struct Arguments {
     tls: bool,
 
     /// Another DNS name or IP address for the certificate, besides localhost and 127.0.0.1
-    #[arg(
-        long,
-        env = "KONNECT_EMULATOR_TLS_NAME",
-        value_delimiter = ',',
-        value_name = "NAME",
-        requires = "tls"
-    )]
+    #[arg(long, env = "KONNECT_EMULATOR_TLS_NAME", value_delimiter = ',', value_name = "NAME", requires = "tls")]
     tls_name: Vec<String>,
 
     /// Write the PEM of the private CA to this file
-    #[arg(
-        long,
-        env = "KONNECT_EMULATOR_CA_FILE",
-        value_name = "FILE",
-        requires = "tls"
-    )]
+    #[arg(long, env = "KONNECT_EMULATOR_CA_FILE", value_name = "FILE", requires = "tls")]
     ca_file: Option<PathBuf>,
 
     /// An organization and its administrator's token; use the variable where other users can read your command line
@@ -72,12 +53,7 @@ pub struct Arguments {
     org: Vec<OrganizationSeed>,
 
     /// A Dev Portal; ORG/REGION/organization names the organization's own log, for --webhook-url
-    #[arg(
-        long,
-        env = "KONNECT_EMULATOR_PORTAL",
-        value_delimiter = ',',
-        value_name = "ORG/REGION/ID"
-    )]
+    #[arg(long, env = "KONNECT_EMULATOR_PORTAL", value_delimiter = ',', value_name = "ORG/REGION/ID")]
     portal: Vec<TargetKey>,
 
     /// Webhook of every portal that the configuration file gives none
@@ -96,11 +72,23 @@ pub struct Arguments {
     #[arg(long, env = "KONNECT_EMULATOR_RUNNING_FOR", value_name = "TIME", value_parser = duration)]
     running_for: Option<Duration>,
 
+    /// How far behind a GET of a replay job is, such as 2s after a PUT that it does not show yet
+    #[arg(long, env = "KONNECT_EMULATOR_GET_LAG", value_name = "TIME", value_parser = duration)]
+    get_lag: Option<Duration>,
+
+    /// Events younger than this are not stored yet, so a replay leaves them out
+    #[arg(long, env = "KONNECT_EMULATOR_INGEST_LAG", value_name = "TIME", value_parser = duration)]
+    ingest_lag: Option<Duration>,
+
+    /// How much Konnect's clock is ahead, such as 90s, or behind, such as -90s
+    #[arg(long, env = "KONNECT_EMULATOR_CLOCK_OFFSET", value_name = "TIME", value_parser = offset, allow_hyphen_values = true)]
+    clock_offset: Option<TimeDelta>,
+
     /// Factor on the delays between delivery attempts
     #[arg(long, env = "KONNECT_EMULATOR_RETRY_SCALE", default_value_t = 1.0, value_name = "FACTOR", value_parser = factor)]
     retry_scale: f64,
 
-    /// A JSON file with organizations, portals, webhooks, timings and answers to the open questions
+    /// A JSON file with organizations, portals, webhooks, timings, behaviour and answers to the open questions
     #[arg(long, env = "KONNECT_EMULATOR_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -114,6 +102,7 @@ struct ConfigFile {
     timings: Timings,
     q1: Q1,
     q2: Q2,
+    behaviour: Behaviour,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -128,6 +117,9 @@ struct OrganizationSeed {
 struct PortalSeed {
     target: TargetKey,
     webhook: Option<Webhook>,
+    /// What differs from the common one.
+    #[serde(default)]
+    behaviour: Patch,
 }
 
 /// Settings that make sense together.
@@ -147,20 +139,15 @@ impl Settings {
     /// # Errors
     /// A clap error that names the flag at fault; its exit code is 2.
     pub fn new(arguments: Arguments) -> Result<Self, clap::Error> {
-        let file = arguments
-            .config
-            .as_deref()
-            .map(read_file)
-            .transpose()?
-            .unwrap_or_default();
+        let file = arguments.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let timings = arguments.timings(file.timings);
-        let tls = arguments.tls.then(|| Tls::SelfSigned {
-            names: arguments.tls_name.clone(),
-        });
+        let behaviour = arguments.behaviour(file.behaviour);
+        let tls = arguments.tls.then(|| Tls::SelfSigned { names: arguments.tls_name.clone() });
         let webhook = arguments.webhook_url.as_deref().map(Webhook::new);
         let named = arguments.portal.into_iter().map(|target| PortalSeed {
             target,
             webhook: None,
+            behaviour: Patch::default(),
         });
         let settings = Self {
             options: Options {
@@ -171,38 +158,23 @@ impl Settings {
                 retry_scale: arguments.retry_scale,
                 q1: file.q1,
                 q2: file.q2,
+                behaviour,
                 ..Options::default()
             },
             ca_file: arguments.ca_file,
-            organizations: file
-                .organizations
-                .into_iter()
-                .chain(arguments.org)
-                .collect(),
-            portals: file
-                .portals
-                .into_iter()
-                .chain(named)
-                .map(|portal| portal.or_webhook(webhook.as_ref()))
-                .collect(),
+            organizations: file.organizations.into_iter().chain(arguments.org).collect(),
+            portals: file.portals.into_iter().chain(named).map(|portal| portal.or_webhook(webhook.as_ref())).collect(),
         };
         settings.check()
     }
 
     fn check(self) -> Result<Self, clap::Error> {
-        let is_known = |portal: &&PortalSeed| {
-            self.organizations
-                .iter()
-                .any(|org| org.name == portal.target.org)
-        };
+        let is_known = |portal: &&PortalSeed| self.organizations.iter().any(|org| org.name == portal.target.org);
         match self.portals.iter().find(|portal| !is_known(portal)) {
             None => Ok(self),
             Some(portal) => {
                 let target = &portal.target;
-                Err(invalid(format!(
-                    "--portal {target}: there is no --org {}=TOKEN",
-                    target.org
-                )))
+                Err(invalid(format!("--portal {target}: there is no --org {}=TOKEN", target.org)))
             }
         }
     }
@@ -220,6 +192,7 @@ impl Settings {
                 emulator.add_portal(&portal.target.org, &portal.target.region, id)?;
             }
             emulator.set_webhook(&portal.target, portal.webhook.clone())?;
+            emulator.change_behaviour(&portal.target, |behaviour| portal.behaviour.apply(behaviour))?;
         }
         Ok(())
     }
@@ -241,6 +214,16 @@ impl Arguments {
             ended: file.ended,
         }
     }
+
+    fn behaviour(&self, file: Behaviour) -> Behaviour {
+        let ingest_lag = self.ingest_lag.unwrap_or(file.q4.ingest_lag);
+        Behaviour {
+            q4: Q4 { ingest_lag, ..file.q4 },
+            get_lag: self.get_lag.map_or(file.get_lag, |lag| vec![Lag::Time(lag)]),
+            clock_offset: self.clock_offset.unwrap_or(file.clock_offset),
+            ..file
+        }
+    }
 }
 
 fn read_file(path: &Path) -> Result<ConfigFile, clap::Error> {
@@ -258,9 +241,7 @@ mod tests {
     use super::*;
 
     fn settings(arguments: &[&str]) -> Result<Settings, clap::Error> {
-        Settings::new(Arguments::try_parse_from(
-            ["konnect-emulator"].iter().chain(arguments),
-        )?)
+        Settings::new(Arguments::try_parse_from(["konnect-emulator"].iter().chain(arguments))?)
     }
 
     #[test]
@@ -270,22 +251,18 @@ mod tests {
             "--portal=acme/eu/p1",
             "--webhook-url=http://127.0.0.1:9/logs",
             "--accepted-for=5s",
+            "--get-lag=2s",
+            "--clock-offset=-90s",
             "--tls",
             "--tls-name=a.test",
         ]);
         let settings = settings.unwrap();
         assert_eq!(settings.options.timings.accepted, Duration::from_secs(5));
         assert_eq!(settings.options.timings.running, Duration::from_secs(1));
-        assert_eq!(
-            settings.options.tls,
-            Some(Tls::SelfSigned {
-                names: vec!["a.test".to_owned()]
-            })
-        );
-        assert_eq!(
-            settings.portals[0].webhook.as_ref().unwrap().url,
-            "http://127.0.0.1:9/logs"
-        );
+        assert_eq!(settings.options.behaviour.get_lag, [Lag::Time(Duration::from_secs(2))]);
+        assert_eq!(settings.options.behaviour.clock_offset, TimeDelta::seconds(-90));
+        assert_eq!(settings.options.tls, Some(Tls::SelfSigned { names: vec!["a.test".to_owned()] }));
+        assert_eq!(settings.portals[0].webhook.as_ref().unwrap().url, "http://127.0.0.1:9/logs");
     }
 
     #[test]
@@ -296,6 +273,7 @@ mod tests {
             (vec!["--portal=acme/eu/p1"], "--portal"),
             (vec!["--org=acme=t", "--portal=acme/europe/p1"], "--portal"),
             (vec!["--accepted-for=soon"], "--accepted-for"),
+            (vec!["--clock-offset=--5s"], "--clock-offset"),
             (vec!["--webhook-url=ftp://a"], "--webhook-url"),
             (vec!["--retry-scale=-1"], "--retry-scale"),
             (vec!["--tls-name=a.test"], "--tls"),

@@ -2,6 +2,8 @@
 //!
 //! The README lists it with examples. It has no authentication: it belongs on loopback or behind a network policy.
 
+mod behaviours;
+mod holds;
 mod parts;
 
 use axum::extract::{Path, Query, State};
@@ -17,7 +19,7 @@ use crate::control::parts::{Answer, At, Body, Failure, nothing};
 use crate::emulator::Handle;
 use crate::fault::Fault;
 use crate::model::{ApiVersion, Role, Status, TargetKey, Window};
-use crate::settings::{Q1, Q2, Timings};
+use crate::settings::Timings;
 use crate::webhook::Webhook;
 use crate::world::{Emit, Target, World};
 
@@ -30,6 +32,7 @@ pub(crate) fn router(handle: Handle) -> Router {
         .route("/job", get(job))
         .route("/runs", get(runs).post(foreign_run))
         .route("/timings", put(set_timings))
+        .route("/behaviour", get(behaviours::own).patch(behaviours::change_own))
         .route("/manual", put(set_manual))
         .route("/advance", post(advance))
         .route("/fail-next", put(fail_next))
@@ -44,17 +47,14 @@ pub(crate) fn router(handle: Handle) -> Router {
         .route("/tokens/revoke", post(revoke_token))
         .route("/targets", get(targets))
         .nest("/targets/{org}/{region}/{scope}", target)
-        .route("/questions", get(questions).patch(set_questions))
+        .route("/questions", get(behaviours::questions).patch(behaviours::set_questions))
+        .route("/behaviour", get(behaviours::common).patch(behaviours::change_common))
+        .nest("/holds", holds::router())
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/calls", get(calls).delete(clear_calls))
         .route("/deliveries", get(deliveries).delete(clear_deliveries))
         .route("/changes", get(changes))
-        .fallback(async || {
-            Failure(
-                StatusCode::NOT_FOUND,
-                "no such path; GET / lists them".to_owned(),
-            )
-        })
+        .fallback(async || Failure(StatusCode::NOT_FOUND, "no such path; GET / lists them".to_owned()))
         .with_state(handle)
 }
 
@@ -64,26 +64,15 @@ async fn about(State(handle): State<Handle>) -> Json<Value> {
         "konnect_url": handle.addresses.url_template(),
         "organizations": organizations,
         "paths": ["/ca.pem", "/organizations/{org}", "/organizations/{org}/tokens", "/tokens/role", "/tokens/revoke", "/targets",
-            "/targets/{org}/{region}/{portalId|organization}", "/questions", "/faults", "/calls", "/deliveries", "/changes"],
+            "/targets/{org}/{region}/{portalId|organization}", "/questions", "/behaviour", "/faults", "/holds",
+             "/calls", "/deliveries", "/changes"],
     }))
 }
 
 async fn ca_pem(State(handle): State<Handle>) -> Result<Response, Failure> {
-    let no_tls = || {
-        Failure(
-            StatusCode::NOT_FOUND,
-            "the emulator does not serve TLS".to_owned(),
-        )
-    };
+    let no_tls = || Failure(StatusCode::NOT_FOUND, "the emulator does not serve TLS".to_owned());
     let pem = handle.addresses.ca_pem.clone().ok_or_else(no_tls)?;
-    Ok((
-        [(
-            HeaderName::from_static("content-type"),
-            "application/x-pem-file",
-        )],
-        pem,
-    )
-        .into_response())
+    Ok(([(HeaderName::from_static("content-type"), "application/x-pem-file")], pem).into_response())
 }
 
 #[derive(Deserialize)]
@@ -99,31 +88,18 @@ async fn add_organization(
     Body(body): Body<TokenBody>,
 ) -> Answer {
     if org.is_empty() || org.contains('/') {
-        return Err(Failure(
-            StatusCode::BAD_REQUEST,
-            "an organization's name has no slash".to_owned(),
-        ));
+        return Err(Failure(StatusCode::BAD_REQUEST, "an organization's name has no slash".to_owned()));
     }
-    Ok(Json(
-        json!({"token_name": handle.add_organization(&org, &body.token)?}),
-    ))
+    Ok(Json(json!({"token_name": handle.add_organization(&org, &body.token)?})))
 }
 
-async fn add_token(
-    State(handle): State<Handle>,
-    Path(org): Path<String>,
-    Body(body): Body<TokenBody>,
-) -> Answer {
+async fn add_token(State(handle): State<Handle>, Path(org): Path<String>, Body(body): Body<TokenBody>) -> Answer {
     let role = body.role.unwrap_or(Role::AuditLogAdmin);
-    Ok(Json(
-        json!({"token_name": handle.update(|world| world.add_token(&org, &body.token, role))?}),
-    ))
+    Ok(Json(json!({"token_name": handle.update(|world| world.add_token(&org, &body.token, role))?})))
 }
 
 async fn set_role(State(handle): State<Handle>, Body(body): Body<TokenBody>) -> Answer {
-    let role = body
-        .role
-        .ok_or_else(|| Failure(StatusCode::BAD_REQUEST, "`role` is missing".to_owned()))?;
+    let role = body.role.ok_or_else(|| Failure(StatusCode::BAD_REQUEST, "`role` is missing".to_owned()))?;
     known(handle.update(|world| world.set_role(&body.token, role)))
 }
 
@@ -132,21 +108,13 @@ async fn revoke_token(State(handle): State<Handle>, Body(body): Body<TokenBody>)
 }
 
 fn known(found: bool) -> Answer {
-    if found {
-        Ok(nothing())
-    } else {
-        Err(Error::UnknownToken.into())
-    }
+    if found { Ok(nothing()) } else { Err(Error::UnknownToken.into()) }
 }
 
 async fn targets(State(handle): State<Handle>) -> Json<Value> {
     handle.shared.tick();
-    let all = handle.shared.read(|world| {
-        world
-            .targets()
-            .map(|(key, target)| describe(key, target))
-            .collect::<Vec<_>>()
-    });
+    let all =
+        handle.shared.read(|world| world.targets().map(|(key, target)| describe(key, target)).collect::<Vec<_>>());
     Json(json!(all))
 }
 
@@ -160,6 +128,7 @@ fn describe(key: &TargetKey, target: &Target) -> Value {
         "target": key,
         "job": target.job.view(),
         "manual": target.job.is_manual(),
+        "behaviour": target.job.behaviour(),
         "runs": target.job.runs().len(),
         "events": target.events.len(),
         "webhook": target.webhook.webhook,
@@ -200,9 +169,7 @@ async fn runs(at: At) -> Answer {
 }
 
 async fn foreign_run(at: At, Body(window): Body<Window>) -> Answer {
-    Ok(Json(
-        json!({"run": at.handle.foreign_run(&at.key, window)?}),
-    ))
+    Ok(Json(json!({"run": at.handle.foreign_run(&at.key, window)?})))
 }
 
 async fn set_timings(at: At, Body(timings): Body<Timings>) -> Answer {
@@ -252,32 +219,6 @@ struct VersionBody {
 
 async fn set_version(at: At, Body(body): Body<VersionBody>) -> Answer {
     at.change(|target| target.only = body.only)
-}
-
-async fn questions(State(handle): State<Handle>) -> Json<Value> {
-    Json(
-        handle
-            .shared
-            .read(|world| json!({"q1": world.q1, "q2": world.q2})),
-    )
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct QuestionsBody {
-    q1: Option<Q1>,
-    q2: Option<Q2>,
-}
-
-async fn set_questions(
-    State(handle): State<Handle>,
-    Body(body): Body<QuestionsBody>,
-) -> Json<Value> {
-    handle.update(|world| {
-        world.q1 = body.q1.unwrap_or(world.q1);
-        world.q2 = body.q2.unwrap_or(world.q2);
-    });
-    questions(State(handle)).await
 }
 
 async fn faults(State(handle): State<Handle>) -> Json<Value> {

@@ -28,21 +28,10 @@ pub(crate) async fn deliver(
     run: Option<u64>,
     events: &[AuditEvent],
 ) -> Result<usize, String> {
-    let webhook = shared.read(|world| {
-        world
-            .target(target)
-            .ok()
-            .and_then(|target| target.webhook.enabled().cloned())
-    });
+    let webhook = shared.read(|world| world.target(target).ok().and_then(|target| target.webhook.enabled().cloned()));
     let webhook = webhook.ok_or("no webhook is enabled")?;
     let client = client(&webhook, shared.delivery_timeout).map_err(|error| chain(&error))?;
-    let sender = Sender {
-        shared,
-        target,
-        run,
-        webhook: &webhook,
-        client,
-    };
+    let sender = Sender { shared, target, run, webhook: &webhook, client };
     for batch in events.chunks(shared.batch_size) {
         sender.send(batch).await?;
     }
@@ -66,9 +55,7 @@ impl Sender<'_> {
                 return Ok(());
             }
             if !may_retry(attempt, delivery.response_code) {
-                return Err(delivery
-                    .error
-                    .unwrap_or_else(|| "the receiver refused the events".to_owned()));
+                return Err(delivery.error.unwrap_or_else(|| "the receiver refused the events".to_owned()));
             }
             tokio::time::sleep(retry_delay(attempt, self.shared.retry_scale)).await;
         }
@@ -87,18 +74,10 @@ impl Sender<'_> {
     /// One POST, written down.
     async fn attempt(&self, body: &[u8], batch: &[AuditEvent], attempt: u32) -> Delivery {
         let at = Utc::now();
-        let answer = self
-            .request(body)
-            .send()
-            .await
-            .map(|response| response.status());
+        let answer = self.request(body).send().await.map(|response| response.status());
         let (message, response_code, error) = match answer {
             Ok(status) if status.is_success() => (status.to_string(), Some(status.as_u16()), None),
-            Ok(status) => (
-                status.to_string(),
-                Some(status.as_u16()),
-                Some(format!("the receiver answered {status}")),
-            ),
+            Ok(status) => (status.to_string(), Some(status.as_u16()), Some(format!("the receiver answered {status}"))),
             Err(error) => (chain(&error), None, Some(chain(&error))),
         };
         let delivery = Delivery {
@@ -112,16 +91,13 @@ impl Sender<'_> {
             response_code,
             error,
         };
-        self.shared
-            .update(|world, _| world.log_delivery(delivery.clone(), message));
+        self.shared.update(|world, _| world.log_delivery(delivery.clone(), message));
         delivery
     }
 
     fn request(&self, body: &[u8]) -> reqwest::RequestBuilder {
         let request = self.client.post(&self.webhook.url).body(body.to_vec());
-        let request = request
-            .header("content-type", "text/plain")
-            .header("content-encoding", "application/gzip");
+        let request = request.header("content-type", "text/plain").header("content-encoding", "application/gzip");
         match &self.webhook.authorization {
             Some(value) => request.header("authorization", value),
             None => request,
@@ -132,10 +108,7 @@ impl Sender<'_> {
 /// A client for one delivery. It goes straight to the endpoint, whatever proxy the environment names, and reads the
 /// system's certificates only when it will check one.
 fn client(webhook: &Webhook, timeout: Duration) -> reqwest::Result<reqwest::Client> {
-    let client = reqwest::Client::builder()
-        .timeout(timeout)
-        .no_proxy()
-        .redirect(redirect::Policy::none());
+    let client = reqwest::Client::builder().timeout(timeout).no_proxy().redirect(redirect::Policy::none());
     let client = client.retry(reqwest::retry::never());
     let client = if webhook.skip_ssl_verification {
         client.tls_danger_accept_invalid_certs(true)
@@ -175,9 +148,7 @@ mod tests {
 
     #[test]
     fn four_retries_within_thirty_seconds_each() {
-        let delays: Vec<_> = (1..ATTEMPTS)
-            .map(|attempt| retry_delay(attempt, 1.0).as_secs())
-            .collect();
+        let delays: Vec<_> = (1..ATTEMPTS).map(|attempt| retry_delay(attempt, 1.0).as_secs()).collect();
         assert_eq!(delays, [1, 3, 9, 27]);
         assert_eq!(retry_delay(1, 0.01), Duration::from_millis(10));
         assert_eq!(retry_delay(1, -1.0), Duration::ZERO);
@@ -185,13 +156,9 @@ mod tests {
 
     #[test]
     fn only_what_konnect_retries_is_retried() {
-        for (code, expected) in [
-            (None, true),
-            (Some(500), true),
-            (Some(429), true),
-            (Some(503), false),
-            (Some(401), false),
-        ] {
+        for (code, expected) in
+            [(None, true), (Some(500), true), (Some(429), true), (Some(503), false), (Some(401), false)]
+        {
             assert_eq!(may_retry(1, code), expected, "{code:?}");
             assert!(!may_retry(ATTEMPTS, code));
         }

@@ -1,8 +1,10 @@
 //! Starts an emulator in this process, says where it is, and waits for what happens there.
 //!
-//! The operations on it are in `operations`; those that the control API shares are in `handle`.
+//! The operations on it are in `operations`, `behaviours` and `holds`; those that the control API shares are in `handle`.
 
+mod behaviours;
 mod handle;
+mod holds;
 mod operations;
 
 use std::net::SocketAddr;
@@ -16,6 +18,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use self::handle::Addresses;
 pub(crate) use self::handle::{Handle, reachable};
+use crate::hold::Verdict;
 use crate::job::JobView;
 use crate::model::{Status, TargetKey};
 use crate::settings::Options;
@@ -43,32 +46,20 @@ impl Emulator {
         };
         let (shared, work) = Shared::new(&options)?;
         let shared = Arc::new(shared);
-        let (acceptor, ca_pem) = identity
-            .map(|identity| (identity.acceptor, identity.ca_pem))
-            .unzip();
+        let (acceptor, ca_pem) = identity.map(|identity| (identity.acceptor, identity.ca_pem)).unzip();
         let addresses = Addresses {
             listen: local(&listener, options.listen),
-            control: options
-                .control
-                .zip(control.as_ref())
-                .map(|(asked, listener)| local(listener, asked)),
+            control: options.control.zip(control.as_ref()).map(|(asked, listener)| local(listener, asked)),
             ca_pem,
         };
-        let handle = Handle {
-            shared: shared.clone(),
-            addresses,
-        };
+        let handle = Handle { shared: shared.clone(), addresses };
         let mut tasks = vec![
             tokio::spawn(runner::run(shared.clone(), work)),
             tokio::spawn(serve::serve(listener, acceptor, api::router(shared))),
         ];
-        tasks.extend(control.map(|listener| {
-            tokio::spawn(serve::serve(
-                listener,
-                None,
-                control::router(handle.clone()),
-            ))
-        }));
+        tasks.extend(
+            control.map(|listener| tokio::spawn(serve::serve(listener, None, control::router(handle.clone())))),
+        );
         Ok(Self { handle, tasks })
     }
 
@@ -78,6 +69,12 @@ impl Emulator {
             task.abort();
             let _ = task.await;
         }
+        self.cut_everything_held();
+    }
+
+    /// What is held goes on in tasks of its own, which would outlive the emulator.
+    fn cut_everything_held(&self) {
+        self.handle.update(|world| world.holds.end_all(Verdict::Cut));
     }
 
     /// Base URL with the region left open: `http://127.0.0.1:PORT/{region}`, literally `{region}`.
@@ -92,10 +89,7 @@ impl Emulator {
 
     /// URL of the control API, if one was asked for.
     pub fn control_url(&self) -> Option<String> {
-        self.handle
-            .addresses
-            .control
-            .map(|address| format!("http://{}", reachable(address)))
+        self.handle.addresses.control.map(|address| format!("http://{}", reachable(address)))
     }
 
     /// PEM of the authority that made the server's certificate, with [`Options::tls`].
@@ -117,11 +111,7 @@ impl Emulator {
     ///
     /// # Errors
     /// [`Error::Timeout`] when it did not within `limit`.
-    pub async fn wait_for<T>(
-        &self,
-        limit: Duration,
-        mut look: impl FnMut(&Self) -> Option<T>,
-    ) -> Result<T, Error> {
+    pub async fn wait_for<T>(&self, limit: Duration, mut look: impl FnMut(&Self) -> Option<T>) -> Result<T, Error> {
         wait::wait_for(self.changes(), limit, || look(self)).await
     }
 
@@ -129,32 +119,20 @@ impl Emulator {
     ///
     /// # Errors
     /// [`Error::Timeout`] when it did not within `limit`.
-    pub async fn wait_for_status(
-        &self,
-        key: &TargetKey,
-        status: &Status,
-        limit: Duration,
-    ) -> Result<JobView, Error> {
-        self.wait_for(limit, |emulator| {
-            emulator.job(key).ok().filter(|job| job.status == *status)
-        })
-        .await
+    pub async fn wait_for_status(&self, key: &TargetKey, status: &Status, limit: Duration) -> Result<JobView, Error> {
+        self.wait_for(limit, |emulator| emulator.job(key).ok().filter(|job| job.status == *status)).await
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        self.tasks
-            .iter()
-            .map(JoinHandle::abort_handle)
-            .for_each(|task: AbortHandle| task.abort());
+        self.tasks.iter().map(JoinHandle::abort_handle).for_each(|task: AbortHandle| task.abort());
+        self.cut_everything_held();
     }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| Error::Listen { address, source })
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
 }
 
 fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {

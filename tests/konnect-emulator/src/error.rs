@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::hold::HoldId;
 use crate::model::TargetKey;
 
 /// Why something could not be started or done.
@@ -34,6 +35,9 @@ pub enum Error {
     /// No token has that value.
     #[error("no such token")]
     UnknownToken,
+    /// No hold has that id.
+    #[error("no hold {0}")]
+    UnknownHold(HoldId),
     /// A run that was to be made by somebody else broke a rule of PUT.
     #[error("the run was refused: {0}")]
     Refused(String),

@@ -45,11 +45,7 @@ impl AuditEvent {
             Scope::Organization if serial.is_multiple_of(2) => access_fields(),
             Scope::Organization => authentication_fields("Konnect", "/api/v1/authenticate"),
         });
-        Self {
-            at,
-            trace_id,
-            fields,
-        }
+        Self { at, trace_id, fields }
     }
 
     /// The line in a format, signed with `signing` if given. The same event gives the same line every time.
@@ -59,43 +55,25 @@ impl AuditEvent {
             LogFormat::Cps => json!({ "event": self.fields }).to_string(),
             LogFormat::Cef => self.cef(),
         };
-        signing.map_or_else(
-            || bare.clone(),
-            |signing| with_signature(&bare, format, &signing.sign(&bare)),
-        )
+        signing.map_or_else(|| bare.clone(), |signing| with_signature(&bare, format, &signing.sign(&bare)))
     }
 
     fn cef(&self) -> String {
         let text = |key: &str| self.fields.get(key).map(plain).unwrap_or_default();
-        let header = [
-            "event_vendor",
-            "event_product",
-            "event_version",
-            "event_class_id",
-            "name",
-            "severity",
-        ];
-        let extension = self.fields.iter().filter(|(key, _)| {
-            !header.contains(&key.as_str()) && !NOT_IN_CEF.contains(&key.as_str())
-        });
-        let extension: Vec<String> = extension
-            .map(|(key, value)| format!("{key}={}", plain(value)))
-            .collect();
-        format!(
-            "{} konghq.com CEF:0|{}|{}",
-            text("event_ts"),
-            header.map(text).join("|"),
-            extension.join(" ")
-        )
+        let header = ["event_vendor", "event_product", "event_version", "event_class_id", "name", "severity"];
+        let extension = self
+            .fields
+            .iter()
+            .filter(|(key, _)| !header.contains(&key.as_str()) && !NOT_IN_CEF.contains(&key.as_str()));
+        let extension: Vec<String> = extension.map(|(key, value)| format!("{key}={}", plain(value))).collect();
+        format!("{} konghq.com CEF:0|{}|{}", text("event_ts"), header.map(text).join("|"), extension.join(" "))
     }
 }
 
 const NOT_IN_CEF: [&str; 2] = ["event_ts", "cef_version"];
 
 fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Puts the signature last, so that taking the field out again gives back the signed bytes.
@@ -179,26 +157,16 @@ impl ParsedLine {
 
     fn from_json(event: &Value) -> Option<Self> {
         let text = |key: &str| event.get(key).map(plain);
-        Some(Self {
-            trace_id: text("trace_id")?,
-            rt: text("rt")?,
-            sig: text("sig"),
-        })
+        Some(Self { trace_id: text("trace_id")?, rt: text("rt")?, sig: text("sig") })
     }
 
     fn from_cef(line: &str) -> Option<Self> {
         let (_, extension) = line.split_once("CEF:")?;
         let text = |key: &str| {
             let mut words = extension.split([' ', '|']);
-            words
-                .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
-                .map(str::to_owned)
+            words.find_map(|word| word.strip_prefix(key)?.strip_prefix('=')).map(str::to_owned)
         };
-        Some(Self {
-            trace_id: text("trace_id")?,
-            rt: text("rt")?,
-            sig: text("sig"),
-        })
+        Some(Self { trace_id: text("trace_id")?, rt: text("rt")?, sig: text("sig") })
     }
 
     /// The line without its signature field: what was signed.
@@ -206,17 +174,10 @@ impl ParsedLine {
         let Some(sig) = &self.sig else {
             return line.to_owned();
         };
-        [
-            format!(r#","sig":"{sig}""#),
-            format!(r#""sig":"{sig}","#),
-            format!(" sig={sig}"),
-        ]
-        .iter()
-        .find_map(|field| line.split_once(field.as_str()))
-        .map_or_else(
-            || line.to_owned(),
-            |(before, after)| format!("{before}{after}"),
-        )
+        [format!(r#","sig":"{sig}""#), format!(r#""sig":"{sig}","#), format!(" sig={sig}")]
+            .iter()
+            .find_map(|field| line.split_once(field.as_str()))
+            .map_or_else(|| line.to_owned(), |(before, after)| format!("{before}{after}"))
     }
 }
 
@@ -242,11 +203,7 @@ mod tests {
             for format in [LogFormat::Json, LogFormat::Cef, LogFormat::Cps] {
                 let line = event.line(format, Some(&signing));
                 let parsed = ParsedLine::parse(&line).unwrap();
-                assert_eq!(
-                    (&parsed.trace_id, parsed.rt.as_str()),
-                    (&event.trace_id, "1750688927556"),
-                    "{line}"
-                );
+                assert_eq!((&parsed.trace_id, parsed.rt.as_str()), (&event.trace_id, "1750688927556"), "{line}");
                 assert_eq!(parsed.signed_part(&line), event.line(format, None));
                 assert!(keys.verify(&parsed.signed_part(&line), &parsed.sig.clone().unwrap()));
             }
@@ -256,14 +213,7 @@ mod tests {
     #[test]
     fn a_line_has_what_every_event_has() {
         for event in events() {
-            for key in [
-                "rt",
-                "trace_id",
-                "org_id",
-                "principal_id",
-                "src",
-                "user_agent",
-            ] {
+            for key in ["rt", "trace_id", "org_id", "principal_id", "src", "user_agent"] {
                 assert!(event.fields.contains_key(key), "{key}");
             }
         }
@@ -275,6 +225,9 @@ mod tests {
         assert_eq!(event.fields["event_class_id"], "AUTHENTICATION_TYPE_BASIC");
         assert_eq!(event.fields["portal_id"], "p1");
         let line = event.line(LogFormat::Cef, None);
-        assert!(line.contains("CEF:0|KongInc|Dev-Portal|1.0|AUTHENTICATION_TYPE_BASIC|AUTHENTICATION_OUTCOME_SUCCESS|0|"), "{line}");
+        assert!(
+            line.contains("CEF:0|KongInc|Dev-Portal|1.0|AUTHENTICATION_TYPE_BASIC|AUTHENTICATION_OUTCOME_SUCCESS|0|"),
+            "{line}"
+        );
     }
 }

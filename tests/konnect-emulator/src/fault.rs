@@ -36,14 +36,7 @@ pub struct Fault {
 impl Fault {
     /// A rule for every request, forever.
     pub fn new(action: Action) -> Self {
-        Self {
-            method: None,
-            path: None,
-            region: None,
-            portal: None,
-            times: None,
-            action,
-        }
+        Self { method: None, path: None, region: None, portal: None, times: None, action }
     }
 
     /// Only requests of this method.
@@ -82,22 +75,32 @@ impl Fault {
     }
 
     fn fits(&self, method: &str, route: Option<&Route>) -> bool {
-        let fits = |wanted: Option<&str>, found: Option<&str>| {
-            wanted.is_none_or(|wanted| found == Some(wanted))
+        let narrowing = Narrowing {
+            method: self.method.as_deref(),
+            path: self.path,
+            region: self.region.as_deref(),
+            portal: self.portal.as_deref(),
         };
-        self.times != Some(0)
-            && fits(self.method.as_deref(), Some(method))
-            && self
-                .path
-                .is_none_or(|kind| route.is_some_and(|route| route.kind == kind))
-            && fits(
-                self.region.as_deref(),
-                route.and_then(|route| route.region.as_deref()),
-            )
-            && fits(
-                self.portal.as_deref().map(canonical_id).as_deref(),
-                route.and_then(Route::portal),
-            )
+        self.times != Some(0) && narrowing.fits(method, route)
+    }
+}
+
+/// Which requests a rule is about; none means all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Narrowing<'a> {
+    pub(crate) method: Option<&'a str>,
+    pub(crate) path: Option<PathKind>,
+    pub(crate) region: Option<&'a str>,
+    pub(crate) portal: Option<&'a str>,
+}
+
+impl Narrowing<'_> {
+    pub(crate) fn fits(self, method: &str, route: Option<&Route>) -> bool {
+        let fits = |wanted: Option<&str>, found: Option<&str>| wanted.is_none_or(|wanted| found == Some(wanted));
+        fits(self.method, Some(method))
+            && self.path.is_none_or(|kind| route.is_some_and(|route| route.kind == kind))
+            && fits(self.region, route.and_then(|route| route.region.as_deref()))
+            && fits(self.portal.map(canonical_id).as_deref(), route.and_then(Route::portal))
     }
 }
 
@@ -119,25 +122,31 @@ pub enum Action {
     CutAfter,
     /// Neither apply nor answer, until the client leaves.
     Hang,
+    /// Announce the end of the connection (HTTP/2: `GOAWAY`; HTTP/1.1: `connection: close`), then go on as usual.
+    GoAway,
+    /// Apply, then send the answer's body one byte at a time.
+    SlowBody {
+        /// The time before each byte.
+        #[serde(rename = "ms", with = "millis")]
+        each: Duration,
+    },
+    /// Apply, then send the answer's body with as many spaces behind it as make it this long. It stays valid JSON.
+    LargeBody {
+        /// Length of the whole body.
+        bytes: usize,
+    },
 }
 
 impl Action {
     /// Answer with this status and the body Konnect would send with it; the request is not applied.
     pub fn status(status: u16) -> Self {
-        Self::Answer(Reply {
-            status,
-            ..Reply::default()
-        })
+        Self::Answer(Reply { status, ..Reply::default() })
     }
 
     /// Answer 429 with this `Retry-After`, in whichever form; none sends no such header.
     pub fn rate_limit(retry_after: Option<&str>) -> Self {
         let headers = retry_after.map(|value| ("retry-after".to_owned(), value.to_owned()));
-        Self::Answer(Reply {
-            status: 429,
-            headers: headers.into_iter().collect(),
-            ..Reply::default()
-        })
+        Self::Answer(Reply { status: 429, headers: headers.into_iter().collect(), ..Reply::default() })
     }
 }
 
@@ -178,11 +187,7 @@ pub(crate) struct Faults {
 impl Faults {
     pub(crate) fn add(&mut self, fault: Fault) -> u64 {
         self.last += 1;
-        self.rules.push(FaultRule {
-            number: self.last,
-            fault,
-            hits: 0,
-        });
+        self.rules.push(FaultRule { number: self.last, fault, hits: 0 });
         self.last
     }
 
@@ -196,10 +201,7 @@ impl Faults {
 
     /// The first rule that fits, used up by one.
     pub(crate) fn take(&mut self, method: &str, route: Option<&Route>) -> Option<(u64, Action)> {
-        let rule = self
-            .rules
-            .iter_mut()
-            .find(|rule| rule.fault.fits(method, route))?;
+        let rule = self.rules.iter_mut().find(|rule| rule.fault.fits(method, route))?;
         rule.hits += 1;
         rule.fault.times = rule.fault.times.map(|times| times.saturating_sub(1));
         Some((rule.number, rule.fault.action.clone()))
@@ -213,9 +215,7 @@ mod tests {
     const PATH: &str = "/eu/v2/portals/p1/audit-log-replay-job";
 
     fn hit(faults: &mut Faults, method: &str, path: &str) -> Option<u64> {
-        faults
-            .take(method, Route::parse(path).as_ref())
-            .map(|(number, _)| number)
+        faults.take(method, Route::parse(path).as_ref()).map(|(number, _)| number)
     }
 
     #[test]
@@ -244,11 +244,7 @@ mod tests {
         for (fault, expected) in cases {
             let mut faults = Faults::default();
             faults.add(fault.clone());
-            assert_eq!(
-                hit(&mut faults, "PUT", PATH).is_some(),
-                expected,
-                "{fault:?}"
-            );
+            assert_eq!(hit(&mut faults, "PUT", PATH).is_some(), expected, "{fault:?}");
         }
     }
 
@@ -256,10 +252,7 @@ mod tests {
     fn a_rule_has_a_short_json_form() {
         let json = r#"{"method": "PUT", "path": "replay-job", "times": 1,
             "action": {"type": "answer", "status": 429, "headers": [["retry-after", "77"]]}}"#;
-        let expected = Fault::new(Action::rate_limit(Some("77")))
-            .method("PUT")
-            .path(PathKind::ReplayJob)
-            .times(1);
+        let expected = Fault::new(Action::rate_limit(Some("77"))).method("PUT").path(PathKind::ReplayJob).times(1);
         assert_eq!(serde_json::from_str::<Fault>(json).unwrap(), expected);
         assert!(serde_json::from_str::<Fault>(r#"{"acton": {"type": "hang"}}"#).is_err());
     }

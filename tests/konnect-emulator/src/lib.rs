@@ -5,23 +5,17 @@
 //! stands in for the SIEM at the other end. Both run in the calling process or, as the binary `konnect-emulator`, in
 //! one of their own.
 //!
-//! The parts, from what is decided to what is done: `model`, `settings`, `record`, `job`, `fault`, `route`, `event`,
-//! `webhook` and `world` are pure; `shared` holds the lock and the clock; `api`, `endpoints`, `control`, `delivery`,
+//! The parts, from what is decided to what is done: `model`, `settings`, `behaviour`, `record`, `job`, `fault`,
+//! `hold`, `route`, `event`, `webhook` and `world` are pure; `shared` holds the lock and the clock; `api`, `endpoints`, `control`, `delivery`,
 //! `runner`, `serve` and `receiver` do the I/O.
 //!
 //! It is not a copy of Konnect: identity, destinations as objects of their own, and everything that is not about audit
-//! logs are missing. Where Konnect's behaviour is not documented, a setting says which way it goes ([`Q1`], [`Q2`]).
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
+//! logs are missing. Where Konnect's behaviour is not documented, a setting says which way it goes ([`Q1`], [`Q2`],
+//! [`Behaviour`]).
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod api;
+mod behaviour;
 pub mod cli;
 mod control;
 mod delivery;
@@ -30,6 +24,7 @@ mod endpoints;
 mod error;
 mod event;
 mod fault;
+mod hold;
 mod job;
 mod model;
 mod receiver;
@@ -46,10 +41,12 @@ mod webhook;
 mod wire;
 mod world;
 
+pub use behaviour::{Behaviour, Lag, NewestEnd, Q3, Q4, Q5, Q6, TimeFormat, UpdatedAt};
 pub use emulator::Emulator;
 pub use error::Error;
 pub use event::{AuditEvent, LogFormat};
 pub use fault::{Action, Fault, FaultRule, Reply};
+pub use hold::{Hold, HoldId, HoldPoint, HoldRule};
 pub use job::JobView;
 pub use model::{ApiVersion, InvalidTarget, Role, Scope, Status, TargetKey, Window, ZERO_TIME};
 pub use receiver::{Outage, ReceivedEvent, Receiver, ReceiverOptions, SignatureCheck};

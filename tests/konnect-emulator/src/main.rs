@@ -35,8 +35,7 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let emulator = Emulator::start(settings.options.clone()).await?;
     settings.seed(&emulator)?;
     if let (Some(path), Some(pem)) = (&settings.ca_file, emulator.ca_pem()) {
-        std::fs::write(path, pem)
-            .map_err(|error| format!("--ca-file {}: {error}", path.display()))?;
+        std::fs::write(path, pem).map_err(|error| format!("--ca-file {}: {error}", path.display()))?;
     }
     announce(&emulator)?;
     tokio::select! {

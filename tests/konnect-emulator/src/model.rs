@@ -4,10 +4,17 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+/// That much earlier, or the earliest time there is.
+pub(crate) fn earlier(time: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
+    time.checked_sub_signed(by).unwrap_or(DateTime::<Utc>::MIN_UTC)
+}
 
 /// What has an audit log, a webhook and a replay job of its own: one Dev Portal, or the organization in one region.
 ///
@@ -24,26 +31,14 @@ pub struct TargetKey {
 
 impl TargetKey {
     /// The target of one Dev Portal. A UUID is brought to lower case with dashes, so every spelling names one portal.
-    pub fn portal(
-        org: impl Into<String>,
-        region: impl Into<String>,
-        portal_id: impl AsRef<str>,
-    ) -> Self {
+    pub fn portal(org: impl Into<String>, region: impl Into<String>, portal_id: impl AsRef<str>) -> Self {
         let scope = Scope::Portal(canonical_id(portal_id.as_ref()));
-        Self {
-            org: org.into(),
-            region: region.into(),
-            scope,
-        }
+        Self { org: org.into(), region: region.into(), scope }
     }
 
     /// The target of the organization's own log in one region.
     pub fn organization(org: impl Into<String>, region: impl Into<String>) -> Self {
-        Self {
-            org: org.into(),
-            region: region.into(),
-            scope: Scope::Organization,
-        }
+        Self { org: org.into(), region: region.into(), scope: Scope::Organization }
     }
 
     /// True for two targets that share the one replay at a time of a region (Q2, reading "per region").
@@ -67,8 +62,7 @@ impl FromStr for TargetKey {
 
     fn from_str(text: &str) -> Result<Self, InvalidTarget> {
         let mut parts = text.splitn(3, '/');
-        let (Some(org), Some(region), Some(scope)) = (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(org), Some(region), Some(scope)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(InvalidTarget(text.to_owned()));
         };
         if org.is_empty() || !is_region(region) || scope.is_empty() || scope.contains('/') {
@@ -89,17 +83,13 @@ impl Serialize for TargetKey {
 
 impl<'de> Deserialize<'de> for TargetKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
 /// A text that names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not org/region/portalId or org/region/organization, with a region of two small letters"
-)]
+#[error("`{0}` is not org/region/portalId or org/region/organization, with a region of two small letters")]
 pub struct InvalidTarget(pub String);
 
 const ORGANIZATION: &str = "organization";
@@ -241,10 +231,7 @@ pub const ZERO_TIME: &str = "0001-01-01T00:00:0Z";
 
 /// A time as Konnect writes it: RFC 3339 in UTC, with a fraction only where there is one.
 pub(crate) fn wire_time(time: Option<DateTime<Utc>>) -> String {
-    time.map_or_else(
-        || ZERO_TIME.to_owned(),
-        |at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-    )
+    time.map_or_else(|| ZERO_TIME.to_owned(), |at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
 #[cfg(test)]
@@ -253,21 +240,10 @@ mod tests {
 
     #[test]
     fn a_target_reads_back_what_it_prints() {
-        for text in [
-            "acme/eu/6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10",
-            "acme/us/organization",
-        ] {
+        for text in ["acme/eu/6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10", "acme/us/organization"] {
             assert_eq!(text.parse::<TargetKey>().unwrap().to_string(), text);
         }
-        for text in [
-            "",
-            "acme",
-            "acme/eu",
-            "acme/global/p",
-            "acme/eu/",
-            "/eu/p",
-            "acme/eu/p/q",
-        ] {
+        for text in ["", "acme", "acme/eu", "acme/global/p", "acme/eu/", "/eu/p", "acme/eu/p/q"] {
             assert!(text.parse::<TargetKey>().is_err(), "{text}");
         }
     }
@@ -275,18 +251,12 @@ mod tests {
     #[test]
     fn every_spelling_of_a_uuid_names_one_portal() {
         let plain = TargetKey::portal("acme", "eu", "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10");
-        assert_eq!(
-            TargetKey::portal("acme", "eu", "6B1E4F0C2F0F4C399F3C1F7F5D6F9F10"),
-            plain
-        );
+        assert_eq!(TargetKey::portal("acme", "eu", "6B1E4F0C2F0F4C399F3C1F7F5D6F9F10"), plain);
     }
 
     #[test]
     fn an_unset_time_has_one_digit_of_seconds() {
         assert_eq!(wire_time(None), "0001-01-01T00:00:0Z");
-        assert_eq!(
-            wire_time(DateTime::from_timestamp(0, 0)),
-            "1970-01-01T00:00:00Z"
-        );
+        assert_eq!(wire_time(DateTime::from_timestamp(0, 0)), "1970-01-01T00:00:00Z");
     }
 }

@@ -36,10 +36,7 @@ pub struct ReceiverOptions {
 
 impl Default for ReceiverOptions {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            jwks: None,
-        }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), jwks: None }
     }
 }
 
@@ -109,10 +106,7 @@ impl Receiver {
     /// # Errors
     /// When the address is taken.
     pub async fn start(options: ReceiverOptions) -> Result<Self, Error> {
-        let listen = |source| Error::Listen {
-            address: options.listen,
-            source,
-        };
+        let listen = |source| Error::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let inner = Arc::new(Inner {
@@ -120,16 +114,9 @@ impl Receiver {
             kept: Mutex::default(),
             changes: watch::Sender::new(0),
         });
-        let router = Router::new()
-            .fallback(take)
-            .layer(DefaultBodyLimit::disable())
-            .with_state(inner.clone());
+        let router = Router::new().fallback(take).layer(DefaultBodyLimit::disable()).with_state(inner.clone());
         let task = tokio::spawn(serve(listener, None, router));
-        Ok(Self {
-            inner,
-            address,
-            task,
-        })
+        Ok(Self { inner, address, task })
     }
 
     /// Where to send events.
@@ -167,11 +154,7 @@ impl Receiver {
     ///
     /// # Errors
     /// [`Error::Timeout`] when it did not within `limit`.
-    pub async fn wait_for<T>(
-        &self,
-        limit: Duration,
-        mut look: impl FnMut(&Self) -> Option<T>,
-    ) -> Result<T, Error> {
+    pub async fn wait_for<T>(&self, limit: Duration, mut look: impl FnMut(&Self) -> Option<T>) -> Result<T, Error> {
         wait::wait_for(self.changes(), limit, || look(self)).await
     }
 
@@ -179,15 +162,8 @@ impl Receiver {
     ///
     /// # Errors
     /// [`Error::Timeout`] when they did not within `limit`.
-    pub async fn wait_for_events(
-        &self,
-        count: usize,
-        limit: Duration,
-    ) -> Result<Vec<ReceivedEvent>, Error> {
-        self.wait_for(limit, |receiver| {
-            Some(receiver.events()).filter(|events| events.len() >= count)
-        })
-        .await
+    pub async fn wait_for_events(&self, count: usize, limit: Duration) -> Result<Vec<ReceivedEvent>, Error> {
+        self.wait_for(limit, |receiver| Some(receiver.events()).filter(|events| events.len() >= count)).await
     }
 }
 
@@ -224,27 +200,16 @@ impl Inner {
         let signature = match (&self.keys, &parsed.sig) {
             (None, _) => SignatureCheck::Unchecked,
             (Some(_), None) => SignatureCheck::Absent,
-            (Some(keys), Some(sig)) if keys.verify(&parsed.signed_part(&line), sig) => {
-                SignatureCheck::Valid
-            }
+            (Some(keys), Some(sig)) if keys.verify(&parsed.signed_part(&line), sig) => SignatureCheck::Valid,
             (Some(_), Some(_)) => SignatureCheck::Invalid,
         };
-        ReceivedEvent {
-            at,
-            line,
-            trace_id: parsed.trace_id.clone(),
-            rt: parsed.rt.clone(),
-            signature,
-        }
+        ReceivedEvent { at, line, trace_id: parsed.trace_id.clone(), rt: parsed.rt.clone(), signature }
     }
 }
 
 impl Kept {
     fn keep(&mut self, event: ReceivedEvent, parsed: &ParsedLine) {
-        let key = parsed
-            .sig
-            .clone()
-            .unwrap_or_else(|| format!("{}/{}", parsed.trace_id, parsed.rt));
+        let key = parsed.sig.clone().unwrap_or_else(|| format!("{}/{}", parsed.trace_id, parsed.rt));
         let count = self.seen.entry(key).or_default();
         *count += 1;
         if *count == 1 {
@@ -262,9 +227,7 @@ async fn take(
     let outage = inner.kept().outage;
     match outage {
         Some(Outage::Refuse) => cut.connection().await,
-        Some(Outage::Answer(status)) => {
-            StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
-        }
+        Some(Outage::Answer(status)) => StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
         None => match decode(&headers, &body) {
             Ok(text) => {
                 inner.keep(&text);
@@ -276,10 +239,7 @@ async fn take(
 }
 
 fn decode(headers: &HeaderMap, body: &[u8]) -> std::io::Result<String> {
-    let encoding = headers
-        .get("content-encoding")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let encoding = headers.get("content-encoding").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut text = String::new();
     if encoding.ends_with("gzip") {
         GzDecoder::new(body).read_to_string(&mut text)?;

@@ -63,8 +63,7 @@ pub struct Delivery {
 impl Delivery {
     /// Whether the receiver took the batch.
     pub fn is_delivered(&self) -> bool {
-        self.response_code
-            .is_some_and(|code| (200..300).contains(&code))
+        self.response_code.is_some_and(|code| (200..300).contains(&code))
     }
 }
 

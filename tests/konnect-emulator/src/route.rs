@@ -20,6 +20,30 @@ pub enum PathKind {
     Jwks,
 }
 
+impl PathKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 4] = [Self::ReplayJob, Self::Webhook, Self::WebhookStatus, Self::Jwks];
+
+    /// Its name in rules.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReplayJob => "replay-job",
+            Self::Webhook => "webhook",
+            Self::WebhookStatus => "webhook-status",
+            Self::Jwks => "jwks",
+        }
+    }
+
+    /// What can be done with it.
+    pub(crate) fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::ReplayJob => &["GET", "PUT"],
+            Self::Webhook => &["GET", "PUT", "PATCH"],
+            Self::WebhookStatus | Self::Jwks => &["GET"],
+        }
+    }
+}
+
 /// A path that Konnect serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
@@ -39,9 +63,7 @@ impl Route {
             [region, version, "portals", id, rest @ ..] if !id.is_empty() => {
                 Self::regional(region, version, Scope::Portal(canonical_id(id)), rest)
             }
-            [region, version, rest @ ..] => {
-                Self::regional(region, version, Scope::Organization, rest)
-            }
+            [region, version, rest @ ..] => Self::regional(region, version, Scope::Organization, rest),
             _ => None,
         }
     }
@@ -58,21 +80,11 @@ impl Route {
             ["audit-log-webhook", "status"] => PathKind::WebhookStatus,
             _ => return None,
         };
-        is_region(region).then(|| Self {
-            region: Some(region.to_owned()),
-            version,
-            scope,
-            kind,
-        })
+        is_region(region).then(|| Self { region: Some(region.to_owned()), version, scope, kind })
     }
 
     fn jwks() -> Self {
-        Self {
-            region: None,
-            version: ApiVersion::V2,
-            scope: Scope::Organization,
-            kind: PathKind::Jwks,
-        }
+        Self { region: None, version: ApiVersion::V2, scope: Scope::Organization, kind: PathKind::Jwks }
     }
 
     /// The portal named, if any.
@@ -104,29 +116,16 @@ mod tests {
                 ("audit-log-webhook", PathKind::Webhook),
                 ("audit-log-webhook/status", PathKind::WebhookStatus),
             ] {
-                assert_eq!(
-                    kind(&format!("{base}/{rest}")),
-                    Some((expected, Scope::Organization))
-                );
-                assert_eq!(
-                    kind(&format!("{base}/portals/p1/{rest}")),
-                    Some((expected, portal()))
-                );
+                assert_eq!(kind(&format!("{base}/{rest}")), Some((expected, Scope::Organization)));
+                assert_eq!(kind(&format!("{base}/portals/p1/{rest}")), Some((expected, portal())));
             }
         }
     }
 
     #[test]
     fn the_public_keys_are_on_every_host() {
-        for path in [
-            "/v2/audit-log-webhook/jwks.json",
-            "/global/v2/audit-log-webhook/jwks.json",
-        ] {
-            assert_eq!(
-                kind(path),
-                Some((PathKind::Jwks, Scope::Organization)),
-                "{path}"
-            );
+        for path in ["/v2/audit-log-webhook/jwks.json", "/global/v2/audit-log-webhook/jwks.json"] {
+            assert_eq!(kind(path), Some((PathKind::Jwks, Scope::Organization)), "{path}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! HTTP/1.1 and HTTP/2, plain or TLS. What is answered is the router's business.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -16,13 +17,24 @@ use tokio_rustls::TlsAcceptor;
 
 /// Closes the connection a request came in on. Every request finds one among its extensions.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Cut(Arc<Notify>);
+pub(crate) struct Cut {
+    now: Arc<Notify>,
+    soon: Arc<Notify>,
+    announced: Arc<Notify>,
+}
 
 impl Cut {
     /// Closes the connection, and with it the handler that awaits this: there is no answer.
     pub(crate) async fn connection(&self) -> ! {
-        self.0.notify_one();
+        self.now.notify_one();
         std::future::pending().await
+    }
+
+    /// Announces the end of the connection, before this returns; requests under way are answered.
+    pub(crate) async fn announce(&self) {
+        self.soon.notify_one();
+        // A connection that has ended meanwhile announces nothing any more.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.announced.notified()).await;
     }
 }
 
@@ -38,7 +50,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, route
                 // Out of file descriptors, or a client that left at once: neither ends the server.
                 Err(error) => {
                     tracing::warn!(%error, "accept failed");
-                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             },
             Some(_) = connections.join_next() => {}
@@ -61,12 +73,17 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, 
     let cut = Cut::default();
     let service = TowerToHyperService::new(router.layer(Extension(cut.clone())));
     let server = auto::Builder::new(TokioExecutor::new());
-    tokio::select! {
-        ended = server.serve_connection(TokioIo::new(stream), service) => {
-            if let Err(error) = ended {
-                tracing::debug!(error, "connection ended early");
+    let mut connection = std::pin::pin!(server.serve_connection(TokioIo::new(stream), service));
+    loop {
+        tokio::select! {
+            () = cut.soon.notified() => {
+                connection.as_mut().graceful_shutdown();
+                cut.announced.notify_one();
+            }
+            () = cut.now.notified() => return,
+            ended = connection.as_mut() => {
+                return ended.unwrap_or_else(|error| tracing::debug!(error, "connection ended early"));
             }
         }
-        () = cut.0.notified() => {}
     }
 }

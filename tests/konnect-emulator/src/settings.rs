@@ -1,11 +1,14 @@
 //! How an emulator is set up, and which way each open question is answered.
 //!
 //! Values only; they take effect in `job` (timings, Q1), `world` (Q2, retention) and `delivery` (retries, batches).
+//! Q3 to Q6 are in `behaviour`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::behaviour::Behaviour;
 
 /// How long Konnect keeps audit logs.
 pub const RETENTION: Duration = Duration::from_hours(7 * 24);
@@ -33,6 +36,8 @@ pub struct Options {
     pub q1: Q1,
     /// How far the 409 of a running job reaches.
     pub q2: Q2,
+    /// Behaviour of targets that were given none of their own: the other open questions, lags, clocks.
+    pub behaviour: Behaviour,
 }
 
 impl Default for Options {
@@ -48,6 +53,7 @@ impl Default for Options {
             retention: RETENTION,
             q1: Q1::default(),
             q2: Q2::default(),
+            behaviour: Behaviour::default(),
         }
     }
 }
@@ -83,12 +89,7 @@ pub struct Timings {
 impl Timings {
     /// The same time in every state.
     pub fn all(each: Duration) -> Self {
-        Self {
-            accepted: each,
-            pending: each,
-            running: each,
-            ended: each,
-        }
+        Self { accepted: each, pending: each, running: each, ended: each }
     }
 }
 
@@ -128,16 +129,11 @@ pub(crate) mod millis {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(
-        duration: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)
     }
 }

@@ -40,25 +40,15 @@ pub(crate) struct PublicKeys(Vec<VerifyingKey>);
 impl PublicKeys {
     /// Keys that are not Ed25519 are passed over, as receivers do.
     pub(crate) fn from_jwks(jwks: &Value) -> Self {
-        let keys = jwks
-            .get("keys")
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let keys = jwks.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Self(keys.iter().filter_map(public_key).collect())
     }
 
     /// Whether one of the keys made this signature over these bytes.
     pub(crate) fn verify(&self, signed: &str, signature: &str) -> bool {
-        let signature = URL_SAFE_NO_PAD
-            .decode(signature)
-            .ok()
-            .and_then(|bytes| Signature::from_slice(&bytes).ok());
-        signature.is_some_and(|signature| {
-            self.0
-                .iter()
-                .any(|key| key.verify_strict(signed.as_bytes(), &signature).is_ok())
-        })
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok().and_then(|bytes| Signature::from_slice(&bytes).ok());
+        signature
+            .is_some_and(|signature| self.0.iter().any(|key| key.verify_strict(signed.as_bytes(), &signature).is_ok()))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -26,42 +26,26 @@ pub(crate) fn identity(tls: &Tls) -> Result<Identity, Error> {
     let Tls::SelfSigned { names } = tls;
     let authority = CertifiedIssuer::self_signed(authority_params(), KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
-    let names = LOCAL_NAMES
-        .iter()
-        .map(|name| (*name).to_owned())
-        .chain(names.iter().cloned());
+    let names = LOCAL_NAMES.iter().map(|name| (*name).to_owned()).chain(names.iter().cloned());
     let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "konnect-emulator");
+    params.distinguished_name.push(DnType::CommonName, "konnect-emulator");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &authority)?;
-    let config = server_config(
-        certificate.der().clone(),
-        PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-    )?;
-    Ok(Identity {
-        acceptor: TlsAcceptor::from(Arc::new(config)),
-        ca_pem: authority.pem(),
-    })
+    let config = server_config(certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))?;
+    Ok(Identity { acceptor: TlsAcceptor::from(Arc::new(config)), ca_pem: authority.pem() })
 }
 
 fn authority_params() -> CertificateParams {
     let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "konnect-emulator private CA");
+    params.distinguished_name.push(DnType::CommonName, "konnect-emulator private CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
 }
 
 /// The provider is named here, so that nothing depends on a default of the process.
-fn server_config(
-    certificate: CertificateDer<'static>,
-    key: PrivateKeyDer<'static>,
-) -> Result<ServerConfig, Error> {
+fn server_config(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Result<ServerConfig, Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

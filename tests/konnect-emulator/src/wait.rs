@@ -21,9 +21,5 @@ pub(crate) async fn wait_for<T>(
             changes.changed().await.ok()?;
         }
     };
-    tokio::time::timeout(limit, found)
-        .await
-        .ok()
-        .flatten()
-        .ok_or(Error::Timeout(limit))
+    tokio::time::timeout(limit, found).await.ok().flatten().ok_or(Error::Timeout(limit))
 }

@@ -95,14 +95,8 @@ pub(crate) struct WebhookSlot {
 impl WebhookSlot {
     /// A new configuration forgets how deliveries to the old one went.
     pub(crate) fn set(&mut self, webhook: Option<Webhook>, now: DateTime<Utc>) {
-        let same = |old: &Webhook, new: &Webhook| {
-            old.destination_id == new.destination_id && old.url == new.url
-        };
-        let kept = self
-            .webhook
-            .as_ref()
-            .zip(webhook.as_ref())
-            .is_some_and(|(old, new)| same(old, new));
+        let same = |old: &Webhook, new: &Webhook| old.destination_id == new.destination_id && old.url == new.url;
+        let kept = self.webhook.as_ref().zip(webhook.as_ref()).is_some_and(|(old, new)| same(old, new));
         self.last = self.last.take().filter(|_| kept);
         self.webhook = webhook;
         self.updated_at = Some(now);
@@ -117,10 +111,7 @@ impl WebhookSlot {
     pub(crate) fn to_json(&self, scope: &Scope, version: ApiVersion) -> Option<Value> {
         let webhook = self.webhook.as_ref();
         if uses_endpoint(scope, version) {
-            return Some(webhook.map_or_else(
-                || json!({"enabled": false}),
-                |webhook| self.endpoint_json(webhook),
-            ));
+            return Some(webhook.map_or_else(|| json!({"enabled": false}), |webhook| self.endpoint_json(webhook)));
         }
         webhook.map(|webhook| json!({"enabled": webhook.enabled, "audit_log_destination_id": webhook.destination_id}))
     }
@@ -138,35 +129,19 @@ impl WebhookSlot {
     /// The body of `GET …/audit-log-webhook/status`.
     pub(crate) fn status_json(&self) -> Value {
         let mut status = Map::new();
-        status.insert(
-            "webhook_enabled".to_owned(),
-            self.enabled().is_some().into(),
-        );
+        status.insert("webhook_enabled".to_owned(), self.enabled().is_some().into());
         status.insert("webhook_status".to_owned(), self.status_word().into());
         if let Some(last) = &self.last {
-            status.insert(
-                "last_attempt_at".to_owned(),
-                wire_time(Some(last.at)).into(),
-            );
-            status.insert(
-                "last_response_message".to_owned(),
-                last.message.as_str().into(),
-            );
-            status.extend(
-                last.response_code
-                    .map(|code| ("last_response_code".to_owned(), code.into())),
-            );
+            status.insert("last_attempt_at".to_owned(), wire_time(Some(last.at)).into());
+            status.insert("last_response_message".to_owned(), last.message.as_str().into());
+            status.extend(last.response_code.map(|code| ("last_response_code".to_owned(), code.into())));
         }
         Value::Object(status)
     }
 
     /// `active` until an attempt fails, whether enabled or not.
     fn status_word(&self) -> &'static str {
-        let failed = |last: &LastAttempt| {
-            !last
-                .response_code
-                .is_some_and(|code| (200..300).contains(&code))
-        };
+        let failed = |last: &LastAttempt| !last.response_code.is_some_and(|code| (200..300).contains(&code));
         match &self.webhook {
             None => "unconfigured",
             Some(_) if self.last.as_ref().is_some_and(failed) => "inactive",
@@ -185,21 +160,13 @@ mod tests {
     use super::*;
 
     fn slot(webhook: Option<Webhook>, answer: Answered) -> WebhookSlot {
-        let last = |response_code| LastAttempt {
-            at: Utc::now(),
-            response_code,
-            message: String::new(),
-        };
+        let last = |response_code| LastAttempt { at: Utc::now(), response_code, message: String::new() };
         let last = match answer {
             Answered::NeverTried => None,
             Answered::Nothing => Some(last(None)),
             Answered::Status(code) => Some(last(Some(code))),
         };
-        WebhookSlot {
-            webhook,
-            updated_at: None,
-            last,
-        }
+        WebhookSlot { webhook, updated_at: None, last }
     }
 
     #[derive(Clone, Copy)]
@@ -224,10 +191,7 @@ mod tests {
             (off(), Status(500), false, "inactive"),
         ] {
             let json = slot(webhook, code).status_json();
-            assert_eq!(
-                (&json["webhook_enabled"], &json["webhook_status"]),
-                (&json!(enabled), &json!(word))
-            );
+            assert_eq!((&json["webhook_enabled"], &json["webhook_status"]), (&json!(enabled), &json!(word)));
         }
     }
 
@@ -238,17 +202,10 @@ mod tests {
         for (scope, version, key) in [
             (&portal, ApiVersion::V2, "audit_log_destination_id"),
             (&portal, ApiVersion::V3, "audit_log_destination_id"),
-            (
-                &Scope::Organization,
-                ApiVersion::V3,
-                "audit_log_destination_id",
-            ),
+            (&Scope::Organization, ApiVersion::V3, "audit_log_destination_id"),
             (&Scope::Organization, ApiVersion::V2, "endpoint"),
         ] {
-            assert!(
-                set.to_json(scope, version).unwrap().get(key).is_some(),
-                "{scope:?} {version:?}"
-            );
+            assert!(set.to_json(scope, version).unwrap().get(key).is_some(), "{scope:?} {version:?}");
         }
         let none = slot(None, NeverTried);
         assert_eq!(none.to_json(&portal, ApiVersion::V2), None);

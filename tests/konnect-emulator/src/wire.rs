@@ -2,7 +2,12 @@
 //!
 //! Shapes only. Which answer is due is decided in `world` and `api`.
 
-use axum::body::Body;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,6 +22,8 @@ pub(crate) struct Answer {
     content_type: String,
     headers: Vec<(String, String)>,
     body: String,
+    /// Time before each byte of the body.
+    pause: Option<Duration>,
     /// Whether the request changed something.
     pub(crate) effect: bool,
 }
@@ -32,12 +39,7 @@ pub(crate) struct InvalidParameter {
 
 impl InvalidParameter {
     pub(crate) fn new(field: &'static str, rule: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            field,
-            rule,
-            reason: reason.into(),
-            source: "body",
-        }
+        Self { field, rule, reason: reason.into(), source: "body" }
     }
 }
 
@@ -70,12 +72,10 @@ impl Answer {
             None => Self::usual(reply.status),
             Some(body) => Self {
                 status: reply.status,
-                content_type: reply
-                    .content_type
-                    .clone()
-                    .unwrap_or_else(|| "application/json".to_owned()),
+                content_type: reply.content_type.clone().unwrap_or_else(|| "application/json".to_owned()),
                 headers: Vec::new(),
                 body: body.clone(),
+                pause: None,
                 effect: false,
             },
         };
@@ -96,13 +96,28 @@ impl Answer {
 
     fn with_body(status: u16, content_type: &str, body: &Value) -> Self {
         let content_type = content_type.to_owned();
-        Self {
-            status,
-            content_type,
-            headers: Vec::new(),
-            body: body.to_string(),
-            effect: false,
+        Self { status, content_type, headers: Vec::new(), body: body.to_string(), pause: None, effect: false }
+    }
+
+    /// Sends the body one byte at a time, with a pause before each.
+    pub(crate) fn slowly(mut self, each: Duration) -> Self {
+        self.pause = Some(each);
+        self
+    }
+
+    /// Adds as many spaces as make the body this long.
+    pub(crate) fn padded(mut self, bytes: usize) -> Self {
+        let missing = bytes.saturating_sub(self.body.len());
+        self.body.extend(std::iter::repeat_n(' ', missing));
+        self
+    }
+
+    /// Adds the `Date` header, unless a fault has set its own. Without it the server adds its own clock's.
+    pub(crate) fn dated(mut self, now: DateTime<Utc>) -> Self {
+        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date")) {
+            self.headers.push(("date".to_owned(), now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()));
         }
+        self
     }
 
     /// Marks that the request changed something.
@@ -116,26 +131,34 @@ impl Answer {
         self
     }
 
-    /// The HTTP response. The server adds `Date`. A status or header that HTTP cannot carry becomes a 500.
+    /// The HTTP response. A status or header that HTTP cannot carry becomes a 500.
     pub(crate) fn into_response(self) -> Response<Body> {
         self.try_response().unwrap_or_else(|reason| {
-            let mut response = Response::new(Body::from(format!(
-                "the fault's answer cannot be sent: {reason}\n"
-            )));
+            let mut response = Response::new(Body::from(format!("the fault's answer cannot be sent: {reason}\n")));
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             response
         })
     }
 
     fn try_response(self) -> Result<Response<Body>, http::Error> {
-        let mut response = Response::builder()
-            .status(self.status)
-            .header("content-type", self.content_type);
+        let mut response = Response::builder().status(self.status).header("content-type", self.content_type);
         for (name, value) in self.headers {
             response = response.header(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
         }
-        response.body(Body::from(self.body))
+        response.body(match self.pause {
+            None => Body::from(self.body),
+            Some(pause) => trickle(self.body, pause),
+        })
     }
+}
+
+/// A body that comes one byte at a time.
+fn trickle(body: String, pause: Duration) -> Body {
+    let bytes = futures::stream::iter(body.into_bytes()).then(move |byte| async move {
+        tokio::time::sleep(pause).await;
+        Ok::<_, Infallible>(Bytes::from(vec![byte]))
+    });
+    Body::from_stream(bytes)
 }
 
 const PROBLEM: &str = "application/problem+json";
@@ -152,10 +175,7 @@ fn problem_body(status: u16, detail: &str) -> Value {
 }
 
 fn title(status: u16) -> &'static str {
-    StatusCode::from_u16(status)
-        .ok()
-        .and_then(|status| status.canonical_reason())
-        .unwrap_or("Error")
+    StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error")
 }
 
 #[cfg(test)]
@@ -165,8 +185,7 @@ mod tests {
     #[test]
     fn every_problem_has_a_trace_id_of_its_own() {
         let instance = || {
-            let body: Value =
-                serde_json::from_str(&Answer::problem(404, "no such portal").body).unwrap();
+            let body: Value = serde_json::from_str(&Answer::problem(404, "no such portal").body).unwrap();
             body["instance"].as_str().unwrap().to_owned()
         };
         assert_ne!(instance(), instance());
@@ -174,16 +193,9 @@ mod tests {
 
     #[test]
     fn an_answer_that_http_cannot_carry_is_a_500() {
-        let reply = Reply {
-            status: 200,
-            headers: vec![("a b".to_owned(), "c".to_owned())],
-            ..Reply::default()
-        };
+        let reply = Reply { status: 200, headers: vec![("a b".to_owned(), "c".to_owned())], ..Reply::default() };
         assert_eq!(Answer::from_reply(&reply).into_response().status(), 500);
-        let reply = Reply {
-            status: 42,
-            ..Reply::default()
-        };
+        let reply = Reply { status: 42, ..Reply::default() };
         assert_eq!(Answer::from_reply(&reply).into_response().status(), 500);
     }
 }

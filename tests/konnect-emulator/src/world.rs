@@ -14,8 +14,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::behaviour::Behaviour;
 use crate::event::AuditEvent;
 use crate::fault::Faults;
+use crate::hold::Holds;
 use crate::job::{Job, Start};
 use crate::model::{ApiVersion, Role, Scope, TargetKey};
 use crate::record::{Call, Delivery, Log};
@@ -57,20 +59,12 @@ pub struct Emit {
 impl Emit {
     /// Events that happen now and are delivered at once.
     pub fn now(count: usize) -> Self {
-        Self {
-            count,
-            at: None,
-            lost: false,
-        }
+        Self { count, at: None, lost: false }
     }
 
     /// Events of another time, delivered at once.
     pub fn at(count: usize, at: DateTime<Utc>) -> Self {
-        Self {
-            count,
-            at: Some(at),
-            lost: false,
-        }
+        Self { count, at: Some(at), lost: false }
     }
 
     /// The same events, kept for replays and not delivered live.
@@ -118,14 +112,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    fn new(timings: Timings) -> Self {
-        Self {
-            job: Job::new(timings),
-            webhook: WebhookSlot::default(),
-            events: Vec::new(),
-            forced: None,
-            only: None,
-        }
+    fn new(timings: Timings, behaviour: Behaviour) -> Self {
+        let job = Job::new(timings, behaviour);
+        Self { job, webhook: WebhookSlot::default(), events: Vec::new(), forced: None, only: None }
     }
 }
 
@@ -135,12 +124,14 @@ pub(crate) struct World {
     pub(crate) q1: Q1,
     pub(crate) q2: Q2,
     timings: Timings,
+    behaviour: Behaviour,
     retention: Duration,
     orgs: BTreeMap<String, Organization>,
     tokens: BTreeMap<String, Identity>,
     targets: BTreeMap<TargetKey, Target>,
     destinations: BTreeMap<String, (String, Webhook)>,
     pub(crate) faults: Faults,
+    pub(crate) holds: Holds,
     pub(crate) calls: Log<Call>,
     last_call: u64,
     pub(crate) deliveries: Log<Delivery>,
@@ -152,12 +143,14 @@ impl World {
             q1: options.q1,
             q2: options.q2,
             timings: options.timings,
+            behaviour: options.behaviour.clone(),
             retention: options.retention,
             orgs: BTreeMap::new(),
             tokens: BTreeMap::new(),
             targets: BTreeMap::new(),
             destinations: BTreeMap::new(),
             faults: Faults::default(),
+            holds: Holds::default(),
             calls: Log::default(),
             last_call: 0,
             deliveries: Log::default(),
@@ -166,40 +159,22 @@ impl World {
 
     /// Makes the organization if it is new.
     pub(crate) fn add_organization(&mut self, name: &str) {
-        let new = || Organization {
-            id: Uuid::new_v4().to_string(),
-            tokens: 0,
-        };
+        let new = || Organization { id: Uuid::new_v4().to_string(), tokens: 0 };
         self.orgs.entry(name.to_owned()).or_insert_with(new);
     }
 
     /// Adds a token and answers its name. A value that is known already changes hands.
-    pub(crate) fn add_token(
-        &mut self,
-        org: &str,
-        value: &str,
-        role: Role,
-    ) -> Result<String, Error> {
-        let organization = self
-            .orgs
-            .get_mut(org)
-            .ok_or_else(|| Error::UnknownOrganization(org.to_owned()))?;
+    pub(crate) fn add_token(&mut self, org: &str, value: &str, role: Role) -> Result<String, Error> {
+        let organization = self.orgs.get_mut(org).ok_or_else(|| Error::UnknownOrganization(org.to_owned()))?;
         organization.tokens += 1;
         let token = format!("{org}/token-{}", organization.tokens);
-        let identity = Identity {
-            org: org.to_owned(),
-            token: token.clone(),
-            role,
-        };
+        let identity = Identity { org: org.to_owned(), token: token.clone(), role };
         self.tokens.insert(value.to_owned(), identity);
         Ok(token)
     }
 
     pub(crate) fn set_role(&mut self, value: &str, role: Role) -> bool {
-        self.tokens
-            .get_mut(value)
-            .map(|identity| identity.role = role)
-            .is_some()
+        self.tokens.get_mut(value).map(|identity| identity.role = role).is_some()
     }
 
     pub(crate) fn revoke_token(&mut self, value: &str) -> bool {
@@ -214,11 +189,22 @@ impl World {
         if !self.orgs.contains_key(&key.org) {
             return Err(Error::UnknownOrganization(key.org.clone()));
         }
-        let timings = self.timings;
-        self.targets
-            .entry(key.clone())
-            .or_insert_with(|| Target::new(timings));
+        let (timings, behaviour) = (self.timings, &self.behaviour);
+        self.targets.entry(key.clone()).or_insert_with(|| Target::new(timings, behaviour.clone()));
         Ok(())
+    }
+
+    /// Behaviour of targets to come; of all, unless one was changed on its own.
+    pub(crate) fn behaviour(&self) -> &Behaviour {
+        &self.behaviour
+    }
+
+    /// Changes the behaviour of every target, those to come included.
+    pub(crate) fn change_behaviour(&mut self, change: impl Fn(&mut Behaviour)) {
+        change(&mut self.behaviour);
+        for target in self.targets.values_mut() {
+            target.job.change_behaviour(&change);
+        }
     }
 
     pub(crate) fn organizations(&self) -> Vec<String> {
@@ -230,9 +216,7 @@ impl World {
     }
 
     pub(crate) fn target(&self, key: &TargetKey) -> Result<&Target, Error> {
-        self.targets
-            .get(key)
-            .ok_or_else(|| Error::UnknownTarget(key.clone()))
+        self.targets.get(key).ok_or_else(|| Error::UnknownTarget(key.clone()))
     }
 
     /// The organization's own target exists in every region, so it is made when first asked for.
@@ -240,9 +224,7 @@ impl World {
         if key.scope == Scope::Organization {
             self.add_portal(key)?;
         }
-        self.targets
-            .get_mut(key)
-            .ok_or_else(|| Error::UnknownTarget(key.clone()))
+        self.targets.get_mut(key).ok_or_else(|| Error::UnknownTarget(key.clone()))
     }
 
     pub(crate) fn set_webhook(
@@ -252,18 +234,14 @@ impl World {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         self.target_mut(key)?.webhook.set(webhook.clone(), now);
-        let destination =
-            webhook.map(|webhook| (webhook.destination_id.clone(), (key.org.clone(), webhook)));
+        let destination = webhook.map(|webhook| (webhook.destination_id.clone(), (key.org.clone(), webhook)));
         self.destinations.extend(destination);
         Ok(())
     }
 
     /// A destination of the organization, by the id that some webhook has or had.
     pub(crate) fn destination(&self, org: &str, id: &str) -> Option<&Webhook> {
-        self.destinations
-            .get(id)
-            .filter(|(owner, _)| owner == org)
-            .map(|(_, webhook)| webhook)
+        self.destinations.get(id).filter(|(owner, _)| owner == org).map(|(_, webhook)| webhook)
     }
 
     /// Adds the number to a call and logs it.
@@ -275,11 +253,7 @@ impl World {
     }
 
     pub(crate) fn log_delivery(&mut self, delivery: Delivery, message: String) {
-        let last = LastAttempt {
-            at: delivery.at,
-            response_code: delivery.response_code,
-            message,
-        };
+        let last = LastAttempt { at: delivery.at, response_code: delivery.response_code, message };
         if let Ok(target) = self.target_mut(&delivery.target) {
             target.webhook.last = Some(last);
         }

@@ -28,7 +28,7 @@ impl IntoResponse for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = match error {
-            Error::UnknownOrganization(_) | Error::UnknownTarget(_) | Error::UnknownToken => {
+            Error::UnknownOrganization(_) | Error::UnknownTarget(_) | Error::UnknownToken | Error::UnknownHold(_) => {
                 StatusCode::NOT_FOUND
             }
             Error::Refused(_) => StatusCode::CONFLICT,
@@ -54,20 +54,14 @@ impl FromRequestParts<Handle> for At {
         let bad = |reason: String| Failure(StatusCode::BAD_REQUEST, reason);
         let path = Path::<(String, String, String)>::from_request_parts(parts, handle).await;
         let Path((org, region, scope)) = path.map_err(|rejection| bad(rejection.body_text()))?;
-        let key = format!("{org}/{region}/{scope}")
-            .parse()
-            .map_err(|error: InvalidTarget| bad(error.to_string()))?;
-        Ok(Self {
-            handle: handle.clone(),
-            key,
-        })
+        let key = format!("{org}/{region}/{scope}").parse().map_err(|error: InvalidTarget| bad(error.to_string()))?;
+        Ok(Self { handle: handle.clone(), key })
     }
 }
 
 impl At {
     pub(super) fn change(&self, change: impl FnOnce(&mut Target)) -> Answer {
-        self.handle
-            .update(|world| world.target_mut(&self.key).map(change))?;
+        self.handle.update(|world| world.target_mut(&self.key).map(change))?;
         Ok(nothing())
     }
 
@@ -88,11 +82,7 @@ impl<T: DeserializeOwned> FromRequest<Handle> for Body<T> {
 
     async fn from_request(request: Request, handle: &Handle) -> Result<Self, Failure> {
         let bad = |reason: String| Failure(StatusCode::BAD_REQUEST, reason);
-        let bytes = Bytes::from_request(request, handle)
-            .await
-            .map_err(|rejection| bad(rejection.body_text()))?;
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| bad(format!("the body: {error}")))
+        let bytes = Bytes::from_request(request, handle).await.map_err(|rejection| bad(rejection.body_text()))?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| bad(format!("the body: {error}")))
     }
 }

@@ -26,11 +26,7 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     pub(super) fn root(&self) -> String {
-        let scheme = if self.ca_pem.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", reachable(self.listen))
     }
 
@@ -60,25 +56,15 @@ impl Handle {
         })
     }
 
-    pub(crate) fn set_webhook(
-        &self,
-        key: &TargetKey,
-        webhook: Option<Webhook>,
-    ) -> Result<(), Error> {
-        self.shared
-            .update(|world, now| world.set_webhook(key, webhook, now))
+    pub(crate) fn set_webhook(&self, key: &TargetKey, webhook: Option<Webhook>) -> Result<(), Error> {
+        self.shared.update(|world, now| world.set_webhook(key, webhook, now))
     }
 
     pub(crate) fn emit(&self, key: &TargetKey, emit: Emit) -> Result<Vec<String>, Error> {
-        let events = self
-            .shared
-            .update(|world, now| world.emit(key, emit, now))?;
+        let events = self.shared.update(|world, now| world.emit(key, emit, now))?;
         let ids = events.iter().map(|event| event.trace_id.clone()).collect();
-        let enabled = self.shared.read(|world| {
-            world
-                .target(key)
-                .is_ok_and(|target| target.webhook.enabled().is_some())
-        });
+        let enabled =
+            self.shared.read(|world| world.target(key).is_ok_and(|target| target.webhook.enabled().is_some()));
         if enabled && !emit.lost && !events.is_empty() {
             self.shared.perform([Effect::Live(key.clone(), events)]);
         }
@@ -86,11 +72,7 @@ impl Handle {
     }
 
     /// Looks at a target, its job up to date. Makes no change that would wake a waiting looker for nothing.
-    pub(crate) fn look<T>(
-        &self,
-        key: &TargetKey,
-        look: impl FnOnce(&Target) -> T,
-    ) -> Result<T, Error> {
+    pub(crate) fn look<T>(&self, key: &TargetKey, look: impl FnOnce(&Target) -> T) -> Result<T, Error> {
         self.shared.tick();
         if self.shared.read(|world| world.target(key).is_err()) {
             self.update(|world| world.target_mut(key).map(drop))?;
@@ -99,9 +81,7 @@ impl Handle {
     }
 
     pub(crate) fn advance(&self, key: &TargetKey, status: Status) -> Result<(), Error> {
-        let effect = self
-            .shared
-            .update(|world, now| world.advance(key, status, now))?;
+        let effect = self.shared.update(|world, now| world.advance(key, status, now))?;
         self.shared.perform(effect);
         Ok(())
     }
@@ -109,15 +89,8 @@ impl Handle {
     pub(crate) fn foreign_run(&self, key: &TargetKey, window: Window) -> Result<u64, Error> {
         let by = format!("{}/somebody-else", key.org);
         self.shared.update(|world, now| {
-            world
-                .put(key, window, &by, now)?
-                .map_err(|refusal| Error::Refused(reason(&refusal)))?;
-            Ok(world
-                .target(key)?
-                .job
-                .runs()
-                .last()
-                .map_or(0, |run| run.number))
+            world.put(key, window, &by, now)?.map_err(|refusal| Error::Refused(reason(&refusal)))?;
+            Ok(world.target(key)?.job.runs().last().map_or(0, |run| run.number))
         })
     }
 }
@@ -126,9 +99,7 @@ fn reason(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Busy => "a replay job is already in progress".to_owned(),
         Refusal::Invalid(invalid) => {
-            let reasons = invalid
-                .iter()
-                .map(|parameter| format!("{} {}", parameter.field, parameter.reason));
+            let reasons = invalid.iter().map(|parameter| format!("{} {}", parameter.field, parameter.reason));
             reasons.collect::<Vec<_>>().join("; ")
         }
     }

@@ -9,7 +9,7 @@ use crate::fault::{Fault, FaultRule};
 use crate::job::JobView;
 use crate::model::{ApiVersion, Role, Status, TargetKey, Window};
 use crate::record::{Call, Delivery, Run};
-use crate::settings::{Q1, Q2, Timings};
+use crate::settings::Timings;
 use crate::webhook::Webhook;
 use crate::world::Emit;
 
@@ -28,8 +28,7 @@ impl Emulator {
     /// # Errors
     /// When the organization is unknown.
     pub fn add_token(&self, org: &str, token: &str, role: Role) -> Result<String, Error> {
-        self.handle
-            .update(|world| world.add_token(org, token, role))
+        self.handle.update(|world| world.add_token(org, token, role))
     }
 
     /// Gives a token another role, as an administrator of the organization would.
@@ -37,10 +36,7 @@ impl Emulator {
     /// # Errors
     /// When no token has that value.
     pub fn set_role(&self, token: &str, role: Role) -> Result<(), Error> {
-        self.handle
-            .update(|world| world.set_role(token, role))
-            .then_some(())
-            .ok_or(Error::UnknownToken)
+        self.handle.update(|world| world.set_role(token, role)).then_some(()).ok_or(Error::UnknownToken)
     }
 
     /// Ends a token: from now on it answers 401.
@@ -48,10 +44,7 @@ impl Emulator {
     /// # Errors
     /// When no token has that value.
     pub fn revoke_token(&self, token: &str) -> Result<(), Error> {
-        self.handle
-            .update(|world| world.revoke_token(token))
-            .then_some(())
-            .ok_or(Error::UnknownToken)
+        self.handle.update(|world| world.revoke_token(token)).then_some(()).ok_or(Error::UnknownToken)
     }
 
     /// Adds a Dev Portal, and answers its key. The organization's own target needs no adding.
@@ -68,24 +61,15 @@ impl Emulator {
     ///
     /// # Errors
     /// When the portal is unknown.
-    pub fn set_portal_version(
-        &self,
-        key: &TargetKey,
-        only: Option<ApiVersion>,
-    ) -> Result<(), Error> {
-        self.handle
-            .update(|world| world.target_mut(key).map(|target| target.only = only))
+    pub fn set_portal_version(&self, key: &TargetKey, only: Option<ApiVersion>) -> Result<(), Error> {
+        self.handle.update(|world| world.target_mut(key).map(|target| target.only = only))
     }
 
     /// Configures a target's webhook; none takes it away.
     ///
     /// # Errors
     /// When the target is unknown.
-    pub fn set_webhook(
-        &self,
-        key: &TargetKey,
-        webhook: impl Into<Option<Webhook>>,
-    ) -> Result<(), Error> {
+    pub fn set_webhook(&self, key: &TargetKey, webhook: impl Into<Option<Webhook>>) -> Result<(), Error> {
         self.handle.set_webhook(key, webhook.into())
     }
 
@@ -129,11 +113,7 @@ impl Emulator {
     /// # Errors
     /// When the target is unknown.
     pub fn set_timings(&self, key: &TargetKey, timings: Timings) -> Result<(), Error> {
-        self.handle.update(|world| {
-            world
-                .target_mut(key)
-                .map(|target| target.job.set_timings(timings))
-        })
+        self.handle.update(|world| world.target_mut(key).map(|target| target.job.set_timings(timings)))
     }
 
     /// With true, a target's job changes its state only by [`Emulator::advance`].
@@ -141,11 +121,7 @@ impl Emulator {
     /// # Errors
     /// When the target is unknown.
     pub fn set_manual(&self, key: &TargetKey, manual: bool) -> Result<(), Error> {
-        self.handle.update(|world| {
-            world
-                .target_mut(key)
-                .map(|target| target.job.set_manual(manual))
-        })
+        self.handle.update(|world| world.target_mut(key).map(|target| target.job.set_manual(manual)))
     }
 
     /// Moves a job to a state at once, any word included. `running` begins the delivery; an end does not wait for it.
@@ -161,11 +137,7 @@ impl Emulator {
     /// # Errors
     /// When the target is unknown.
     pub fn fail_next(&self, key: &TargetKey, runs: u32) -> Result<(), Error> {
-        self.handle.update(|world| {
-            world
-                .target_mut(key)
-                .map(|target| target.job.fail_next(runs))
-        })
+        self.handle.update(|world| world.target_mut(key).map(|target| target.job.fail_next(runs)))
     }
 
     /// A PUT by somebody else of the organization, by the same rules as one over HTTP. Answers the run's number.
@@ -182,12 +154,11 @@ impl Emulator {
     /// When the target is unknown.
     pub fn force_job(&self, key: &TargetKey, json: impl Into<Option<Value>>) -> Result<(), Error> {
         let json = json.into();
-        self.handle
-            .update(|world| world.target_mut(key).map(|target| target.forced = json))
+        self.handle.update(|world| world.target_mut(key).map(|target| target.forced = json))
     }
 }
 
-/// Faults, open questions, records.
+/// Faults and records.
 impl Emulator {
     /// Adds a rule at the end of the list, and answers its number.
     pub fn add_fault(&self, fault: Fault) -> u64 {
@@ -196,24 +167,12 @@ impl Emulator {
 
     /// The rules, with what is left of each.
     pub fn faults(&self) -> Vec<FaultRule> {
-        self.handle
-            .shared
-            .read(|world| world.faults.rules().to_vec())
+        self.handle.shared.read(|world| world.faults.rules().to_vec())
     }
 
     /// Takes all rules away.
     pub fn clear_faults(&self) {
         self.handle.update(|world| world.faults.clear());
-    }
-
-    /// Answers open question 1 from now on.
-    pub fn set_q1(&self, q1: Q1) {
-        self.handle.update(|world| world.q1 = q1);
-    }
-
-    /// Answers open question 2 from now on.
-    pub fn set_q2(&self, q2: Q2) {
-        self.handle.update(|world| world.q2 = q2);
     }
 
     /// The calls to the Konnect API since the last clearing, oldest first.

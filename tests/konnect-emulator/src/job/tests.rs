@@ -1,5 +1,7 @@
 //! The state machine, step by step, with a clock of the test's own.
 
+use serde_json::json;
+
 use super::*;
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);
@@ -13,7 +15,7 @@ fn window(hour: i64) -> Window {
 }
 
 fn job() -> Job {
-    Job::new(Timings::all(Duration::from_secs(10)))
+    Job::new(Timings::all(Duration::from_secs(10)), Behaviour::default())
 }
 
 fn accepted() -> Job {
@@ -42,25 +44,13 @@ fn a_run_passes_through_every_state_in_its_time() {
     assert_eq!(status(&job), "pending");
     assert_eq!(job.view().updated_at, Some(at(10)));
     let start = job.tick(at(20), true).start.unwrap();
-    assert_eq!(
-        start,
-        Start {
-            run: 1,
-            window: window(1)
-        }
-    );
-    assert!(
-        !job.tick(at(99), true).moved,
-        "not before the events are delivered"
-    );
+    assert_eq!(start, Start { run: 1, window: window(1) });
+    assert!(!job.tick(at(99), true).moved, "not before the events are delivered");
     job.delivered(1, Ok(3));
     assert!(job.tick(at(99), true).moved);
     assert_eq!(status(&job), "completed");
     let run = job.runs().first().unwrap();
-    assert_eq!(
-        (run.events, run.ended_at, &run.status),
-        (3, Some(at(99)), &Status::Completed)
-    );
+    assert_eq!((run.events, run.ended_at, &run.status), (3, Some(at(99)), &Status::Completed));
 }
 
 #[test]
@@ -113,9 +103,7 @@ fn a_put_replaces_what_waits_when_q1_is_replace() {
     let mut job = accepted();
     job.put(window(2), "b", at(1), Q1::Replace).unwrap();
     assert_eq!(job.view().window, Some(window(2)));
-    let [first, second] = job.runs() else {
-        panic!("two runs")
-    };
+    let [first, second] = job.runs() else { panic!("two runs") };
     assert_eq!((first.replaced_by, second.replaced_by), (Some(2), None));
     job.tick(at(11), true);
     assert_eq!(job.tick(at(21), true).start.unwrap().run, 2);
@@ -125,26 +113,15 @@ fn a_put_replaces_what_waits_when_q1_is_replace() {
 fn a_put_waits_its_turn_when_q1_is_queue() {
     let mut job = accepted();
     let answer = job.put(window(2), "b", at(1), Q1::Queue).unwrap();
-    assert_eq!(
-        answer.window,
-        Some(window(2)),
-        "the answer is the queued job"
-    );
-    assert_eq!(
-        job.view().window,
-        Some(window(1)),
-        "and GET still shows the first"
-    );
+    assert_eq!(answer.window, Some(window(2)), "the answer is the queued job");
+    assert_eq!(job.view().window, Some(window(1)), "and GET still shows the first");
     job.tick(at(10), true);
     job.tick(at(20), true);
     job.delivered(1, Ok(0));
     job.tick(at(30), true);
     assert_eq!(status(&job), "completed");
     job.tick(at(40), true);
-    assert_eq!(
-        (status(&job), job.view().window),
-        ("accepted", Some(window(2)))
-    );
+    assert_eq!((status(&job), job.view().window), ("accepted", Some(window(2))));
 }
 
 #[test]
@@ -171,10 +148,7 @@ fn an_unknown_word_stays_and_refuses() {
     job.advance(Status::from("paused"), at(21));
     assert!(!job.tick(at(9999), true).moved);
     assert_eq!(job.put(window(2), "b", at(22), Q1::Queue), Err(Busy));
-    assert!(
-        job.advance(Status::Running, at(23)).is_none(),
-        "a run begins once"
-    );
+    assert!(job.advance(Status::Running, at(23)).is_none(), "a run begins once");
 }
 
 #[test]
@@ -182,7 +156,6 @@ fn an_unconfigured_job_shows_zero_times() {
     let mut job = running();
     job.advance(Status::Unconfigured, at(21));
     let zero = "0001-01-01T00:00:0Z";
-    let expected =
-        json!({"start_at": zero, "end_at": zero, "status": "unconfigured", "updated_at": zero});
+    let expected = json!({"start_at": zero, "end_at": zero, "status": "unconfigured", "updated_at": zero});
     assert_eq!(job.view().to_json(), expected);
 }

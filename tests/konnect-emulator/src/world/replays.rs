@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::{Effect, Emit, Progress, Refusal, Target, World};
 use crate::Error;
+use crate::behaviour::{NewestEnd, Q4};
 use crate::event::AuditEvent;
 use crate::job::{JobView, Outcome};
-use crate::model::{Status, TargetKey, Window};
+use crate::model::{Status, TargetKey, Window, earlier};
 use crate::settings::{Q1, Q2};
 use crate::wire::InvalidParameter;
 
@@ -21,36 +22,32 @@ impl World {
     ) -> Result<Result<JobView, Refusal>, Error> {
         let q1 = self.q1;
         let region_busy = self.region_refuses(key);
-        let invalid = self.check(window, now);
+        let behaviour = self.target_mut(key)?.job.behaviour();
+        let (q4, clock) = (behaviour.q4, behaviour.clock(now));
+        let invalid = self.check(window, q4, clock);
         let target = self.target_mut(key)?;
         Ok(match invalid {
             invalid if !invalid.is_empty() => Err(Refusal::Invalid(invalid)),
             _ if region_busy => Err(Refusal::Busy),
-            _ => target
-                .job
-                .put(window, by, now, q1)
-                .map_err(|_| Refusal::Busy),
+            _ => target.job.put(window, by, now, q1).map_err(|_| Refusal::Busy),
         })
     }
 
-    fn check(&self, window: Window, now: DateTime<Utc>) -> Vec<InvalidParameter> {
-        let oldest = now - self.retention;
+    fn check(&self, window: Window, q4: Q4, now: DateTime<Utc>) -> Vec<InvalidParameter> {
+        let oldest = earlier(now, self.retention);
+        let newest_end = match q4.newest_end {
+            NewestEnd::Any => DateTime::<Utc>::MAX_UTC,
+            NewestEnd::Now => now,
+            NewestEnd::Ingested => earlier(now, q4.ingest_lag),
+        };
         let mut invalid = Vec::new();
-        for (field, time) in [("start_at", window.start_at), ("end_at", window.end_at)] {
-            if time < oldest || time > now {
-                invalid.push(InvalidParameter::new(
-                    field,
-                    "range",
-                    "must be within the last 7 days",
-                ));
+        for (field, time, newest) in [("start_at", window.start_at, now), ("end_at", window.end_at, newest_end)] {
+            if time < oldest || time > newest {
+                invalid.push(InvalidParameter::new(field, "range", "must be within the last 7 days"));
             }
         }
         if window.end_at < window.start_at {
-            invalid.push(InvalidParameter::new(
-                "end_at",
-                "gte",
-                "must not be before start_at",
-            ));
+            invalid.push(InvalidParameter::new("end_at", "gte", "must not be before start_at"));
         }
         invalid
     }
@@ -58,9 +55,9 @@ impl World {
     /// Q2: whether another target's run makes a PUT here answer 409.
     fn region_refuses(&self, key: &TargetKey) -> bool {
         self.q2 == Q2::Region
-            && self.neighbours(key).any(|target| {
-                target.job.is_running() || (self.q1 == Q1::Refuse && target.job.is_waiting())
-            })
+            && self
+                .neighbours(key)
+                .any(|target| target.job.is_running() || (self.q1 == Q1::Refuse && target.job.is_waiting()))
     }
 
     fn region_is_free(&self, key: &TargetKey) -> bool {
@@ -68,10 +65,7 @@ impl World {
     }
 
     fn neighbours<'a>(&'a self, key: &'a TargetKey) -> impl Iterator<Item = &'a Target> {
-        self.targets
-            .iter()
-            .filter(move |(other, _)| *other != key && key.same_region(other))
-            .map(|(_, target)| target)
+        self.targets.iter().filter(move |(other, _)| *other != key && key.same_region(other)).map(|(_, target)| target)
     }
 
     /// Moves every job on as far as time allows, and answers what is to be done. A run that ends lets another begin.
@@ -99,20 +93,12 @@ impl World {
 
     fn due(&self, now: DateTime<Utc>) -> Vec<TargetKey> {
         let is_due = |target: &Target| target.job.due().is_some_and(|due| due <= now);
-        self.targets
-            .iter()
-            .filter(|(_, target)| is_due(target))
-            .map(|(key, _)| key.clone())
-            .collect()
+        self.targets.iter().filter(|(_, target)| is_due(target)).map(|(key, _)| key.clone()).collect()
     }
 
     /// When time alone will next change something after `now`.
     pub(crate) fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.targets
-            .values()
-            .filter_map(|target| target.job.due())
-            .filter(|due| *due > now)
-            .min()
+        self.targets.values().filter_map(|target| target.job.due()).filter(|due| *due > now).min()
     }
 
     /// Moves a job by hand.
@@ -133,46 +119,26 @@ impl World {
     }
 
     /// Makes and keeps events; drops those that have left retention.
-    pub(crate) fn emit(
-        &mut self,
-        key: &TargetKey,
-        emit: Emit,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<AuditEvent>, Error> {
-        let org_id = self
-            .orgs
-            .get(&key.org)
-            .map(|org| org.id.clone())
-            .unwrap_or_default();
+    pub(crate) fn emit(&mut self, key: &TargetKey, emit: Emit, now: DateTime<Utc>) -> Result<Vec<AuditEvent>, Error> {
+        let org_id = self.orgs.get(&key.org).map(|org| org.id.clone()).unwrap_or_default();
         let oldest = now - self.retention;
         let target = self.target_mut(key)?;
         let at = emit.at.unwrap_or(now);
-        let new: Vec<_> = (0..emit.count)
-            .map(|serial| AuditEvent::new(key, &org_id, at, serial))
-            .collect();
+        let new: Vec<_> = (0..emit.count).map(|serial| AuditEvent::new(key, &org_id, at, serial)).collect();
         target.events.retain(|event| event.at >= oldest);
         target.events.extend(new.iter().cloned());
         Ok(new)
     }
 
-    /// The kept events of a window, in order of time.
-    pub(crate) fn events_in(
-        &self,
-        key: &TargetKey,
-        window: Window,
-        now: DateTime<Utc>,
-    ) -> Vec<AuditEvent> {
-        let oldest = now - self.retention;
-        let all = self
-            .targets
-            .get(key)
-            .map(|target| target.events.as_slice())
-            .unwrap_or_default();
-        let mut events: Vec<_> = all
-            .iter()
-            .filter(|event| event.at >= oldest && window.contains(event.at))
-            .cloned()
-            .collect();
+    /// The stored events of a window (Q4), in order of time.
+    pub(crate) fn events_in(&self, key: &TargetKey, window: Window, now: DateTime<Utc>) -> Vec<AuditEvent> {
+        let Some(target) = self.targets.get(key) else { return Vec::new() };
+        let lag = target.job.behaviour().q4.ingest_lag;
+        let oldest = earlier(now, self.retention);
+        let newest = if lag.is_zero() { DateTime::<Utc>::MAX_UTC } else { earlier(now, lag) };
+        let is_stored = |event: &&AuditEvent| oldest <= event.at && event.at <= newest;
+        let mut events: Vec<_> =
+            target.events.iter().filter(is_stored).filter(|event| window.contains(event.at)).cloned().collect();
         events.sort_by_key(|event| event.at);
         events
     }

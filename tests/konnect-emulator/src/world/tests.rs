@@ -25,12 +25,7 @@ fn keys() -> [TargetKey; 4] {
 
 fn world(q1: Q1, q2: Q2) -> World {
     let timings = Timings::all(Duration::ZERO);
-    let mut world = World::new(&Options {
-        timings,
-        q1,
-        q2,
-        ..Options::default()
-    });
+    let mut world = World::new(&Options { timings, q1, q2, ..Options::default() });
     for key in keys() {
         world.add_organization(&key.org);
         world.add_portal(&key).unwrap();
@@ -75,20 +70,10 @@ fn one_run_at_a_time_begins_in_a_region() {
     put(&mut world, &second).unwrap();
     put(&mut world, &first).unwrap();
     assert_eq!(world.tick(now()).effects.len(), 1);
-    assert_eq!(
-        (status(&world, &first), status(&world, &second)),
-        (Status::Running, Status::Pending)
-    );
+    assert_eq!((status(&world, &first), status(&world, &second)), (Status::Running, Status::Pending));
     world.delivered(&first, 1, Ok(0));
-    assert_eq!(
-        world.tick(now()).effects.len(),
-        1,
-        "the end of one begins the other"
-    );
-    assert_eq!(
-        (status(&world, &first), status(&world, &second)),
-        (Status::Completed, Status::Running)
-    );
+    assert_eq!(world.tick(now()).effects.len(), 1, "the end of one begins the other");
+    assert_eq!((status(&world, &first), status(&world, &second)), (Status::Completed, Status::Running));
 }
 
 #[test]
@@ -111,13 +96,9 @@ fn a_window_must_be_within_the_last_seven_days() {
         (now() - day, now() - day * 2, vec!["end_at"]),
         (now() - day * 9, now() - day * 8, vec!["start_at", "end_at"]),
     ] {
-        let answer = world(Q1::Replace, Q2::Region)
-            .put(&key, Window::new(start, end), "t", now())
-            .unwrap();
+        let answer = world(Q1::Replace, Q2::Region).put(&key, Window::new(start, end), "t", now()).unwrap();
         let found = match answer {
-            Err(Refusal::Invalid(invalid)) => {
-                invalid.iter().map(|parameter| parameter.field).collect()
-            }
+            Err(Refusal::Invalid(invalid)) => invalid.iter().map(|parameter| parameter.field).collect(),
             _ => vec![],
         };
         assert_eq!(found, fields, "{start} {end}");
@@ -128,18 +109,12 @@ fn a_window_must_be_within_the_last_seven_days() {
 fn events_leave_with_retention() {
     let [key, ..] = keys();
     let mut world = world(Q1::Replace, Q2::Region);
-    world
-        .emit(&key, Emit::at(1, now() - TimeDelta::hours(2)), now())
-        .unwrap();
+    world.emit(&key, Emit::at(1, now() - TimeDelta::hours(2)), now()).unwrap();
     assert_eq!(world.events_in(&key, window(), now()).len(), 1);
     let later = now() + TimeDelta::days(7);
     assert_eq!(world.events_in(&key, window(), later).len(), 0);
     world.emit(&key, Emit::now(1), later).unwrap();
-    assert_eq!(
-        world.target(&key).unwrap().events.len(),
-        1,
-        "and are deleted for good"
-    );
+    assert_eq!(world.target(&key).unwrap().events.len(), 1, "and are deleted for good");
 }
 
 #[test]
@@ -148,13 +123,7 @@ fn targets_hold_their_own_events() {
     let mut world = world(Q1::Replace, Q2::Region);
     let at = window().start_at;
     world.emit(&first, Emit::at(2, at), now()).unwrap();
-    world
-        .emit(
-            &TargetKey::organization("acme", "eu"),
-            Emit::at(3, at),
-            now(),
-        )
-        .unwrap();
+    world.emit(&TargetKey::organization("acme", "eu"), Emit::at(3, at), now()).unwrap();
     assert_eq!(world.events_in(&first, window(), now()).len(), 2);
     assert_eq!(world.events_in(&second, window(), now()).len(), 0);
 }

@@ -10,15 +10,9 @@ use crate::support::{Bench, PORTAL, Reply, TOKEN, hours_ago, window};
 async fn a_job_that_was_never_set_up_is_unconfigured_with_zero_times() {
     let bench = Bench::start().await;
     let zero = "0001-01-01T00:00:0Z";
-    let expected =
-        json!({"status": "unconfigured", "start_at": zero, "end_at": zero, "updated_at": zero});
-    for path in [
-        "v2/audit-log-replay-job".to_owned(),
-        format!("v3/portals/{PORTAL}/audit-log-replay-job"),
-    ] {
-        let reply = bench
-            .get(&format!("{}/{path}", bench.emulator.base_url("eu")))
-            .await;
+    let expected = json!({"status": "unconfigured", "start_at": zero, "end_at": zero, "updated_at": zero});
+    for path in ["v2/audit-log-replay-job".to_owned(), format!("v3/portals/{PORTAL}/audit-log-replay-job")] {
+        let reply = bench.get(&format!("{}/{path}", bench.emulator.base_url("eu"))).await;
         assert_eq!((reply.status, reply.json()), (200, expected.clone()));
     }
 }
@@ -27,24 +21,12 @@ async fn a_job_that_was_never_set_up_is_unconfigured_with_zero_times() {
 async fn a_put_answers_202_with_the_job() {
     let bench = Bench::start().await;
     for scope in [format!("v2/portals/{PORTAL}"), "v3".to_owned()] {
-        let url = format!(
-            "{}/{scope}/audit-log-replay-job",
-            bench.emulator.base_url("eu")
-        );
+        let url = format!("{}/{scope}/audit-log-replay-job", bench.emulator.base_url("eu"));
         bench.emulator.set_q2(konnect_emulator::Q2::Portal);
-        let reply = bench
-            .put(
-                &url,
-                &json!({"start_at": hours_ago(2), "end_at": hours_ago(1)}),
-            )
-            .await;
+        let reply = bench.put(&url, &json!({"start_at": hours_ago(2), "end_at": hours_ago(1)})).await;
         let job = reply.json();
         assert_eq!((reply.status, &job["status"]), (202, &json!("accepted")));
-        assert_eq!(
-            job["start_at"],
-            json!(hours_ago(2)),
-            "whole seconds and Z: {job}"
-        );
+        assert_eq!(job["start_at"], json!(hours_ago(2)), "whole seconds and Z: {job}");
         assert_ne!(job["updated_at"], "0001-01-01T00:00:0Z");
     }
 }
@@ -54,37 +36,17 @@ async fn a_window_that_breaks_a_rule_is_a_400_that_names_the_field() {
     let bench = Bench::start().await;
     let url = bench.url("audit-log-replay-job");
     for (body, field) in [
-        (
-            json!({"start_at": hours_ago(24 * 8), "end_at": hours_ago(1)}),
-            "start_at",
-        ),
-        (
-            json!({"start_at": hours_ago(1), "end_at": hours_ago(2)}),
-            "end_at",
-        ),
-        (
-            json!({"start_at": hours_ago(1), "end_at": hours_ago(-1)}),
-            "end_at",
-        ),
+        (json!({"start_at": hours_ago(24 * 8), "end_at": hours_ago(1)}), "start_at"),
+        (json!({"start_at": hours_ago(1), "end_at": hours_ago(2)}), "end_at"),
+        (json!({"start_at": hours_ago(1), "end_at": hours_ago(-1)}), "end_at"),
         (json!({"end_at": hours_ago(1)}), "start_at"),
-        (
-            json!({"start_at": hours_ago(1), "end_at": "yesterday"}),
-            "end_at",
-        ),
+        (json!({"start_at": hours_ago(1), "end_at": "yesterday"}), "end_at"),
         (json!({"start_at": 7, "end_at": hours_ago(1)}), "start_at"),
         (json!("no object"), "body"),
     ] {
         let reply = bench.put(&url, &body).await;
-        assert_eq!(
-            (reply.status, reply.header("content-type")),
-            (400, "application/problem+json"),
-            "{body}"
-        );
-        assert_eq!(
-            reply.json()["invalid_parameters"][0]["field"],
-            field,
-            "{body}"
-        );
+        assert_eq!((reply.status, reply.header("content-type")), (400, "application/problem+json"), "{body}");
+        assert_eq!(reply.json()["invalid_parameters"][0]["field"], field, "{body}");
     }
     assert!(bench.emulator.runs(&bench.portal).unwrap().is_empty());
 }
@@ -92,15 +54,9 @@ async fn a_window_that_breaks_a_rule_is_a_400_that_names_the_field() {
 #[tokio::test]
 async fn every_problem_has_a_fresh_instance_and_every_answer_a_date() {
     let bench = Bench::start().await;
-    let url = format!(
-        "{}/v2/portals/unknown/audit-log-replay-job",
-        bench.emulator.base_url("eu")
-    );
+    let url = format!("{}/v2/portals/unknown/audit-log-replay-job", bench.emulator.base_url("eu"));
     let (first, second) = (bench.get(&url).await, bench.get(&url).await);
-    assert_eq!(
-        (first.status, first.header("content-type")),
-        (404, "application/problem+json")
-    );
+    assert_eq!((first.status, first.header("content-type")), (404, "application/problem+json"));
     assert_ne!(first.json()["instance"], second.json()["instance"]);
     assert!(httpdate::parse_http_date(first.header("date")).is_ok());
     for key in ["status", "title", "detail", "type"] {
@@ -111,23 +67,11 @@ async fn every_problem_has_a_fresh_instance_and_every_answer_a_date() {
 #[tokio::test]
 async fn a_portal_is_known_in_its_region_and_organization_only() {
     let bench = Bench::start().await;
-    let elsewhere = format!(
-        "{}/v2/portals/{PORTAL}/audit-log-replay-job",
-        bench.emulator.base_url("us")
-    );
+    let elsewhere = format!("{}/v2/portals/{PORTAL}/audit-log-replay-job", bench.emulator.base_url("us"));
     assert_eq!(bench.get(&elsewhere).await.status, 404);
-    bench
-        .emulator
-        .add_organization("other", "kpat_other")
-        .unwrap();
+    bench.emulator.add_organization("other", "kpat_other").unwrap();
     let url = bench.url("audit-log-replay-job");
-    let foreign = bench
-        .client
-        .get(&url)
-        .bearer_auth("kpat_other")
-        .send()
-        .await
-        .unwrap();
+    let foreign = bench.client.get(&url).bearer_auth("kpat_other").send().await.unwrap();
     assert_eq!(foreign.status(), 404);
     assert_eq!(bench.get(&url).await.status, 200);
 }
@@ -135,18 +79,9 @@ async fn a_portal_is_known_in_its_region_and_organization_only() {
 #[tokio::test]
 async fn global_and_unknown_paths_have_no_route() {
     let bench = Bench::start().await;
-    for (region, path) in [
-        ("global", "v2/audit-log-replay-job"),
-        ("eu", "v4/audit-log-replay-job"),
-        ("eu", ""),
-    ] {
-        let reply = bench
-            .get(&format!("{}/{path}", bench.emulator.base_url(region)))
-            .await;
-        assert_eq!(
-            (reply.status, reply.header("content-type")),
-            (404, "application/json")
-        );
+    for (region, path) in [("global", "v2/audit-log-replay-job"), ("eu", "v4/audit-log-replay-job"), ("eu", "")] {
+        let reply = bench.get(&format!("{}/{path}", bench.emulator.base_url(region))).await;
+        assert_eq!((reply.status, reply.header("content-type")), (404, "application/json"));
         assert!(reply.json().get("message").is_some());
     }
 }
@@ -156,21 +91,12 @@ async fn unknown_missing_and_revoked_tokens_are_a_401_of_the_gateway() {
     let bench = Bench::start().await;
     let url = bench.url("audit-log-replay-job");
     let missing = bench.client.get(&url).send().await.unwrap();
-    let unknown = bench
-        .client
-        .get(&url)
-        .bearer_auth("kpat_unknown")
-        .send()
-        .await
-        .unwrap();
+    let unknown = bench.client.get(&url).bearer_auth("kpat_unknown").send().await.unwrap();
     bench.emulator.revoke_token(TOKEN).unwrap();
     let revoked = bench.request(Method::GET, &url).send().await.unwrap();
     for response in [missing, unknown, revoked] {
         let reply = Reply::read(response).await;
-        assert_eq!(
-            (reply.status, reply.json()),
-            (401, json!({"message": "Unauthorized"}))
-        );
+        assert_eq!((reply.status, reply.json()), (401, json!({"message": "Unauthorized"})));
         assert_eq!(reply.header("content-type"), "application/json");
     }
 }
@@ -178,42 +104,21 @@ async fn unknown_missing_and_revoked_tokens_are_a_401_of_the_gateway() {
 #[tokio::test]
 async fn a_token_without_the_role_is_a_403_until_it_has_it() {
     let bench = Bench::start().await;
-    bench
-        .emulator
-        .add_token("acme", "spat_fresh", Role::Member)
-        .unwrap();
+    bench.emulator.add_token("acme", "spat_fresh", Role::Member).unwrap();
     let get = || async {
         let url = bench.url("audit-log-webhook");
-        Reply::read(
-            bench
-                .client
-                .get(url)
-                .bearer_auth("spat_fresh")
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await
+        Reply::read(bench.client.get(url).bearer_auth("spat_fresh").send().await.unwrap()).await
     };
     let refused = get().await;
-    assert_eq!(
-        (refused.status, refused.header("content-type")),
-        (403, "application/problem+json")
-    );
-    bench
-        .emulator
-        .set_role("spat_fresh", Role::AuditLogAdmin)
-        .unwrap();
+    assert_eq!((refused.status, refused.header("content-type")), (403, "application/problem+json"));
+    bench.emulator.set_role("spat_fresh", Role::AuditLogAdmin).unwrap();
     assert_eq!(get().await.status, 200);
 }
 
 #[tokio::test]
 async fn a_portal_of_one_version_is_unknown_in_the_other() {
     let bench = Bench::start().await;
-    bench
-        .emulator
-        .set_portal_version(&bench.portal, Some(ApiVersion::V3))
-        .unwrap();
+    bench.emulator.set_portal_version(&bench.portal, Some(ApiVersion::V3)).unwrap();
     let url = bench.url("audit-log-replay-job");
     assert_eq!(bench.get(&url).await.status, 404);
     assert_eq!(bench.get(&url.replace("/v2/", "/v3/")).await.status, 200);
@@ -224,47 +129,17 @@ async fn the_webhook_shows_as_documented() {
     let bench = Bench::start().await;
     let base = bench.emulator.base_url("eu");
     let portal = bench.get(&bench.url("audit-log-webhook")).await.json();
-    assert_eq!(
-        (
-            &portal["enabled"],
-            portal["audit_log_destination_id"].is_string()
-        ),
-        (&json!(true), true)
-    );
-    assert_eq!(
-        bench
-            .get(&format!("{base}/v3/audit-log-webhook"))
-            .await
-            .status,
-        404
-    );
+    assert_eq!((&portal["enabled"], portal["audit_log_destination_id"].is_string()), (&json!(true), true));
+    assert_eq!(bench.get(&format!("{base}/v3/audit-log-webhook")).await.status, 404);
     let organization = TargetKey::organization("acme", "eu");
-    bench
-        .emulator
-        .set_webhook(&organization, Webhook::new("http://127.0.0.1:9/logs"))
-        .unwrap();
-    let v2 = bench
-        .get(&format!("{base}/v2/audit-log-webhook"))
-        .await
-        .json();
-    assert_eq!(
-        (&v2["endpoint"], &v2["log_format"]),
-        (&json!("http://127.0.0.1:9/logs"), &json!("json"))
-    );
-    let v3 = bench
-        .get(&format!("{base}/v3/audit-log-webhook"))
-        .await
-        .json();
+    bench.emulator.set_webhook(&organization, Webhook::new("http://127.0.0.1:9/logs")).unwrap();
+    let v2 = bench.get(&format!("{base}/v2/audit-log-webhook")).await.json();
+    assert_eq!((&v2["endpoint"], &v2["log_format"]), (&json!("http://127.0.0.1:9/logs"), &json!("json")));
+    let v3 = bench.get(&format!("{base}/v3/audit-log-webhook")).await.json();
     assert!(v3["audit_log_destination_id"].is_string() && v3.get("endpoint").is_none());
     bench.emulator.set_webhook(&bench.portal, None).unwrap();
     assert_eq!(bench.get(&bench.url("audit-log-webhook")).await.status, 404);
-    assert_eq!(
-        bench
-            .get(&bench.url("audit-log-webhook/status"))
-            .await
-            .json()["webhook_status"],
-        "unconfigured"
-    );
+    assert_eq!(bench.get(&bench.url("audit-log-webhook/status")).await.json()["webhook_status"], "unconfigured");
 }
 
 #[tokio::test]
@@ -272,75 +147,35 @@ async fn the_webhook_can_be_configured_over_the_api() {
     let bench = Bench::start().await;
     let url = bench.url("audit-log-webhook");
     let id = bench.get(&url).await.json()["audit_log_destination_id"].clone();
-    let off = bench
-        .put(&url, &json!({"audit_log_destination_id": id}))
-        .await;
+    let off = bench.put(&url, &json!({"audit_log_destination_id": id})).await;
+    assert_eq!((off.status, &off.json()["enabled"]), (200, &json!(false)), "a PUT without `enabled` turns it off");
+    let on = bench.request(Method::PATCH, &url).body(r#"{"enabled": true}"#).send().await.unwrap();
+    assert_eq!(Reply::read(on).await.json(), json!({"enabled": true, "audit_log_destination_id": id}));
+    let unknown = bench.put(&url, &json!({"audit_log_destination_id": "unknown"})).await;
     assert_eq!(
-        (off.status, &off.json()["enabled"]),
-        (200, &json!(false)),
-        "a PUT without `enabled` turns it off"
-    );
-    let on = bench
-        .request(Method::PATCH, &url)
-        .body(r#"{"enabled": true}"#)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        Reply::read(on).await.json(),
-        json!({"enabled": true, "audit_log_destination_id": id})
-    );
-    let unknown = bench
-        .put(&url, &json!({"audit_log_destination_id": "unknown"}))
-        .await;
-    assert_eq!(
-        (
-            unknown.status,
-            &unknown.json()["invalid_parameters"][0]["field"]
-        ),
+        (unknown.status, &unknown.json()["invalid_parameters"][0]["field"]),
         (400, &json!("audit_log_destination_id"))
     );
 
     let v2 = format!("{}/v2/audit-log-webhook", bench.emulator.base_url("eu"));
-    let set = bench
-        .put(
-            &v2,
-            &json!({"endpoint": bench.receiver.url(), "enabled": true, "log_format": "cef"}),
-        )
-        .await;
-    assert_eq!(
-        (set.status, &set.json()["log_format"]),
-        (200, &json!("cef"))
-    );
-    assert_eq!(
-        bench.put(&v2, &json!({"endpoint": "ftp://a"})).await.status,
-        400
-    );
+    let set = bench.put(&v2, &json!({"endpoint": bench.receiver.url(), "enabled": true, "log_format": "cef"})).await;
+    assert_eq!((set.status, &set.json()["log_format"]), (200, &json!("cef")));
+    assert_eq!(bench.put(&v2, &json!({"endpoint": "ftp://a"})).await.status, 400);
 }
 
 #[tokio::test]
 async fn the_public_key_is_served_without_a_token() {
     let bench = Bench::start().await;
-    let url = format!(
-        "{}/v2/audit-log-webhook/jwks.json",
-        bench.emulator.base_url("eu")
-    );
+    let url = format!("{}/v2/audit-log-webhook/jwks.json", bench.emulator.base_url("eu"));
     let reply = Reply::read(bench.client.get(url).send().await.unwrap()).await;
-    assert_eq!(
-        (reply.status, &reply.json()["keys"][0]["kty"]),
-        (200, &json!("OKP"))
-    );
+    assert_eq!((reply.status, &reply.json()["keys"][0]["kty"]), (200, &json!("OKP")));
     assert_eq!(reply.json(), bench.emulator.jwks());
 }
 
 #[tokio::test]
 async fn other_methods_are_a_405() {
     let bench = Bench::start().await;
-    let response = bench
-        .request(Method::DELETE, &bench.url("audit-log-replay-job"))
-        .send()
-        .await
-        .unwrap();
+    let response = bench.request(Method::DELETE, &bench.url("audit-log-replay-job")).send().await.unwrap();
     assert_eq!(response.status(), 405);
 }
 
@@ -348,30 +183,13 @@ async fn other_methods_are_a_405() {
 async fn every_call_is_in_the_log_without_the_tokens_value() {
     let bench = Bench::start().await;
     bench.put_job(window(2)).await;
-    bench
-        .client
-        .get(bench.url("audit-log-webhook"))
-        .bearer_auth("kpat_unknown")
-        .send()
-        .await
-        .unwrap();
+    bench.client.get(bench.url("audit-log-webhook")).bearer_auth("kpat_unknown").send().await.unwrap();
     let calls = bench.emulator.calls();
-    let [put, get] = calls.as_slice() else {
-        panic!("two calls: {calls:?}")
-    };
-    assert_eq!(
-        (put.method.as_str(), put.status, put.effect),
-        ("PUT", Some(202), true)
-    );
-    assert_eq!(
-        (put.org.as_deref(), put.token.as_deref()),
-        (Some("acme"), Some("acme/token-1"))
-    );
+    let [put, get] = calls.as_slice() else { panic!("two calls: {calls:?}") };
+    assert_eq!((put.method.as_str(), put.status, put.effect), ("PUT", Some(202), true));
+    assert_eq!((put.org.as_deref(), put.token.as_deref()), (Some("acme"), Some("acme/token-1")));
     assert!(put.path.starts_with("/eu/v2/portals/") && put.body.contains("start_at"));
-    assert_eq!(
-        (get.token.as_deref(), get.status, get.effect),
-        (None, Some(401), false)
-    );
+    assert_eq!((get.token.as_deref(), get.status, get.effect), (None, Some(401), false));
     assert!(!format!("{calls:?}").contains(TOKEN));
     bench.emulator.clear_calls();
     assert!(bench.emulator.calls().is_empty());

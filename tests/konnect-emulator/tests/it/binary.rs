@@ -24,42 +24,16 @@ impl Drop for Running {
 
 fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Running {
     let mut command = Command::new(BINARY);
-    command
-        .args(["--listen=127.0.0.1:0", "--control=127.0.0.1:0"])
-        .args(arguments);
-    command
-        .envs(environment.iter().copied())
-        .env_remove("RUST_LOG");
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    command.args(["--listen=127.0.0.1:0", "--control=127.0.0.1:0"]).args(arguments);
+    command.envs(environment.iter().copied()).env_remove("RUST_LOG");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut url = |name: &str| {
-        lines
-            .next()
-            .unwrap()
-            .unwrap()
-            .strip_prefix(name)
-            .unwrap()
-            .to_owned()
-    };
-    Running {
-        konnect_url: url("konnect_url="),
-        control_url: url("control_url="),
-        child,
-    }
+    let mut url = |name: &str| lines.next().unwrap().unwrap().strip_prefix(name).unwrap().to_owned();
+    Running { konnect_url: url("konnect_url="), control_url: url("control_url="), child }
 }
 
 fn signal(child: &Child, name: &str) {
-    assert!(
-        Command::new("kill")
-            .args([name, &child.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
 #[tokio::test]
@@ -67,48 +41,42 @@ async fn a_seeded_emulator_answers_and_ends_on_either_signal() {
     for name in ["-TERM", "-INT"] {
         let portal = format!("--portal=acme/eu/{PORTAL}");
         let arguments = [portal.as_str(), "--webhook-url=http://127.0.0.1:9/logs"];
-        let mut running = start(
-            &arguments,
-            &[("KONNECT_EMULATOR_ORG", &format!("acme={TOKEN}"))],
-        );
+        let mut running = start(&arguments, &[("KONNECT_EMULATOR_ORG", &format!("acme={TOKEN}"))]);
         let base = running.konnect_url.replace("{region}", "eu");
         let url = format!("{base}/v2/portals/{PORTAL}/audit-log-webhook");
         let reply = Reply::read(client().get(url).bearer_auth(TOKEN).send().await.unwrap()).await;
-        assert_eq!(
-            (reply.status, &reply.json()["enabled"]),
-            (200, &Value::Bool(true))
-        );
+        assert_eq!((reply.status, &reply.json()["enabled"]), (200, &Value::Bool(true)));
         let about = Reply::read(client().get(&running.control_url).send().await.unwrap()).await;
         assert_eq!(about.json()["organizations"][0], "acme");
         signal(&running.child, name);
         assert_eq!(running.child.wait().unwrap().code(), Some(0));
         let mut log = String::new();
-        running
-            .child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
-        assert!(
-            log.contains("audit-log-webhook") && log.contains("acme/token-1"),
-            "one line a call: {log}"
-        );
+        running.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        assert!(log.contains("audit-log-webhook") && log.contains("acme/token-1"), "one line a call: {log}");
         assert!(!log.contains(TOKEN), "without the token");
     }
 }
 
-#[test]
-fn a_configuration_file_describes_a_world() {
+#[tokio::test]
+async fn a_configuration_file_describes_a_world() {
     let file = std::env::temp_dir().join(format!("konnect-emulator-{}.json", std::process::id()));
     let config = format!(
         r#"{{"organizations": [{{"name": "acme", "token": "{TOKEN}"}}], "timings": {{"accepted_ms": 1}}, "q1": "queue",
-            "portals": [{{"target": "acme/eu/{PORTAL}", "webhook": {{"url": "http://127.0.0.1:9", "enabled": false}}}}]}}"#
+            "behaviour": {{"q5": "only_put", "q4": {{"newest_end": "any"}}}},
+            "portals": [{{"target": "acme/eu/{PORTAL}", "webhook": {{"url": "http://127.0.0.1:9", "enabled": false}},
+                "behaviour": {{"stuck_in": ["running"]}}}}]}}"#
     );
     std::fs::write(&file, config).unwrap();
-    let running = start(&["--config", file.to_str().unwrap()], &[]);
+    let flags = ["--get-lag=2s", "--ingest-lag=1m", "--clock-offset=-90s"];
+    let arguments = [["--config", file.to_str().unwrap()].as_slice(), flags.as_slice()].concat();
+    let running = start(&arguments, &[]);
     assert!(running.konnect_url.starts_with("http://127.0.0.1:"));
     std::fs::remove_file(file).unwrap();
+    let url = format!("{}/targets/acme/eu/{PORTAL}/behaviour", running.control_url);
+    let behaviour = Reply::read(client().get(url).send().await.unwrap()).await.json();
+    assert_eq!(behaviour["q4"], serde_json::json!({"ingest_lag_ms": 60_000, "newest_end": "any"}));
+    assert_eq!((&behaviour["q5"], &behaviour["stuck_in"][0]), (&"only_put".into(), &"running".into()));
+    assert_eq!((&behaviour["get_lag"][0]["ms"], &behaviour["clock_offset_ms"]), (&2000.into(), &(-90_000).into()));
 }
 
 #[test]
@@ -127,14 +95,7 @@ fn wrong_flags_exit_with_2_and_a_taken_port_with_1() {
 fn help_names_the_variables() {
     let help = Command::new(BINARY).arg("--help").output().unwrap();
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    for variable in [
-        "KONNECT_EMULATOR_LISTEN",
-        "KONNECT_EMULATOR_CONFIG",
-        "KONNECT_EMULATOR_RETRY_SCALE",
-    ] {
-        assert!(
-            help.status.success() && text.contains(variable),
-            "{variable}"
-        );
+    for variable in ["KONNECT_EMULATOR_LISTEN", "KONNECT_EMULATOR_CONFIG", "KONNECT_EMULATOR_RETRY_SCALE"] {
+        assert!(help.status.success() && text.contains(variable), "{variable}");
     }
 }

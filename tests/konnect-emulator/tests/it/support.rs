@@ -4,9 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use konnect_emulator::{
-    Emulator, Options, Receiver, ReceiverOptions, TargetKey, Timings, Webhook, Window,
-};
+use konnect_emulator::{Emulator, Options, Receiver, ReceiverOptions, TargetKey, Timings, Webhook, Window};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -22,11 +20,7 @@ pub(crate) struct Bench {
 }
 
 pub(crate) fn quick() -> Options {
-    Options {
-        timings: Timings::all(Duration::from_millis(5)),
-        retry_scale: 0.001,
-        ..Options::default()
-    }
+    Options { timings: Timings::all(Duration::from_millis(5)), retry_scale: 0.001, ..Options::default() }
 }
 
 impl Bench {
@@ -39,28 +33,13 @@ impl Bench {
         emulator.add_organization("acme", TOKEN).unwrap();
         let portal = emulator.add_portal("acme", "eu", PORTAL).unwrap();
         let jwks = Some(emulator.jwks());
-        let receiver = Receiver::start(ReceiverOptions {
-            jwks,
-            ..ReceiverOptions::default()
-        })
-        .await
-        .unwrap();
-        emulator
-            .set_webhook(&portal, Webhook::new(receiver.url()))
-            .unwrap();
-        Self {
-            emulator,
-            receiver,
-            portal,
-            client: client(),
-        }
+        let receiver = Receiver::start(ReceiverOptions { jwks, ..ReceiverOptions::default() }).await.unwrap();
+        emulator.set_webhook(&portal, Webhook::new(receiver.url())).unwrap();
+        Self { emulator, receiver, portal, client: client() }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!(
-            "{}/v2/portals/{PORTAL}/{path}",
-            self.emulator.base_url("eu")
-        )
+        format!("{}/v2/portals/{PORTAL}/{path}", self.emulator.base_url("eu"))
     }
 
     pub(crate) fn request(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
@@ -72,19 +51,11 @@ impl Bench {
     }
 
     pub(crate) async fn put(&self, url: &str, body: &Value) -> Reply {
-        Reply::read(
-            self.request(Method::PUT, url)
-                .body(body.to_string())
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await
+        Reply::read(self.request(Method::PUT, url).body(body.to_string()).send().await.unwrap()).await
     }
 
     pub(crate) async fn put_job(&self, window: Window) -> Reply {
-        self.put(&self.url("audit-log-replay-job"), &json!(window))
-            .await
+        self.put(&self.url("audit-log-replay-job"), &json!(window)).await
     }
 
     pub(crate) async fn get_job(&self) -> Value {
@@ -93,12 +64,7 @@ impl Bench {
 }
 
 pub(crate) fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        .retry(reqwest::retry::never())
-        .tls_certs_only([])
-        .build()
-        .unwrap()
+    reqwest::Client::builder().no_proxy().retry(reqwest::retry::never()).tls_certs_only([]).build().unwrap()
 }
 
 pub(crate) struct Reply {
@@ -110,11 +76,7 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self {
-            status,
-            headers,
-            body: response.text().await.unwrap(),
-        }
+        Self { status, headers, body: response.text().await.unwrap() }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -122,11 +84,7 @@ impl Reply {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .unwrap_or_else(|| panic!("no {name}"))
-            .to_str()
-            .unwrap()
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap()
     }
 }
 

@@ -1,0 +1,256 @@
+//! Any state at all: whatever stands in the object, was learned or is remembered, the answer is safe and settles.
+
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::fixtures::*;
+use super::konnect::{deliveries, webhook};
+use crate::api::{
+    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, KonnectJob,
+    MAX_MESSAGE_CHARS, Submission, SubmissionState, TimeRange, WindowSpec,
+};
+use crate::konnect::{CallError, Reading, RemoteJob, TokenError};
+use crate::replay::{
+    Clock, Draw, Learned, Memory, Observed, PutAnswer, Seen, Step, TokenProblem, Turn, WebhookReading, holds_turn, next,
+};
+
+fn clock() -> Clock {
+    Clock { wall: at(NOW), mono: secs(100_000) }
+}
+
+fn ago(seconds: i64) -> Clock {
+    let now = clock();
+    let mono = now.mono.as_secs().saturating_add_signed(-seconds);
+    Clock { wall: now.wall - TimeDelta::seconds(seconds), mono: secs(mono) }
+}
+
+fn window() -> impl Strategy<Value = TimeRange> {
+    prop_oneof![
+        3 => Just(our_window()),
+        1 => Just(TimeRange { end_at: our_window().end_at + TimeDelta::seconds(1), ..our_window() }),
+        1 => Just(their_window()),
+    ]
+}
+
+fn remote_job() -> impl Strategy<Value = RemoteJob> {
+    let word =
+        prop::sample::select(vec!["unconfigured", "accepted", "pending", "running", "completed", "failed", "odd", ""]);
+    (word, window(), any::<bool>(), any::<bool>()).prop_map(|(word, window, start, updated)| RemoteJob {
+        status: word.to_owned().into(),
+        start_at: start.then_some(window.start_at),
+        end_at: start.then_some(window.end_at),
+        updated_at: updated.then(|| at("2026-11-21T11:30:00Z")),
+    })
+}
+
+fn konnect_job() -> impl Strategy<Value = KonnectJob> {
+    remote_job().prop_map(|job| KonnectJob {
+        status: job.status,
+        start_at: job.start_at,
+        end_at: job.end_at,
+        updated_at: job.updated_at,
+        observed_time: at("2026-11-21T11:30:00Z"),
+    })
+}
+
+fn error() -> impl Strategy<Value = CallError> {
+    let status = prop::sample::select(vec![301, 400, 401, 403, 404, 409, 413, 429, 500]).prop_map(api);
+    prop_oneof![4 => status, 1 => Just(no_connection()), 1 => Just(no_answer()), 1 => Just(html())]
+}
+
+fn submission() -> impl Strategy<Value = Submission> {
+    let state = prop::sample::select(vec!["Intended", "Intended", "Accepted", "Adopted", "Odd"]);
+    let kept = || prop::option::of(konnect_job());
+    (state, window(), kept(), kept()).prop_map(|(state, window, accepted, previous)| Submission {
+        id: "standing".to_owned(),
+        attempt: 1,
+        state: SubmissionState::from(state.to_owned()),
+        window,
+        intent_time: at("2026-11-21T11:30:00Z"),
+        accepted_time: accepted.as_ref().map(|_| at("2026-11-21T11:30:00Z")),
+        accepted,
+        previous,
+    })
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let type_ = prop::sample::select(ConditionType::ORDER[3..].to_vec());
+    let status = prop::sample::select(vec![ConditionStatus::True, ConditionStatus::False, ConditionStatus::Unknown]);
+    let reason = prop::sample::select(vec!["BlockedByRemoteJob", "Suspended", "KonnectUnavailable", "Running", "Odd"]);
+    (type_, status, reason, 0..1200i64).prop_map(|(type_, status, reason, age)| Condition {
+        type_,
+        status,
+        observed_generation: Some(1),
+        last_transition_time: at("2026-11-21T12:00:00Z") - TimeDelta::seconds(age),
+        reason: reason.to_owned(),
+        message: "As it was.".to_owned(),
+    })
+}
+
+prop_compose! {
+    fn object()(
+        suspend in any::<bool>(),
+        start in prop::sample::select(vec!["2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z", "2026-11-14T12:00:00Z", "2026-12-20T08:00:00Z", "odd"]),
+        ignoring in any::<bool>(),
+        observed in -1..3i64,
+        conditions in prop::collection::vec(condition(), 0..6),
+        submission in prop::option::of(submission()),
+        konnect in prop::option::of(konnect_job()),
+    ) -> AuditLogReplayJob {
+        let mut job = if ignoring { job().ignoring_the_webhook().build() } else { job().build() };
+        let window = our_window();
+        job.spec.window = match start {
+            "2026-11-20T08:00:00Z" => WindowSpec::new(window.start_at, window.end_at),
+            other => WindowSpec { start_at: other.to_owned(), end_at: other.to_owned() },
+        };
+        job.spec.suspend = suspend;
+        let mut unique: Vec<Condition> = Vec::new();
+        for condition in conditions {
+            if unique.iter().all(|c| c.type_ != condition.type_) {
+                unique.push(condition);
+            }
+        }
+        let attempts = u32::from(submission.is_some());
+        let status = AuditLogReplayJobStatus {
+            observed_generation: observed, conditions: unique, submission, konnect, attempts, ..AuditLogReplayJobStatus::default()
+        };
+        job.status = Some(status);
+        job
+    }
+}
+
+prop_compose! {
+    fn learned()(
+        turn in prop::option::of(prop::bool::weighted(0.8)),
+        token in prop::option::of(prop::bool::weighted(0.8)),
+        config in prop::option::of(prop_oneof![any::<bool>().prop_map(|on| Ok(webhook(on))), error().prop_map(Err)]),
+        remote in prop::option::of(prop_oneof![3 => remote_job().prop_map(Ok), 1 => error().prop_map(Err)]),
+        ages in (-2..30i64, -2..30i64),
+        skew in prop::option::of(-2000..2000i64),
+    ) -> Learned {
+        let date = skew.map(|s| clock().wall + TimeDelta::seconds(s));
+        Learned {
+            turn: turn.map(|ours| if ours { Turn::Ours } else { Turn::Behind { blocked_by: "other".to_owned() } }),
+            token: token.map(|ok| if ok { Ok(()) } else { Err(TokenProblem::Invalid(TokenError::Empty)) }),
+            webhook: config.map(|config| Seen {
+                at: ago(ages.0),
+                what: WebhookReading { config, status: Some(deliveries("active", 200)) },
+            }),
+            remote: remote.map(|job| Seen { at: ago(ages.1), what: job.map(|value| Reading { value, date }) }),
+        }
+    }
+}
+
+/// What a process did with the standing submission, and read.
+#[derive(Clone, Debug)]
+enum Past {
+    Seen(i64),
+    Recorded(i64),
+    Sending,
+    Answered(Result<RemoteJob, CallError>),
+    Read(Result<RemoteJob, CallError>),
+    Rested(u64),
+}
+
+fn past() -> impl Strategy<Value = Past> {
+    let result = || prop_oneof![remote_job().prop_map(Ok), error().prop_map(Err)];
+    prop_oneof![
+        (0..200i64).prop_map(Past::Seen),
+        (0..20i64).prop_map(Past::Recorded),
+        Just(Past::Sending),
+        result().prop_map(Past::Answered),
+        result().prop_map(Past::Read),
+        (0..100u64).prop_map(Past::Rested),
+    ]
+}
+
+fn memory(job: &AuditLogReplayJob, pasts: Vec<Past>) -> Memory {
+    let mut memory = Memory::default();
+    let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
+    for past in pasts {
+        match past {
+            Past::Seen(age) => memory.see(submission, ago(age)),
+            Past::Recorded(age) => memory.intending("standing", ago(age)),
+            Past::Sending => memory.sending("standing"),
+            Past::Answered(result) => memory.answered("standing", ago(5), PutAnswer::new(our_window(), result)),
+            Past::Read(result) => memory.read_remote(result.as_ref(), &[our_window()], ago(20)),
+            Past::Rested(wait) => memory.rest(1, ago(50), secs(wait)),
+        }
+    }
+    memory.see(submission, clock());
+    memory
+}
+
+fn ask(job: &AuditLogReplayJob, learned: &Learned, memory: &Memory) -> Step {
+    let draw = Draw { jitter: 0.5, submission_id: "fresh".to_owned() };
+    next(&Observed { clock: clock(), job, learned, memory, draw: &draw }, &policy())
+}
+
+fn assert_may_be_sent(job: &AuditLogReplayJob, learned: &Learned, id: &str, sent: TimeRange) {
+    let submission = job.status.as_ref().unwrap().submission.as_ref().unwrap();
+    assert_eq!((submission.id.as_str(), submission.window, &submission.state), (id, sent, &SubmissionState::Intended));
+    assert!(!job.spec.suspend && learned.turn == Some(Turn::Ours) && learned.token == Some(Ok(())));
+    let seen = learned.remote.as_ref().unwrap();
+    let reading = seen.what.as_ref().unwrap();
+    assert!(!reading.value.status.is_busy() && ago(10).mono <= seen.at.mono && ago(10).wall <= seen.at.wall);
+    assert!(seen.at.wall <= clock().wall, "a reading from the future");
+    assert_ne!(
+        (reading.value.start_at, reading.value.end_at),
+        (Some(sent.start_at), Some(sent.end_at)),
+        "not distinct"
+    );
+}
+
+fn assert_well_said(status: &AuditLogReplayJobStatus) {
+    let on = |t: &ConditionType| super::invariants::is_true(status, t);
+    assert!(!(on(&ConditionType::Complete) && on(&ConditionType::Failed)));
+    assert!(!(on(&ConditionType::Reconciling) && on(&ConditionType::Stalled)));
+    assert!(status.conditions.iter().all(|c| c.message.chars().count() <= MAX_MESSAGE_CHARS));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_answer_is_safe_and_every_write_settles(
+        mut job in object(),
+        learned in learned(),
+        pasts in prop::collection::vec(past(), 0..8),
+    ) {
+        let mut memory = memory(&job, pasts);
+        let mut step = ask(&job, &learned, &memory);
+        for _ in 0..4 {
+            let _ = holds_turn(&job, &memory, Some(&step));
+            let (status, intent) = match &step {
+                Step::Submit { id, window } => {
+                    assert_may_be_sent(&job, &learned, id, *window);
+                    return Ok(());
+                }
+                Step::WriteStatus(status) => (status.clone(), false),
+                Step::WriteIntent(status) => (status.clone(), true),
+                _ => return Ok(()),
+            };
+            if intent {
+                memory.intending("fresh", clock());
+            } else {
+                assert_well_said(&status);
+            }
+            job.status = Some(*status.clone());
+            memory.conflicts_recorded();
+            step = ask(&job, &learned, &memory);
+            let writes = matches!(step, Step::WriteStatus(_) | Step::WriteIntent(_));
+            prop_assert!(!writes || (!intent && may_follow(&status)), "{status:?}\nand then\n{step:?}");
+            prop_assert_eq!(intent, matches!(step, Step::Submit { .. }));
+        }
+        prop_assert!(false, "never settles: {step:?}");
+    }
+}
+
+/// What is known may already be enough for the next state: after a first visit, or when a run was just found to be ours.
+fn may_follow(status: &AuditLogReplayJobStatus) -> bool {
+    let reason = super::invariants::condition(status, &ConditionType::Ready).map(|c| c.reason.clone());
+    matches!(
+        reason.as_deref(),
+        Some("Pending" | "Accepted" | "RemotePending" | "Running" | "RemoteStateUnknown" | "Adopted")
+    )
+}

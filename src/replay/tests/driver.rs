@@ -1,0 +1,125 @@
+//! Performing the steps of a story: questions are answered from the script, writes are stored, and what must hold of each is
+//! asserted.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::invariants;
+use super::story::Story;
+use crate::api::{AuditLogReplayJobStatus, SubmissionState, TimeRange};
+use crate::replay::{PutAnswer, Seen, Step, ValidatedJob};
+
+impl Story {
+    pub(super) fn perform(&mut self, step: &Step) {
+        match step {
+            Step::TakeTurn => self.learned.turn = Some(self.turn.clone()),
+            Step::ReadToken => self.learned.token = Some(self.token.clone()),
+            Step::ReadWebhook { .. } => self.read_webhook(),
+            Step::ReadRemoteJob => self.read_remote(),
+            Step::WriteIntent(status) => self.write_intent(status),
+            Step::Submit { id, window } => self.submit(id, *window),
+            Step::WriteStatus(status) => self.write(status),
+            Step::Wait { wait, cause } => {
+                if cause.is_rest() {
+                    self.memory.rest(self.job.metadata.generation.unwrap(), self.clock, *wait);
+                }
+            }
+            Step::AwaitChange => {}
+        }
+    }
+
+    fn read_webhook(&mut self) {
+        assert!(self.learned.token == Some(Ok(())), "a call without a token");
+        let at = self.clock;
+        self.sleep(self.konnect.webhook_takes);
+        let what = self.konnect.webhook();
+        self.memory.read_webhook(what.config.as_ref());
+        self.learned.webhook = Some(Seen { at, what });
+    }
+
+    fn read_remote(&mut self) {
+        assert!(self.learned.token == Some(Ok(())), "a call without a token");
+        let at = self.clock;
+        self.sleep(self.konnect.get_takes);
+        let what = self.konnect.get(self.clock.wall);
+        let known = self.known_windows();
+        self.memory.read_remote(what.as_ref().map(|r| &r.value), &known, self.clock);
+        self.learned.remote = Some(Seen { at, what });
+    }
+
+    fn known_windows(&self) -> Vec<TimeRange> {
+        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
+        let kept = submission.into_iter().flat_map(|s| s.accepted.iter().chain(&s.previous));
+        let kept = kept.filter_map(|job| Some(TimeRange { start_at: job.start_at?, end_at: job.end_at? }));
+        let own = ValidatedJob::new(&self.job, &self.policy).unwrap().window;
+        kept.chain(submission.map(|s| s.window)).chain([own]).collect()
+    }
+
+    fn write_intent(&mut self, status: &AuditLogReplayJobStatus) {
+        let submission = status.submission.as_ref().unwrap();
+        assert_eq!(submission.state, SubmissionState::Intended);
+        self.memory.intending(&submission.id, self.clock);
+        if std::mem::take(&mut self.overtaken) {
+            self.lose_to_another(status);
+            return;
+        }
+        self.write(status);
+        if let Some((mono, wall)) = self.pause_after_intent.take() {
+            self.clock.mono += mono;
+            self.clock.wall += wall;
+        }
+    }
+
+    /// Another process was first: our write is refused because of its resourceVersion, and the object is read anew.
+    fn lose_to_another(&mut self, status: &AuditLogReplayJobStatus) {
+        let mut theirs = status.clone();
+        theirs.submission.as_mut().unwrap().id = "of-another-process".to_owned();
+        self.job.status = Some(theirs);
+        self.memory.see(self.job.status.as_ref().unwrap().submission.as_ref(), self.clock);
+    }
+
+    /// As the apiserver does it: the status is replaced, after a trip through JSON.
+    fn write(&mut self, status: &AuditLogReplayJobStatus) {
+        let stored: AuditLogReplayJobStatus = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+        assert_eq!(stored, *status, "what is stored is what was meant");
+        invariants::check(&self.status(), status, &self.job);
+        self.sleep(self.write_takes);
+        self.job.status = Some(stored);
+        self.writes.push(status.clone());
+        self.memory.conflicts_recorded();
+    }
+
+    fn submit(&mut self, id: &str, window: TimeRange) {
+        let recorded = self.submission();
+        assert_eq!((recorded.id.as_str(), recorded.window), (id, window), "only what is recorded is sent");
+        self.assert_shown_free();
+        self.memory.sending(id);
+        self.puts.push((self.clock, window));
+        self.sleep(self.konnect.put_takes);
+        let answer = self.konnect.put(window, self.clock.wall);
+        if self.dies.is_none() {
+            self.memory.answered(id, self.clock, PutAnswer::new(window, answer));
+        }
+    }
+
+    /// Invariant I2.
+    fn assert_shown_free(&self) {
+        let seen = self.learned.remote.as_ref().expect("a PUT without a GET");
+        let reading = seen.what.as_ref().expect("a PUT after a GET that failed");
+        assert!(!reading.value.status.is_busy(), "a PUT onto a busy target: {reading:?}");
+        assert!(
+            self.clock.mono.checked_sub(seen.at.mono).unwrap() <= Duration::from_secs(10),
+            "too old by the monotonic clock"
+        );
+        let wall = self.clock.wall - seen.at.wall;
+        assert!(wall >= TimeDelta::zero() && wall <= TimeDelta::seconds(10), "too old by the wall clock: {wall}");
+        assert!(!self.job.spec.suspend, "a PUT although suspended");
+        assert!(self.job.metadata.deletion_timestamp.is_none(), "a PUT for an object that is being deleted");
+        let sent_at = self.clock.mono.checked_sub(self.memory.first_seen(&self.submission().id).unwrap()).unwrap();
+        assert!(
+            sent_at <= Duration::from_secs(10),
+            "the settle time counts from the record, so the PUT must follow at once"
+        );
+    }
+}

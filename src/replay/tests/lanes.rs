@@ -1,0 +1,109 @@
+//! One run at a time per lane, one submission at a time per target, the earliest expiry first.
+
+use super::fixtures::*;
+use crate::replay::{Candidate, Lanes, ObjectId, Policy, Serialize, Turn};
+
+/// A candidate `namespace/name` whose window starts at `start`, with a Secret and a portal of its own choice.
+fn candidate(id: &str, start: &str, secret: &str, portal: &str) -> Candidate {
+    of(id, start, secret, portal, &policy())
+}
+
+fn of(id: &str, start: &str, secret: &str, portal: &str, policy: &Policy) -> Candidate {
+    let (namespace, name) = id.split_once('/').unwrap();
+    let mut job = job().window(start, "2026-11-20T12:00:00Z").for_portal(Some(portal)).build();
+    job.metadata.namespace = Some(namespace.to_owned());
+    job.metadata.name = Some(name.to_owned());
+    job.metadata.uid = Some(format!("uid-of-{name}"));
+    job.spec.token_secret_ref.name = secret.to_owned();
+    Candidate::of(&job, policy).unwrap()
+}
+
+const EARLY: &str = "2026-11-20T06:00:00Z";
+const LATE: &str = "2026-11-20T09:00:00Z";
+const OTHER_PORTAL: &str = "00000000-0000-4000-8000-000000000001";
+
+fn behind(name: &str) -> Turn {
+    Turn::Behind { blocked_by: name.to_owned() }
+}
+
+#[test]
+fn one_goes_and_the_next_is_woken_when_it_leaves() {
+    let mut lanes = Lanes::default();
+    let (a, b) = (candidate("audit/a", LATE, "s", PORTAL), candidate("audit/b", EARLY, "s", OTHER_PORTAL));
+    assert_eq!(lanes.take(&a), Turn::Ours);
+    assert_eq!(lanes.take(&a), Turn::Ours, "asked again");
+    assert_eq!(lanes.take(&b), behind("a"));
+    assert_eq!(lanes.leave(&a.id), std::slice::from_ref(&b.id));
+    assert_eq!(lanes.take(&b), Turn::Ours);
+    assert_eq!(lanes.leave(&b.id), []);
+}
+
+#[test]
+fn the_earliest_expiry_goes_first_whoever_asks_first() {
+    let mut lanes = Lanes::default();
+    let holder = candidate("audit/holder", LATE, "s", PORTAL);
+    let (late, early) = (candidate("audit/late", LATE, "s", PORTAL), candidate("audit/early", EARLY, "s", PORTAL));
+    lanes.take(&holder);
+    lanes.take(&late);
+    lanes.take(&early);
+    assert_eq!(lanes.leave(&holder.id), std::slice::from_ref(&early.id));
+    assert_eq!(lanes.take(&late), behind("early"));
+    assert_eq!(lanes.take(&early), Turn::Ours);
+}
+
+#[test]
+fn a_target_is_never_shared_whatever_the_secrets_and_nobody_elses_object_is_named() {
+    let mut lanes = Lanes::default();
+    let ours = candidate("audit/a", EARLY, "s", PORTAL);
+    let theirs = candidate("finance/b", EARLY, "other", PORTAL);
+    assert_eq!(lanes.take(&ours), Turn::Ours);
+    assert_eq!(lanes.take(&theirs), behind("other"));
+    assert_eq!(lanes.leave(&ours.id), std::slice::from_ref(&theirs.id));
+}
+
+#[test]
+fn lanes_do_not_block_each_other_and_nor_does_one_whose_target_is_held() {
+    let mut lanes = Lanes::default();
+    let elsewhere = candidate("finance/a", EARLY, "other", PORTAL);
+    let stuck = candidate("audit/stuck", EARLY, "s", PORTAL);
+    let free = candidate("audit/free", LATE, "s", OTHER_PORTAL);
+    assert_eq!(lanes.take(&elsewhere), Turn::Ours);
+    assert_eq!(lanes.take(&stuck), behind("other"));
+    assert_eq!(lanes.take(&free), Turn::Ours, "passes the one that cannot go");
+}
+
+#[test]
+fn with_serialize_portal_the_portals_of_a_region_run_side_by_side() {
+    let policy = Policy { serialize: Serialize::Portal, ..policy() };
+    let mut lanes = Lanes::default();
+    assert_eq!(lanes.take(&of("audit/a", EARLY, "s", PORTAL, &policy)), Turn::Ours);
+    assert_eq!(lanes.take(&of("audit/b", EARLY, "s", OTHER_PORTAL, &policy)), Turn::Ours);
+    assert_eq!(lanes.take(&of("audit/c", EARLY, "s", PORTAL, &policy)), behind("a"));
+}
+
+#[test]
+fn what_is_under_way_at_start_holds_its_place_and_the_blocker_is_told_steadily() {
+    let mut lanes = Lanes::default();
+    for n in 0..20 {
+        lanes.hold(&candidate(&format!("audit/run-{n:02}"), LATE, "s", PORTAL));
+    }
+    let waiting = candidate("audit/waiting", EARLY, "s", PORTAL);
+    for n in 20..60 {
+        assert_eq!(lanes.take(&waiting), behind("run-00"), "the same name each time");
+        lanes.hold(&candidate(&format!("audit/run-{n:02}"), LATE, "s", PORTAL));
+    }
+}
+
+#[test]
+fn a_re_created_object_is_another_one_and_both_are_found_by_name() {
+    let mut lanes = Lanes::default();
+    let first = candidate("audit/a", EARLY, "s", PORTAL);
+    let mut second = first.clone();
+    second.id = ObjectId { uid: "another".to_owned(), ..first.id.clone() };
+    assert_eq!(lanes.take(&first), Turn::Ours);
+    assert_eq!(lanes.take(&second), behind("a"));
+    let mut known = lanes.named("audit", "a");
+    known.sort();
+    assert_eq!(known, [second.id, first.id]);
+    assert!(lanes.named("finance", "a").is_empty());
+}

@@ -1,0 +1,144 @@
+//! What a process remembers, and that losing it is safe: who keeps lane and target, and what a PUT's answer proves.
+
+use super::fixtures::*;
+use super::konnect::Put;
+use super::story::{Death, Story, story};
+use crate::replay::{Memory, PutAnswer, Step, TokenProblem, holds_turn};
+
+fn holds(s: &Story) -> bool {
+    holds_turn(&s.job, &s.memory, Some(&s.last))
+}
+
+#[test]
+fn only_a_2xx_with_exactly_our_window_is_taken() {
+    let answer = |result| PutAnswer::new(our_window(), result);
+    assert_eq!(answer(Ok(ours("running"))), PutAnswer::Taken(ours("running")));
+    let mut near = ours("accepted");
+    near.end_at = near.end_at.map(|end| end + chrono::TimeDelta::milliseconds(1));
+    for other in [theirs("accepted"), unconfigured(), near] {
+        assert!(matches!(answer(Ok(other)), PutAnswer::InDoubt(_)));
+    }
+    for status in [400, 401, 403, 404, 409, 413, 429] {
+        assert_eq!(answer(Err(api(status))), PutAnswer::Refused(api(status)));
+    }
+    for status in [301, 408, 500, 502, 504] {
+        assert!(matches!(answer(Err(api(status))), PutAnswer::InDoubt(_)), "{status}");
+    }
+}
+
+#[test]
+fn every_unfinished_submission_holds_its_turn_after_a_restart() {
+    let fresh = Memory::default();
+    for (builder, expected) in
+        [(job(), false), (job().intended(), true), (job().submitted(), true), (job().adopted(), true)]
+    {
+        assert_eq!(holds_turn(&builder.build(), &fresh, None), expected);
+    }
+    let mut s = story(job());
+    s.pass().konnect_says("completed");
+    assert!(!holds_turn(&s.job, &Memory::default(), None));
+}
+
+#[test]
+fn a_run_under_way_holds_its_turn_and_gives_it_up_at_its_end() {
+    let mut s = story(job());
+    s.pass();
+    assert!(holds(&s));
+    s.konnect.get_fails = Some(api(500));
+    s.wait().wait();
+    assert!(holds(&s), "unreadable");
+    s.konnect.get_fails = None;
+    s.token = Err(TokenProblem::SecretNotFound);
+    s.wait();
+    assert!(holds(&s), "no token, but the run goes on");
+    s.token = Ok(());
+    s.konnect_says("completed");
+    assert!(!holds(&s));
+}
+
+#[test]
+fn what_blocks_the_lane_keeps_the_place_and_what_is_the_jobs_own_trouble_does_not() {
+    for error in [api(409), api(429), no_connection(), no_answer(), api(500)] {
+        let mut s = story(job()).every_put_is(Put::Refused(error.clone()));
+        s.pass();
+        assert!(holds(&s), "{error}");
+    }
+    for error in [api(401), api(403), api(404), api(400)] {
+        let mut s = story(job()).every_put_is(Put::Refused(error.clone()));
+        s.pass();
+        assert!(!holds(&s), "{error}");
+    }
+    let mut s = story(job());
+    s.konnect.webhook = Ok(super::konnect::webhook(false));
+    s.pass();
+    assert!(!holds(&s), "webhook off");
+    let mut s = story(job().suspended());
+    s.pass();
+    assert!(!holds(&s), "suspended");
+}
+
+#[test]
+fn a_request_that_proves_not_taken_does_not_hold_the_lane_for_what_comes_after() {
+    let mut s = story(job().intended()).konnect_has(theirs("completed"));
+    s.pass();
+    assert!(holds(&s), "in doubt");
+    s.konnect.webhook = Ok(super::konnect::webhook(false));
+    s.wait();
+    assert_eq!((s.reason().as_str(), holds(&s)), ("WaitingForWebhook", false));
+
+    let mut s = story(job().intended().suspended()).konnect_has(theirs("completed"));
+    s.pass();
+    assert!(holds(&s), "suspended, but in doubt");
+    s.sleep(secs(70)).single_pass();
+    assert_eq!((s.reason().as_str(), holds(&s)), ("Suspended", false));
+}
+
+#[test]
+fn an_object_in_doubt_that_is_being_deleted_keeps_its_target() {
+    let mut s = story(job().intended());
+    s.job.metadata.deletion_timestamp = serde_json::from_str(r#""2026-11-21T12:00:00Z""#).unwrap();
+    s.pass();
+    assert_eq!((&s.last, holds(&s)), (&Step::AwaitChange, true));
+}
+
+#[test]
+fn a_job_that_went_astray_blocks_nobody() {
+    let mut s = story(job().submitted()).konnect_has(strangers("running"));
+    s.pass().until("Superseded");
+    assert!(!holds(&s));
+}
+
+#[test]
+fn a_conflict_is_counted_once_whatever_is_written() {
+    let mut s = story(job());
+    for _ in 0..3 {
+        s = s.put_is_refused(api(409));
+    }
+    s.pass().until("Accepted");
+    assert_eq!((s.status().conflicts, s.puts.len()), (3, 4));
+    s.konnect_says("running").konnect_says("completed");
+    assert_eq!(s.status().conflicts, 3);
+    assert!(s.status().last_conflict_time.is_some());
+}
+
+#[test]
+fn a_process_without_memory_sends_nothing_that_may_have_been_sent() {
+    let mut s = story(job()).konnect_has(theirs("completed")).put_is_refused(api(409));
+    s.pass().restart().pass();
+    assert_eq!((s.reason().as_str(), s.puts.len()), ("Submitting", 1));
+    assert_eq!(s.waits(), s.policy.settle_time());
+    s.until("Accepted");
+    assert_eq!((s.puts.len(), s.status().attempts), (2, 1));
+}
+
+#[test]
+fn a_process_that_dies_at_every_request_begins_one_run() {
+    let mut s = story(job()).konnect_has(theirs("completed"));
+    for _ in 0..5 {
+        s.dies = Some(Death::BeforePut);
+        s.single_pass();
+        s.restart().pass().sleep(secs(70));
+    }
+    s.pass().until("Accepted");
+    assert_eq!(s.puts.len(), 1);
+}
