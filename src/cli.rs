@@ -73,6 +73,18 @@ pub struct RunArgs {
     #[arg(long, env = "KONNECT_REPLAY_REQUEST_TIMEOUT", value_parser = duration, default_value = "30s")]
     pub request_timeout: Duration,
 
+    /// Whether one replica works while others stand by. Without it, run one replica only.
+    #[arg(long, env = "KONNECT_REPLAY_LEADER_ELECT", action = clap::ArgAction::Set, default_value_t = true)]
+    pub leader_elect: bool,
+
+    /// Namespace of the lease by which the replicas agree; the one this pod runs in if not given.
+    #[arg(long, env = "KONNECT_REPLAY_LEASE_NAMESPACE")]
+    pub lease_namespace: Option<String>,
+
+    /// Name of that lease.
+    #[arg(long, env = "KONNECT_REPLAY_LEASE_NAME", default_value = "konnect-replay")]
+    pub lease_name: String,
+
     /// How many objects are worked on at once.
     #[arg(long, env = "KONNECT_REPLAY_CONCURRENCY", value_parser = clap::value_parser!(u16).range(1..=1024), default_value = "16")]
     pub concurrency: u16,

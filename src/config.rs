@@ -20,6 +20,8 @@ pub struct Config {
     pub watch_namespaces: Vec<String>,
     /// How a token must begin.
     pub token_prefixes: Vec<String>,
+    /// How replicas agree on who works; `None` if there is but one.
+    pub lease: Option<Lease>,
     /// How many objects are worked on at once.
     pub concurrency: u16,
     /// Where the probes are served.
@@ -28,6 +30,15 @@ pub struct Config {
     pub ca_bundle: Option<Vec<u8>>,
     /// How log lines are written.
     pub log_format: LogFormat,
+}
+
+/// The lease by which replicas agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Its namespace; `None` is the one this process runs in.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
 }
 
 /// A setting that cannot be worked with.
@@ -44,12 +55,14 @@ impl Config {
     /// Checks the arguments of `run`.
     pub fn new(args: RunArgs) -> Result<Self, ConfigError> {
         check_regions(&args.regions)?;
-        check_namespaces(&args.watch_namespaces)?;
+        check_namespaces("--watch-namespaces", &args.watch_namespaces)?;
+        check_namespaces("--lease-namespace", args.lease_namespace.as_slice())?;
         check_intervals(&args)?;
         Ok(Self {
             policy: policy(&args),
             token_prefixes: args.token_prefixes.into_iter().filter(|p| !p.is_empty()).collect(),
             watch_namespaces: args.watch_namespaces,
+            lease: args.leader_elect.then_some(Lease { namespace: args.lease_namespace, name: args.lease_name }),
             concurrency: args.concurrency,
             listen: args.listen,
             ca_bundle: args.ca_bundle.as_deref().map(read_ca_bundle).transpose()?,
@@ -87,15 +100,13 @@ fn check_regions(regions: &[String]) -> Result<(), ConfigError> {
     }
 }
 
-fn check_namespaces(namespaces: &[String]) -> Result<(), ConfigError> {
+fn check_namespaces(flag: &'static str, namespaces: &[String]) -> Result<(), ConfigError> {
     let is_label = |n: &String| {
         let inner = n.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         inner && !n.is_empty() && n.len() <= 63 && !n.starts_with('-') && !n.ends_with('-')
     };
     match namespaces.iter().find(|n| !is_label(n)) {
-        Some(name) => {
-            Err(ConfigError { flag: "--watch-namespaces", problem: format!("{name:?} is not the name of a namespace") })
-        }
+        Some(name) => Err(ConfigError { flag, problem: format!("{name:?} is not the name of a namespace") }),
         None => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod controller;
 pub mod konnect;
+pub mod leader;
 mod open_enum;
 pub mod program;
 pub mod replay;

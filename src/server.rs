@@ -2,32 +2,50 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-/// What `/readyz` waits for: one mark for each watch that has seen all objects there are.
-#[derive(Clone, Debug)]
-pub struct Readiness(Arc<AtomicUsize>);
+/// What `/readyz` waits for. A replica that stands by is ready when the CRD is served, so that it can take over; the one that
+/// works is ready when its watches have seen all objects there are.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    crd_is_served: AtomicBool,
+    leading: AtomicBool,
+    watches_to_come: AtomicUsize,
+}
 
 impl Readiness {
-    /// Not ready until `marks` marks are made.
-    pub fn waiting_for(marks: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(marks)))
+    /// The apiserver has answered for the CRD.
+    pub fn crd_is_served(&self) {
+        self.0.crd_is_served.store(true, Ordering::Release);
     }
 
-    /// Makes one mark.
-    pub fn mark(&self) {
-        // Never below zero: a mark too many must not turn into "wait for 2^64 more".
-        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+    /// This replica works from now on, with so many watches.
+    pub fn leading(&self, watches: usize) {
+        self.0.watches_to_come.store(watches, Ordering::Release);
+        self.0.leading.store(true, Ordering::Release);
     }
 
-    /// Whether every mark was made.
+    /// One more watch has seen all objects. To be called once for each.
+    pub fn watch_is_complete(&self) {
+        // Never below zero: one call too many must not turn into "wait for 2^64 more".
+        let _ = self.0.watches_to_come.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+    }
+
+    /// Whether nothing is waited for.
     pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Acquire) == 0
+        if self.0.leading.load(Ordering::Acquire) {
+            self.0.watches_to_come.load(Ordering::Acquire) == 0
+        } else {
+            self.0.crd_is_served.load(Ordering::Acquire)
+        }
     }
 }
 
@@ -46,4 +64,24 @@ pub async fn serve(
     };
     let router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standby_is_ready_with_the_crd_and_a_leader_with_its_watches() {
+        let readiness = Readiness::default();
+        assert!(!readiness.is_ready());
+        readiness.crd_is_served();
+        assert!(readiness.is_ready());
+        readiness.leading(2);
+        assert!(!readiness.is_ready());
+        readiness.watch_is_complete();
+        assert!(!readiness.is_ready());
+        readiness.watch_is_complete();
+        readiness.watch_is_complete();
+        assert!(readiness.is_ready());
+    }
 }

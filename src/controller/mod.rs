@@ -6,6 +6,7 @@ mod memory;
 mod reconcile;
 mod run;
 mod status_patch;
+mod work;
 
 pub use run::{RunError, run};
 

@@ -14,7 +14,8 @@ use super::memory::Kept;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::Token;
 use crate::replay::{
-    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, ValidatedJob, WaitCause, holds_turn, is_finished, next,
+    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, Turn, ValidatedJob, WaitCause, holds_turn, is_finished,
+    next,
 };
 
 /// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
@@ -177,7 +178,11 @@ impl<'a> Pass<'a> {
     }
 
     fn take_turn(&mut self) {
-        self.learned.turn = self.candidate().map(|candidate| self.ctx.lanes().take(&candidate));
+        let now = self.ctx.clock().mono;
+        self.learned.turn = self.candidate().map(|candidate| {
+            let mut lanes = self.ctx.lanes();
+            lanes.resting(now).map_or_else(|| lanes.take(&candidate), |wait| Turn::NotYet { wait })
+        });
     }
 
     /// A question may be dropped at any moment: nothing is lost by it.

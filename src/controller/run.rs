@@ -1,33 +1,26 @@
-//! Setting everything up, and taking it down in order: clients, probes, lanes from the objects' status, one controller for each
-//! watched namespace, signals.
+//! Setting everything up, and taking it down in order: clients, probes, the election, signals. What is done while leading is in
+//! [`super::work`].
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::mpsc::{UnboundedReceiver, unbounded};
-use futures::{StreamExt, TryStreamExt, future};
-use kube::api::ListParams;
-use kube::runtime::controller::{Config as ControllerConfig, Error as ControllerError};
-use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::{Controller, WatchStreamExt, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::Client;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::context::{Context, Guarded, Stop};
-use super::reconcile::reconcile;
-use crate::config::Config;
+use super::context::Stop;
+use super::work::{self, Scopes};
+use crate::config::{Config, Lease};
 use crate::konnect::HttpClient;
-use crate::replay::{Candidate, Memory, holds_turn};
+use crate::leader::{Leadership, Succession};
 use crate::server::{self, Readiness};
 
-/// Objects per page of the list at start.
-const PAGE: u32 = 500;
-/// Spacing of tries to list at start.
-const LIST_RETRY: Duration = Duration::from_secs(2);
+/// Where a pod finds the name of its namespace.
+const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+/// Spacing of looks for the CRD, doubling from the first to the second.
+const CRD_RETRY: Duration = Duration::from_secs(2);
+const LONGEST_CRD_RETRY: Duration = Duration::from_secs(30);
 
 /// Why the operator could not run.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +37,9 @@ pub enum RunError {
     /// Signals cannot be listened to.
     #[error("cannot listen to signals")]
     Signals(#[source] std::io::Error),
+    /// Another replica leads now, or nobody can tell. All work was dropped; a new process begins afresh.
+    #[error("the lease was lost, so another replica may work now: this process ends and is to be started again")]
+    LeaseLost,
 }
 
 impl RunError {
@@ -51,7 +47,7 @@ impl RunError {
     pub fn is_setting(&self) -> bool {
         match self {
             Self::Konnect(_) | Self::Listen(..) => true,
-            Self::NoCluster(_) | Self::Signals(_) => false,
+            Self::NoCluster(_) | Self::Signals(_) | Self::LeaseLost => false,
         }
     }
 }
@@ -60,38 +56,79 @@ impl RunError {
 pub async fn run(config: Config) -> Result<(), RunError> {
     let (say_stop, stop) = Stop::channel();
     stop_on_signals(say_stop)?;
-    let client = kube_client().await?;
+    let (client, namespace) = kube_client().await?;
     let konnect = HttpClient::new(config.policy.request_timeout, config.ca_bundle.as_deref())?;
     let listener = TcpListener::bind(config.listen).await.map_err(|e| RunError::Listen(config.listen, e))?;
     announce(&config, &listener);
 
-    let scopes = scopes(&config.watch_namespaces);
-    let readiness = Readiness::waiting_for(scopes.len());
+    let readiness = Readiness::default();
     let probes = tokio::spawn({
         let (readiness, stop) = (readiness.clone(), stop.clone());
         server::serve(listener, readiness, async move { stop.requested().await })
     });
+    tokio::spawn(look_for_crd(client.clone(), Scopes::of(&config), readiness.clone()));
 
-    let (wakers, woken): (HashMap<_, _>, Vec<_>) = scopes
-        .iter()
-        .map(|scope| {
-            let (waker, woken) = unbounded();
-            ((scope.clone(), waker), (scope.clone(), woken))
-        })
-        .unzip();
-    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone()));
-    tokio::select! {
-        () = reserve_lanes(&ctx, &scopes) => {
-            let controllers = woken.into_iter().map(|(scope, woken)| watch_scope(scope, woken, Arc::clone(&ctx), readiness.clone()));
-            future::join_all(controllers).await;
+    let lease = config.lease.clone();
+    let work = async |succession| work::work(client.clone(), konnect, config, &readiness, &stop, succession).await;
+    let outcome = match lease {
+        None => {
+            work(Succession::InOrder).await;
+            Ok(())
         }
-        () = stop.requested() => {}
-    }
-    if let Ok(Err(error)) = probes.await {
+        Some(lease) => lead(&client, &lease, &namespace, &stop, work).await,
+    };
+    if outcome.is_ok()
+        && let Ok(Err(error)) = probes.await
+    {
         warn!(%error, "the probes' server ended badly");
     }
     info!("stopped");
-    Ok(())
+    outcome
+}
+
+/// Works under the lease. Who is told to stop while standing by has nothing to finish.
+async fn lead(
+    client: &Client,
+    lease: &Lease,
+    own_namespace: &str,
+    stop: &Stop,
+    work: impl AsyncFnOnce(Succession),
+) -> Result<(), RunError> {
+    let namespace = lease.namespace.as_deref().unwrap_or(own_namespace);
+    let leadership = Leadership::new(client, namespace, &lease.name, &identity());
+    let leads = std::cell::Cell::new(false);
+    let work = async |succession| {
+        leads.set(true);
+        work(succession).await;
+    };
+    tokio::select! {
+        outcome = leadership.lead(work) => outcome.ok_or(RunError::LeaseLost),
+        () = async {
+            stop.requested().await;
+            // The leader's work hears the word itself, and ends in order.
+            if leads.get() { std::future::pending::<()>().await }
+        } => Ok(()),
+    }
+}
+
+/// The pod's name and a random part: no two processes are ever one.
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+    format!("{}_{}", host.as_deref().unwrap_or("konnect-replay"), uuid::Uuid::new_v4())
+}
+
+/// A replica that stands by is ready when it could take over.
+async fn look_for_crd(client: Client, scopes: Scopes, readiness: Readiness) {
+    let mut wait = CRD_RETRY;
+    while let Err(error) = scopes.are_served(&client).await {
+        warn!(
+            error = work::brief(error.as_ref()),
+            "cannot list AuditLogReplayJobs; is the CRD installed, and may this account list them?"
+        );
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_CRD_RETRY);
+    }
+    readiness.crd_is_served();
 }
 
 fn announce(config: &Config, listener: &TcpListener) {
@@ -124,96 +161,13 @@ fn stop_on_signals(say_stop: watch::Sender<bool>) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn kube_client() -> Result<Client, RunError> {
+/// A client, and the namespace we are in.
+async fn kube_client() -> Result<(Client, String), RunError> {
     let fail = |e: Box<dyn std::error::Error + Send + Sync>| RunError::NoCluster(e);
     let mut config = kube::Config::infer().await.map_err(|e| fail(e.into()))?;
     // Retries are ours, visible and bounded.
     config.default_retry = false;
-    Client::try_from(config).map_err(|e| fail(e.into()))
-}
-
-/// One scope per watched namespace; `None` is all of them.
-fn scopes(namespaces: &[String]) -> Vec<Option<String>> {
-    if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() }
-}
-
-fn api(client: &Client, scope: Option<&String>) -> Api<Guarded> {
-    match scope {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    }
-}
-
-/// Reserves lane and target of every submission that may be under way, before anybody else can take them.
-async fn reserve_lanes(ctx: &Context, scopes: &[Option<String>]) {
-    for scope in scopes {
-        while let Err(error) = reserve_scope(ctx, scope.as_ref()).await {
-            warn!(%error, "cannot list AuditLogReplayJobs; is the CRD installed, and may this account list them?");
-            tokio::time::sleep(LIST_RETRY).await;
-        }
-    }
-}
-
-async fn reserve_scope(ctx: &Context, scope: Option<&String>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let api = api(&ctx.client, scope);
-    let mut params = ListParams::default().limit(PAGE);
-    loop {
-        let page = tokio::time::timeout(ctx.config.policy.request_timeout, api.list(&params)).await??;
-        let jobs = page.items.iter().filter_map(|guarded| guarded.0.as_ref().ok());
-        for job in jobs.filter(|job| holds_turn(job, &Memory::default(), None)) {
-            if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
-                ctx.lanes().hold(&candidate);
-            }
-        }
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params.continue_token = Some(token),
-            None => return Ok(()),
-        }
-    }
-}
-
-/// Watches one scope until told to stop, then lets running passes end.
-async fn watch_scope(
-    scope: Option<String>,
-    woken: UnboundedReceiver<ObjectRef<Guarded>>,
-    ctx: Arc<Context>,
-    readiness: Readiness,
-) {
-    let (reader, writer) = reflector::store();
-    let mut readiness = Some(readiness);
-    let stream = watcher(api(&ctx.client, scope.as_ref()), watcher::Config::default())
-        .default_backoff()
-        .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone)
-                && let Some(readiness) = readiness.take()
-            {
-                readiness.mark();
-                info!("ready");
-            }
-        })
-        .modify(|object: &mut Guarded| object.managed_fields_mut().clear())
-        .reflect(writer)
-        .applied_objects();
-    let stop = ctx.stop.clone();
-    Controller::for_stream(stream, reader)
-        .with_config(ControllerConfig::default().concurrency(ctx.config.concurrency))
-        .reconcile_on(woken)
-        .graceful_shutdown_on(async move { stop.requested().await })
-        .run(reconcile, |_, error, _| match *error {}, Arc::clone(&ctx))
-        .for_each(|result| {
-            note(&ctx, result);
-            future::ready(())
-        })
-        .await;
-}
-
-/// What the controller itself has to say: objects that are gone, and trouble with the watch.
-fn note<T>(ctx: &Context, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
-    match result {
-        Ok(_) => {}
-        Err(ControllerError::ObjectNotFound(object)) => {
-            ctx.forget(object.namespace.as_deref().unwrap_or_default(), &object.name);
-        }
-        Err(error) => warn!(%error, "the watch was interrupted and goes on"),
-    }
+    let namespace = std::fs::read_to_string(NAMESPACE_FILE).unwrap_or_else(|_| config.default_namespace.clone());
+    let client = Client::try_from(config).map_err(|e| fail(e.into()))?;
+    Ok((client, namespace.trim().to_owned()))
 }

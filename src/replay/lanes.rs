@@ -1,7 +1,8 @@
 //! Who may go: one run at a time per lane, one submission at a time per target. An index in memory, rebuilt at start from the
 //! objects' status; the objects are the truth.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -35,7 +36,7 @@ pub struct Candidate {
     pub created_at: DateTime<Utc>,
 }
 
-/// The order of a lane.
+/// The order of a lane: what Konnect deletes first goes first, then what was asked for first.
 type Place = (DateTime<Utc>, DateTime<Utc>, ObjectId);
 
 impl Candidate {
@@ -44,81 +45,139 @@ impl Candidate {
     }
 }
 
-/// Who holds what, and who waits for it.
+/// Who holds a lane or a target, and who waits for it. More than one may hold it: submissions found at start are held as found.
+#[derive(Debug, Default)]
+struct Queue {
+    holders: BTreeSet<ObjectId>,
+    waiting: BTreeSet<Place>,
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.holders.is_empty() && self.waiting.is_empty()
+    }
+}
+
+/// Who holds what, and who waits for it. Asking and answering cost O(log n) in the number of those who wait, besides those at
+/// the head of a lane whose target another lane holds.
 #[derive(Debug, Default)]
 pub struct Lanes {
-    holders: HashMap<ObjectId, (LaneKey, TargetKey)>,
-    waiting: BTreeMap<Place, (LaneKey, TargetKey)>,
+    lanes: HashMap<LaneKey, Queue>,
+    targets: HashMap<TargetKey, Queue>,
+    known: HashMap<ObjectId, Candidate>,
+    rest_until: Duration,
 }
 
 impl Lanes {
+    /// Lets nobody begin before `mono`, by the clock of this process: after a leader that did not end in order, a request of an
+    /// object that is gone meanwhile may still be on its way.
+    pub fn rest_until(&mut self, mono: Duration) {
+        self.rest_until = mono;
+    }
+
+    /// How long nobody may begin, from `mono` on.
+    pub fn resting(&self, mono: Duration) -> Option<Duration> {
+        self.rest_until.checked_sub(mono).filter(|left| !left.is_zero())
+    }
+
     /// Reserves lane and target for `who` if both are free and nobody who may go comes first; else takes note that it waits.
     pub fn take(&mut self, who: &Candidate) -> Turn {
-        if self.holders.contains_key(&who.id) {
+        if self.holds(&who.id) {
             return Turn::Ours;
         }
-        self.forget_waiting(&who.id);
-        self.waiting.insert(who.place(), (who.lane.clone(), who.target.clone()));
-        if let Some(blocker) = self.blocker(who) {
-            let name = if blocker.namespace == who.id.namespace { &blocker.name } else { BLOCKED_BY_OTHER };
-            return Turn::Behind { blocked_by: name.to_owned() };
+        self.wait(who);
+        match self.blocker(who) {
+            Some(blocker) => Turn::Behind { blocked_by: name_for(&who.id, &blocker) },
+            None => {
+                self.hold(who);
+                Turn::Ours
+            }
         }
-        self.hold(who);
-        Turn::Ours
     }
 
     /// Reserves lane and target for a submission that may be under way, whoever else holds them.
     pub fn hold(&mut self, who: &Candidate) {
-        self.forget_waiting(&who.id);
-        self.holders.insert(who.id.clone(), (who.lane.clone(), who.target.clone()));
+        self.forget(&who.id);
+        self.lanes.entry(who.lane.clone()).or_default().holders.insert(who.id.clone());
+        self.targets.entry(who.target.clone()).or_default().holders.insert(who.id.clone());
+        self.known.insert(who.id.clone(), who.clone());
     }
 
     /// Gives up whatever `who` holds or waits for, and says who may be woken because of it.
     pub fn leave(&mut self, who: &ObjectId) -> Vec<ObjectId> {
-        self.forget_waiting(who);
-        match self.holders.remove(who) {
-            Some((lane, target)) => self.heads(&lane, &target),
-            None => Vec::new(),
-        }
-    }
-
-    /// Everything known under a name, whatever its UID: for an object that is gone.
-    pub fn named(&self, namespace: &str, name: &str) -> Vec<ObjectId> {
-        let waiting = self.waiting.keys().map(|(_, _, id)| id);
-        let matches = |id: &&ObjectId| id.namespace == namespace && id.name == name;
-        self.holders.keys().chain(waiting).filter(matches).cloned().collect()
-    }
-
-    /// Who is in the way: a holder of the lane or target, else an earlier candidate of the same lane that may go itself.
-    fn blocker(&self, who: &Candidate) -> Option<ObjectId> {
-        let holder = self.holder(&who.lane, &who.target).cloned();
-        holder.or_else(|| {
-            let mut earlier = self.waiting.range(..who.place());
-            earlier
-                .find(|(_, (lane, target))| *lane == who.lane && !self.is_held(target))
-                .map(|((_, _, id), _)| id.clone())
-        })
-    }
-
-    fn holder(&self, lane: &LaneKey, target: &TargetKey) -> Option<&ObjectId> {
-        self.holders.iter().filter(|(_, (l, t))| l == lane || t == target).map(|(id, _)| id).min()
-    }
-
-    fn is_held(&self, target: &TargetKey) -> bool {
-        self.holders.values().any(|(_, t)| t == target)
-    }
-
-    /// The first in the lane that may go now, and the first of any lane that waits for the target.
-    fn heads(&self, lane: &LaneKey, target: &TargetKey) -> Vec<ObjectId> {
-        let free = |(l, t): &(LaneKey, TargetKey)| self.holder(l, t).is_none();
-        let of_lane = self.waiting.iter().find(|(_, keys)| keys.0 == *lane && free(keys));
-        let of_target = self.waiting.iter().find(|(_, keys)| keys.1 == *target && free(keys));
-        let mut heads: Vec<ObjectId> = of_lane.into_iter().chain(of_target).map(|((_, _, id), _)| id.clone()).collect();
+        let held = self.holds(who);
+        let Some(gone) = self.forget(who) else { return Vec::new() };
+        // One that waited at the head may have been what others waited behind.
+        let mut heads: Vec<ObjectId> = self.head_of_lane(&gone.lane).into_iter().collect();
+        heads.extend(self.head_of_target(&gone.target).filter(|_| held));
         heads.dedup();
         heads
     }
 
-    fn forget_waiting(&mut self, who: &ObjectId) {
-        self.waiting.retain(|(_, _, id), _| id != who);
+    /// Everything known under a name, whatever its UID: for an object that is gone.
+    pub fn named(&self, namespace: &str, name: &str) -> Vec<ObjectId> {
+        self.known.keys().filter(|id| id.namespace == namespace && id.name == name).cloned().collect()
     }
+
+    fn holds(&self, who: &ObjectId) -> bool {
+        let lane = self.known.get(who).and_then(|candidate| self.lanes.get(&candidate.lane));
+        lane.is_some_and(|queue| queue.holders.contains(who))
+    }
+
+    fn wait(&mut self, who: &Candidate) {
+        self.forget(&who.id);
+        self.lanes.entry(who.lane.clone()).or_default().waiting.insert(who.place());
+        self.targets.entry(who.target.clone()).or_default().waiting.insert(who.place());
+        self.known.insert(who.id.clone(), who.clone());
+    }
+
+    /// Who is in the way: a holder of the lane or target, else an earlier candidate of the same lane that may go itself.
+    fn blocker(&self, who: &Candidate) -> Option<ObjectId> {
+        let holder = self.holder_of_lane(&who.lane).or_else(|| self.holder_of_target(&who.target));
+        holder.cloned().or_else(|| self.head_of_lane(&who.lane).filter(|head| *head != who.id))
+    }
+
+    fn holder_of_lane(&self, lane: &LaneKey) -> Option<&ObjectId> {
+        self.lanes.get(lane)?.holders.first()
+    }
+
+    fn holder_of_target(&self, target: &TargetKey) -> Option<&ObjectId> {
+        self.targets.get(target)?.holders.first()
+    }
+
+    /// The first of a lane that may go now: nobody holds the lane, nor its target.
+    fn head_of_lane(&self, lane: &LaneKey) -> Option<ObjectId> {
+        let queue = self.lanes.get(lane).filter(|queue| queue.holders.is_empty())?;
+        let may_go = |id: &&ObjectId| self.known.get(*id).is_some_and(|c| self.holder_of_target(&c.target).is_none());
+        queue.waiting.iter().map(|(_, _, id)| id).find(may_go).cloned()
+    }
+
+    /// The first that waits for a target and may go now, whatever its lane.
+    fn head_of_target(&self, target: &TargetKey) -> Option<ObjectId> {
+        let queue = self.targets.get(target).filter(|queue| queue.holders.is_empty())?;
+        let may_go = |id: &&ObjectId| self.known.get(*id).is_some_and(|c| self.holder_of_lane(&c.lane).is_none());
+        queue.waiting.iter().map(|(_, _, id)| id).find(may_go).cloned()
+    }
+
+    fn forget(&mut self, who: &ObjectId) -> Option<Candidate> {
+        let gone = self.known.remove(who)?;
+        remove(&mut self.lanes, &gone.lane, &gone);
+        remove(&mut self.targets, &gone.target, &gone);
+        Some(gone)
+    }
+}
+
+fn remove<K: std::hash::Hash + Eq>(queues: &mut HashMap<K, Queue>, key: &K, gone: &Candidate) {
+    if let Some(queue) = queues.get_mut(key) {
+        queue.holders.remove(&gone.id);
+        queue.waiting.remove(&gone.place());
+        if queue.is_empty() {
+            queues.remove(key);
+        }
+    }
+}
+
+/// Objects of other namespaces are not named: their names are nobody else's business.
+fn name_for(reader: &ObjectId, blocker: &ObjectId) -> String {
+    if blocker.namespace == reader.namespace { blocker.name.clone() } else { BLOCKED_BY_OTHER.to_owned() }
 }

@@ -59,6 +59,11 @@ pub enum Turn {
         /// Its name if it is of the same namespace, else `other`.
         blocked_by: String,
     },
+    /// Nobody may begin yet: the leader before did not end in order.
+    NotYet {
+        /// How long.
+        wait: Duration,
+    },
 }
 
 /// Why there is no token to use.

@@ -132,6 +132,10 @@ fn turn(o: &Observed) -> Option<Decision> {
     match &o.learned.turn {
         None => Some(Decision::Do(Step::TakeTurn)),
         Some(Turn::Ours) => None,
+        Some(Turn::NotYet { wait }) => {
+            let wake_up = Step::Wait { wait: *wait, cause: WaitCause::Turn };
+            Some(Decision::Be(Situation::TakingOver, wake_up))
+        }
         Some(Turn::Behind { blocked_by }) => {
             let wake_up = Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn };
             Some(Decision::Be(Situation::Queued { blocked_by: blocked_by.clone() }, wake_up))
@@ -179,7 +183,11 @@ fn webhook(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision
         Ok(_) => none_yet(),
         Err(error) => match error.status() {
             Some(401 | 429) => Some(wait::trouble(o, policy, error)),
-            Some(404) => unknown_portal(o, policy, seen.at).or_else(none_yet),
+            Some(404) => of_the_target(o, policy, seen.at).or_else(none_yet),
+            // Only the webhook is out of reach, or everything: the job's own answer tells.
+            Some(403) => {
+                of_the_target(o, policy, seen.at).or_else(|| if unreadable_for_long(o) { None } else { none_yet() })
+            }
             _ if unreadable_for_long(o) => None,
             Some(400..500) => none_yet(),
             _ => Some(wait::trouble(o, policy, error)),
@@ -187,8 +195,9 @@ fn webhook(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision
     }
 }
 
-/// A 404 means "no webhook" only where the target itself is known, which reading the job tells.
-fn unknown_portal(o: &Observed, policy: &Policy, webhook_at: Clock) -> Option<Decision> {
+/// A 404 means "no webhook" only where the target itself is known, and a 403 means "not the webhook" only where the target may
+/// be read. Reading the job tells.
+fn of_the_target(o: &Observed, policy: &Policy, webhook_at: Clock) -> Option<Decision> {
     match o.learned.remote.as_ref().filter(|seen| seen.at.mono >= webhook_at.mono).map(|seen| &seen.what) {
         None => Some(Decision::Do(Step::ReadRemoteJob)),
         Some(Err(error)) => Some(wait::trouble(o, policy, error)),

@@ -13,6 +13,8 @@ use crate::konnect::{CallError, RemoteJob};
 pub(super) enum Situation {
     /// Seen; questions are being asked.
     Pending,
+    /// The leader before did not end in order.
+    TakingOver,
     /// Another job goes first.
     Queued { blocked_by: String },
     /// The spec cannot be worked with.

@@ -175,6 +175,7 @@ fn is_answer(situation: &Situation) -> bool {
         | Situation::Blocked { .. }
         | Situation::Failed { .. } => true,
         Situation::Pending
+        | Situation::TakingOver
         | Situation::Queued { .. }
         | Situation::Unacceptable(_)
         | Situation::Suspended

@@ -1,7 +1,7 @@
 //! The words: one reason and one message per situation. A message says what happened, what comes next and what to do, and
 //! holds nothing that changes from one look to the next: no trace id, no "in 12 seconds".
 
-use super::phase;
+use super::{phase, shows_no_window};
 use crate::api::{Reason, Submission, SubmissionState, TimeRange};
 use crate::konnect::{CallError, RemoteJob, RemoteStatus, TokenError, time};
 use crate::replay::observed::{Observed, TokenProblem};
@@ -15,7 +15,7 @@ pub(in crate::replay) fn span(window: TimeRange) -> String {
 /// The state in one word.
 pub(super) fn reason(o: &Observed, situation: &Situation) -> Reason {
     match situation {
-        Situation::Pending => Reason::Pending,
+        Situation::Pending | Situation::TakingOver => Reason::Pending,
         Situation::Queued { .. } => Reason::Queued,
         Situation::Unacceptable(refusal) => refusal.reason,
         Situation::Suspended => Reason::Suspended,
@@ -28,6 +28,7 @@ pub(super) fn reason(o: &Observed, situation: &Situation) -> Reason {
         Situation::Blocked { .. } => Reason::BlockedByRemoteJob,
         Situation::Intended(_) | Situation::InDoubt { .. } => Reason::Submitting,
         Situation::Underway { submission, job } => phase(submission, job.as_ref()),
+        Situation::Astray { now, .. } if shows_no_window(now) => Reason::RemoteStateUnknown,
         Situation::Astray { ended_unseen: true, .. } => Reason::RemoteStateUnknown,
         Situation::Astray { ended_unseen: false, .. } => Reason::Superseded,
         Situation::Completed { .. } if is_adopted(o) => Reason::Adopted,
@@ -49,6 +50,11 @@ pub(super) fn credentials_reason(situation: &Situation) -> Reason {
 pub(super) fn message(o: &Observed, situation: &Situation) -> String {
     match situation {
         Situation::Pending => "Looking at the token, the webhook and the replay job at Konnect.".to_owned(),
+        Situation::TakingOver => {
+            "This operator took over from one that did not end in order. Nothing is sent until nothing of the other \
+             can still be on its way to Konnect."
+                .to_owned()
+        }
         Situation::Queued { blocked_by } => queued(blocked_by),
         Situation::Unacceptable(refusal) => refusal.message.clone(),
         Situation::Suspended => suspended(o),
@@ -114,13 +120,19 @@ fn no_token(o: &Observed, problem: &TokenProblem) -> String {
              anywhere."
         ),
         TokenProblem::Invalid(error @ (TokenError::Empty | TokenError::IllegalCharacters)) => {
-            format!("The value of key {key:?} in Secret {name:?} cannot be a Konnect token: {error}.")
+            format!(
+                "The value of key {key:?} in Secret {name:?} cannot be a Konnect token: {error}. Put the token, and nothing else, under that key."
+            )
         }
     }
 }
 
 fn denied(error: &CallError) -> String {
-    if error.status() == Some(403) {
+    if error.status() == Some(403) && error.to_string().to_lowercase().contains("quota") {
+        format!(
+            "{error}. That is no matter of roles: see the quota of the account at Konnect. It is tried again by itself."
+        )
+    } else if error.status() == Some(403) {
         format!(
             "{error}. Give the token's account the role Audit Log Admin, or use another token; a new role can take a while to work."
         )
@@ -135,8 +147,8 @@ fn no_webhook(o: &Observed) -> String {
     let unreadable = o.learned.webhook.as_ref().and_then(|seen| seen.what.config.as_ref().err());
     match unreadable {
         Some(error) if error.status() != Some(404) => format!(
-            "The webhook cannot be looked at ({error}). The replay is sent in 10 minutes nevertheless; with webhookPolicy Ignore it \
-             does not wait."
+            "The webhook cannot be looked at ({error}). If this lasts for 10 minutes, the replay is sent nevertheless; with \
+             webhookPolicy Ignore it does not wait."
         ),
         _ => "Konnect has no enabled audit-log webhook for this target, so a replay would go nowhere. Enable it in Konnect; the job goes \
               on by itself. With webhookPolicy Ignore it does not wait."
@@ -175,13 +187,27 @@ fn unavailable(o: &Observed, error: &CallError) -> String {
         }
         Some(SubmissionState::Intended | SubmissionState::Unknown(_)) | None => "It is tried again soon.",
     };
-    format!("{error}. {next}")
+    let hint = match error.status() {
+        Some(300..400) => " Redirects are not followed: see that --konnect-url is Konnect's own address.",
+        Some(400) => {
+            " An end of the window lies so near to a limit of Konnect's that two clocks may disagree about it."
+        }
+        Some(413) => {
+            " Something between here and Konnect refuses the request for its size, which is below 1 KiB: see the proxy."
+        }
+        _ => "",
+    };
+    format!("{error}.{hint} {next}")
 }
 
 fn blocked(by: Option<&RemoteJob>) -> String {
     let next = "This window is sent when that is over; nobody else's job is overwritten.";
     match by {
         None => format!("Konnect refused the request because another replay is under way in this region (409). {next}"),
+        Some(job) if !job.status.is_busy() => format!(
+            "Another replay job of this target has just ended ({}). Its owner gets a moment to see that, then this window is sent.",
+            described(job)
+        ),
         Some(job) => format!("Konnect has another replay job for this target ({}). {next}", described(job)),
     }
 }
@@ -206,11 +232,24 @@ fn under_way(o: &Observed, submission: &Submission, job: Option<&RemoteJob>) -> 
         }
         _ => "has accepted".to_owned(),
     };
+    if submission.state == SubmissionState::Adopted && matches!(job.map(|j| &j.status), Some(RemoteStatus::Accepted)) {
+        return format!(
+            "Konnect was replaying {} already when this object came. That run is followed; nothing is sent.",
+            span(submission.window)
+        );
+    }
     let suspended = if o.job.spec.suspend { " spec.suspend does not stop it: Konnect cannot stop a run." } else { "" };
     format!("Konnect {state} the replay of {}.{suspended}", span(submission.window))
 }
 
 fn astray(now: &RemoteJob, ended_unseen: bool) -> String {
+    if shows_no_window(now) {
+        return format!(
+            "What Konnect answers about the replay job shows no window ({}), so this run cannot be told from another. Nothing is sent \
+             again; it is looked at again soon.",
+            described(now)
+        );
+    }
     let ours = if ended_unseen {
         "This one was running when it was last seen, so it has ended, but whether it completed was not seen"
     } else {
@@ -250,6 +289,7 @@ fn is_adopted(o: &Observed) -> bool {
 fn described(job: &RemoteJob) -> String {
     match (job.start_at, job.end_at) {
         (Some(start_at), Some(end_at)) => format!("{}, {}", span(TimeRange { start_at, end_at }), job.status),
-        _ => format!("{}", job.status),
+        _ if job.status.as_str().is_empty() => "no window and no status".to_owned(),
+        _ => format!("status {}", job.status),
     }
 }

@@ -82,6 +82,7 @@ fn progress(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
 fn progress_of(situation: &Situation) -> Progress {
     match situation {
         Situation::Pending
+        | Situation::TakingOver
         | Situation::Queued { .. }
         | Situation::WindowOpen { .. }
         | Situation::RateLimited
@@ -93,6 +94,8 @@ fn progress_of(situation: &Situation) -> Progress {
         Situation::Suspended => Progress::Held,
         Situation::NoToken(_) | Situation::Denied(_) => Progress::Mending(ConditionType::CredentialsValid),
         Situation::NoWebhook | Situation::UnknownPortal => Progress::Mending(ConditionType::WebhookReady),
+        // An answer without a window may have one again at the next look; a stranger's window does not go away by itself.
+        Situation::Astray { now, .. } if shows_no_window(now) => Progress::Working,
         Situation::Unacceptable(_) | Situation::Astray { .. } => Progress::Stuck,
         Situation::Completed { .. } => Progress::Complete,
         Situation::Failed { .. } => Progress::Failed,
@@ -147,6 +150,11 @@ pub(super) fn was_read_since_accepted(status: &AuditLogReplayJobStatus, submissi
 pub(super) fn last_read_as_running(status: &AuditLogReplayJobStatus, submission: Option<&Submission>) -> bool {
     let running = status.konnect.as_ref().is_some_and(|job| job.status == RemoteStatus::Running);
     running && submission.is_some_and(|s| last_read_as_busy(status, s))
+}
+
+/// Whether an answer says neither which window there is nor that there is none.
+fn shows_no_window(job: &RemoteJob) -> bool {
+    (job.start_at.is_none() || job.end_at.is_none()) && job.status != RemoteStatus::Unconfigured
 }
 
 fn blocked_by(situation: &Situation) -> Option<String> {

@@ -1,0 +1,174 @@
+//! What the one that leads does: lanes from the objects' status, then one controller for each watched namespace, until told to
+//! stop. Built anew with each term, so that nothing of an earlier one is believed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use futures::{StreamExt, TryStreamExt, future};
+use kube::api::ListParams;
+use kube::runtime::controller::{Config as ControllerConfig, Error as ControllerError};
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::{Controller, WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use tracing::{info, warn};
+
+use super::context::{Context, Guarded, Stop};
+use super::reconcile::reconcile;
+use crate::config::Config;
+use crate::konnect::HttpClient;
+use crate::leader::Succession;
+use crate::replay::{Candidate, Memory, holds_turn};
+use crate::server::Readiness;
+
+/// Objects per page of the list at start.
+const PAGE: u32 = 500;
+/// Spacing of tries to list at start.
+const LIST_RETRY: Duration = Duration::from_secs(2);
+/// Longest call that only looks whether something is there.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// A failure to list, told to a person and nobody else.
+type ListError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The namespaces to watch, each on its own; `None` is all of them.
+#[derive(Clone, Debug)]
+pub(super) struct Scopes(Vec<Option<String>>);
+
+impl Scopes {
+    pub(super) fn of(config: &Config) -> Self {
+        let namespaces = &config.watch_namespaces;
+        Self(if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() })
+    }
+
+    /// Whether the apiserver lets us list the objects of each.
+    pub(super) async fn are_served(&self, client: &Client) -> Result<(), ListError> {
+        for scope in &self.0 {
+            tokio::time::timeout(LOOK, api(client, scope.as_ref()).list(&ListParams::default().limit(1))).await??;
+        }
+        Ok(())
+    }
+}
+
+/// Works until told to stop, then lets running passes end.
+pub(super) async fn work(
+    client: Client,
+    konnect: HttpClient,
+    config: Config,
+    readiness: &Readiness,
+    stop: &Stop,
+    succession: Succession,
+) {
+    let scopes = Scopes::of(&config);
+    readiness.leading(scopes.0.len());
+    let (wakers, woken): (HashMap<_, _>, Vec<_>) = scopes
+        .0
+        .iter()
+        .map(|scope| {
+            let (waker, woken) = unbounded();
+            ((scope.clone(), waker), (scope.clone(), woken))
+        })
+        .unzip();
+    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone()));
+    if succession == Succession::Unclean {
+        info!("the leader before did not end in order: no request is begun until nothing of it can be on its way");
+        ctx.lanes().rest_until(ctx.clock().mono + ctx.config.policy.settle_time());
+    }
+    tokio::select! {
+        () = reserve_lanes(&ctx, &scopes) => {
+            let controllers = woken.into_iter().map(|(scope, woken)| watch_scope(scope, woken, Arc::clone(&ctx), readiness));
+            future::join_all(controllers).await;
+        }
+        () = stop.requested() => {}
+    }
+}
+
+fn api(client: &Client, scope: Option<&String>) -> Api<Guarded> {
+    match scope {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// Reserves lane and target of every submission that may be under way, before anybody else can take them.
+async fn reserve_lanes(ctx: &Context, scopes: &Scopes) {
+    for scope in &scopes.0 {
+        while let Err(error) = reserve_scope(ctx, scope.as_ref()).await {
+            warn!(error = brief(error.as_ref()), "cannot list AuditLogReplayJobs; tried again");
+            tokio::time::sleep(LIST_RETRY).await;
+        }
+    }
+}
+
+async fn reserve_scope(ctx: &Context, scope: Option<&String>) -> Result<(), ListError> {
+    let api = api(&ctx.client, scope);
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let page = tokio::time::timeout(ctx.config.policy.request_timeout, api.list(&params)).await??;
+        let jobs = page.items.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        for job in jobs.filter(|job| holds_turn(job, &Memory::default(), None)) {
+            if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
+                ctx.lanes().hold(&candidate);
+            }
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params.continue_token = Some(token),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// What the apiserver said, without the object it said it in.
+pub(super) fn brief(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    match error.downcast_ref::<kube::Error>() {
+        Some(kube::Error::Api(status)) => format!("{} {}: {}", status.code, status.reason, status.message),
+        _ => error.to_string(),
+    }
+}
+
+/// Watches one scope.
+async fn watch_scope(
+    scope: Option<String>,
+    woken: UnboundedReceiver<ObjectRef<Guarded>>,
+    ctx: Arc<Context>,
+    readiness: &Readiness,
+) {
+    let (reader, writer) = reflector::store();
+    let mut readiness = Some(readiness.clone());
+    let stream = watcher(api(&ctx.client, scope.as_ref()), watcher::Config::default())
+        .default_backoff()
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone)
+                && let Some(readiness) = readiness.take()
+            {
+                readiness.watch_is_complete();
+                info!("ready");
+            }
+        })
+        .modify(|object: &mut Guarded| object.managed_fields_mut().clear())
+        .reflect(writer)
+        .applied_objects();
+    let stop = ctx.stop.clone();
+    Controller::for_stream(stream, reader)
+        .with_config(ControllerConfig::default().concurrency(ctx.config.concurrency))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(async move { stop.requested().await })
+        .run(reconcile, |_, error, _| match *error {}, Arc::clone(&ctx))
+        .for_each(|result| {
+            note(&ctx, result);
+            future::ready(())
+        })
+        .await;
+}
+
+/// What the controller itself has to say: objects that are gone, and trouble with the watch.
+fn note<T>(ctx: &Context, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
+    match result {
+        Ok(_) => {}
+        Err(ControllerError::ObjectNotFound(object)) => {
+            ctx.forget(object.namespace.as_deref().unwrap_or_default(), &object.name);
+        }
+        Err(error) => warn!(%error, "the watch was interrupted and goes on"),
+    }
+}

@@ -1,0 +1,19 @@
+//! What the operator does, seen from outside: over real sockets, and against a real API server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(unreachable_pub)] // a test binary has no API
+
+mod admission;
+mod cli;
+mod credentials;
+mod deletion;
+mod errors;
+mod konnect_client;
+mod lifecycle;
+mod probes;
+mod replicas;
+mod shutdown;
+mod support;
+mod suspend;
+mod waiting;
+mod webhook;
+mod windows;

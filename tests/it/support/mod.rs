@@ -1,0 +1,18 @@
+//! A world for one test: the shared API server, a namespace, an emulated Konnect and the real operator binary.
+
+mod cluster;
+mod history;
+mod job;
+mod konnect;
+mod operator;
+mod world;
+
+pub use cluster::SERVICE_ACCOUNT;
+pub use history::History;
+pub use job::{JobBuilder, condition, is_true, ready_reason};
+pub use konnect::window_of;
+pub use operator::Operator;
+pub use world::{CANARY, PORTAL, TOKEN, World};
+
+/// How long anything that a test waits for may take. Generous: the machine may be busy with other tests.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);

@@ -1,0 +1,120 @@
+//! The real binary as a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::PATIENCE;
+
+/// A running operator. Killed when dropped.
+pub struct Operator {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    changed: watch::Receiver<usize>,
+}
+
+impl Operator {
+    /// Starts the binary with these flags, and nothing of this process's environment but the path.
+    pub fn start(kubeconfig: &Path, flags: &[String]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_konnect-replay"))
+            .arg("run")
+            .args(flags)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("KUBECONFIG", kubeconfig)
+            .env("RUST_LOG", "info,konnect_replay=debug,kube=warn,hyper=warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (tell, changed) = watch::channel(0);
+        std::thread::spawn({
+            let lines = Arc::clone(&lines);
+            move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    lines.lock().unwrap().push(line);
+                    tell.send_modify(|n| *n += 1);
+                }
+            }
+        });
+        Self { child, lines, changed }
+    }
+
+    /// Everything logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// Waits for a log line, as JSON, that fits.
+    pub async fn wait_for_log(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let mut changed = self.changed.clone();
+        let look = async {
+            loop {
+                changed.borrow_and_update();
+                let found =
+                    self.log().iter().filter_map(|line| serde_json::from_str(line).ok()).find(|line| fits(line));
+                if let Some(line) = found {
+                    return Some(line);
+                }
+                changed.changed().await.ok()?;
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, look).await.ok().flatten();
+        found.unwrap_or_else(|| panic!("the operator did not log {what}:\n{}", self.log().join("\n")))
+    }
+
+    /// Waits until it watches, so that what happens next is seen at once.
+    pub async fn ready(self) -> Self {
+        self.wait_for_log("that it is ready", |line| line["message"] == "ready").await;
+        self
+    }
+
+    /// Where the probes are.
+    pub async fn probes(&self) -> String {
+        let line = self.wait_for_log("where it listens", |line| line["message"] == "starting").await;
+        format!("http://{}", line["listen"].as_str().unwrap())
+    }
+
+    /// Sends a signal by name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success(), "kill -s {name}");
+    }
+
+    /// Waits for its end.
+    pub async fn exit(&mut self) -> ExitStatus {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "the operator did not end:\n{}", self.log().join("\n"));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the operator\n{}\n---", self.log().join("\n"));
+        } else {
+            let log = self.log();
+            assert!(!log.iter().any(|line| line.contains(super::CANARY)), "the operator logged a token");
+            // The last line of a process that was killed may be half of one.
+            let whole = log.split_last().map_or(&[][..], |(_, whole)| whole);
+            let odd = whole.iter().find(|line| serde_json::from_str::<Value>(line).is_err());
+            assert!(odd.is_none(), "the operator logged a line that is no JSON: {odd:?}");
+        }
+    }
+}
