@@ -75,7 +75,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
             work(Succession::InOrder).await;
             Ok(())
         }
-        Some(lease) => lead(&client, &lease, &namespace, &stop, work).await,
+        Some(lease) => Box::pin(lead(&client, &lease, &namespace, &stop, work)).await,
     };
     if outcome.is_ok()
         && let Ok(Err(error)) = probes.await

@@ -62,8 +62,8 @@ impl Queue {
 /// the head of a lane whose target another lane holds.
 #[derive(Debug, Default)]
 pub struct Lanes {
-    lanes: HashMap<LaneKey, Queue>,
-    targets: HashMap<TargetKey, Queue>,
+    by_lane: HashMap<LaneKey, Queue>,
+    by_target: HashMap<TargetKey, Queue>,
     known: HashMap<ObjectId, Candidate>,
     rest_until: Duration,
 }
@@ -86,20 +86,18 @@ impl Lanes {
             return Turn::Ours;
         }
         self.wait(who);
-        match self.blocker(who) {
-            Some(blocker) => Turn::Behind { blocked_by: name_for(&who.id, &blocker) },
-            None => {
-                self.hold(who);
-                Turn::Ours
-            }
+        if let Some(blocker) = self.blocker(who) {
+            return Turn::Behind { blocked_by: name_for(&who.id, &blocker) };
         }
+        self.hold(who);
+        Turn::Ours
     }
 
     /// Reserves lane and target for a submission that may be under way, whoever else holds them.
     pub fn hold(&mut self, who: &Candidate) {
         self.forget(&who.id);
-        self.lanes.entry(who.lane.clone()).or_default().holders.insert(who.id.clone());
-        self.targets.entry(who.target.clone()).or_default().holders.insert(who.id.clone());
+        self.by_lane.entry(who.lane.clone()).or_default().holders.insert(who.id.clone());
+        self.by_target.entry(who.target.clone()).or_default().holders.insert(who.id.clone());
         self.known.insert(who.id.clone(), who.clone());
     }
 
@@ -120,14 +118,14 @@ impl Lanes {
     }
 
     fn holds(&self, who: &ObjectId) -> bool {
-        let lane = self.known.get(who).and_then(|candidate| self.lanes.get(&candidate.lane));
+        let lane = self.known.get(who).and_then(|candidate| self.by_lane.get(&candidate.lane));
         lane.is_some_and(|queue| queue.holders.contains(who))
     }
 
     fn wait(&mut self, who: &Candidate) {
         self.forget(&who.id);
-        self.lanes.entry(who.lane.clone()).or_default().waiting.insert(who.place());
-        self.targets.entry(who.target.clone()).or_default().waiting.insert(who.place());
+        self.by_lane.entry(who.lane.clone()).or_default().waiting.insert(who.place());
+        self.by_target.entry(who.target.clone()).or_default().waiting.insert(who.place());
         self.known.insert(who.id.clone(), who.clone());
     }
 
@@ -138,31 +136,31 @@ impl Lanes {
     }
 
     fn holder_of_lane(&self, lane: &LaneKey) -> Option<&ObjectId> {
-        self.lanes.get(lane)?.holders.first()
+        self.by_lane.get(lane)?.holders.first()
     }
 
     fn holder_of_target(&self, target: &TargetKey) -> Option<&ObjectId> {
-        self.targets.get(target)?.holders.first()
+        self.by_target.get(target)?.holders.first()
     }
 
     /// The first of a lane that may go now: nobody holds the lane, nor its target.
     fn head_of_lane(&self, lane: &LaneKey) -> Option<ObjectId> {
-        let queue = self.lanes.get(lane).filter(|queue| queue.holders.is_empty())?;
+        let queue = self.by_lane.get(lane).filter(|queue| queue.holders.is_empty())?;
         let may_go = |id: &&ObjectId| self.known.get(*id).is_some_and(|c| self.holder_of_target(&c.target).is_none());
         queue.waiting.iter().map(|(_, _, id)| id).find(may_go).cloned()
     }
 
     /// The first that waits for a target and may go now, whatever its lane.
     fn head_of_target(&self, target: &TargetKey) -> Option<ObjectId> {
-        let queue = self.targets.get(target).filter(|queue| queue.holders.is_empty())?;
+        let queue = self.by_target.get(target).filter(|queue| queue.holders.is_empty())?;
         let may_go = |id: &&ObjectId| self.known.get(*id).is_some_and(|c| self.holder_of_lane(&c.lane).is_none());
         queue.waiting.iter().map(|(_, _, id)| id).find(may_go).cloned()
     }
 
     fn forget(&mut self, who: &ObjectId) -> Option<Candidate> {
         let gone = self.known.remove(who)?;
-        remove(&mut self.lanes, &gone.lane, &gone);
-        remove(&mut self.targets, &gone.target, &gone);
+        remove(&mut self.by_lane, &gone.lane, &gone);
+        remove(&mut self.by_target, &gone.target, &gone);
         Some(gone)
     }
 }

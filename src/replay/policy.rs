@@ -54,7 +54,7 @@ pub struct Policy {
 
 impl Policy {
     /// How long a request of unknown outcome is left alone before Konnect's answer to a GET counts: the request is sent within
-    /// [`MAX_READING_AGE`], ends within the timeout, and shows within the lag.
+    /// 10 s of its reading, ends within the timeout, and shows within the lag.
     pub fn settle_time(&self) -> Duration {
         MAX_READING_AGE + self.request_timeout + self.get_lag
     }

@@ -33,7 +33,7 @@ impl History {
                     .try_for_each(|event| {
                         match event {
                             watcher::Event::Apply(job) | watcher::Event::InitApply(job) => {
-                                versions.lock().unwrap().extend(job.0)
+                                versions.lock().unwrap().extend(job.0);
                             }
                             watcher::Event::InitDone => drop(ready.take().map(|r| r.send(()))),
                             watcher::Event::Init | watcher::Event::Delete(_) => {}
