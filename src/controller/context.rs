@@ -1,7 +1,7 @@
 //! What all passes share.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -9,13 +9,13 @@ use futures::channel::mpsc::UnboundedSender;
 use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::memory::Keeper;
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::konnect::HttpClient;
-use crate::replay::{Clock, Draw, Lanes, ObjectId};
+use crate::replay::{Clock, Draw, Lanes, ObjectId, TroubleWith};
 
 /// An object as the watch delivers it: one that does not parse is isolated, not fatal.
 pub(super) type Guarded = DeserializeGuard<AuditLogReplayJob>;
@@ -30,6 +30,7 @@ pub(super) struct Context {
     lanes: Mutex<Lanes>,
     /// By watched namespace; `None` watches all.
     wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
+    permits: Mutex<HashMap<String, Arc<Semaphore>>>,
     started: Instant,
 }
 
@@ -41,8 +42,8 @@ impl Context {
         wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
         stop: Stop,
     ) -> Self {
-        let (lanes, started) = (Mutex::default(), Instant::now());
-        Self { client, konnect, config, keeper: Keeper::default(), stop, lanes, wakers, started }
+        let (lanes, permits, started) = (Mutex::default(), Mutex::default(), Instant::now());
+        Self { client, konnect, config, keeper: Keeper::default(), stop, lanes, wakers, permits, started }
     }
 
     /// Now, by both clocks.
@@ -62,12 +63,30 @@ impl Context {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A right to call Konnect at `base_url`, if one is left: one base URL gets half of the workers at most.
+    pub(super) fn permit(&self, base_url: &str) -> Option<OwnedSemaphorePermit> {
+        let share = usize::from(self.config.concurrency / 2).max(1);
+        let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_base_url = permits.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(share)));
+        Arc::clone(of_base_url).try_acquire_owned().ok()
+    }
+
     /// Gives up what `who` holds, and wakes those whose turn it is.
     pub(super) fn leave(&self, who: &ObjectId) {
-        let woken = self.lanes().leave(who);
-        for id in woken {
-            self.wake(&id);
-        }
+        let woken = self.lanes().leave(who, self.clock().mono);
+        self.wake_all(&woken);
+    }
+
+    /// The same for an object that asks no more questions: what it looked into is open to the next.
+    pub(super) fn retire(&self, who: &ObjectId) {
+        let woken = self.lanes().gone(who, self.clock().mono);
+        self.wake_all(&woken);
+    }
+
+    /// Trouble that others share is over.
+    pub(super) fn mended(&self, with: &TroubleWith) {
+        let woken = self.lanes().mended(with, self.clock().mono);
+        self.wake_all(&woken);
     }
 
     /// An object is gone: so are its places and what was kept of it.
@@ -75,7 +94,13 @@ impl Context {
         self.keeper.forget(namespace, name);
         let known = self.lanes().named(namespace, name);
         for id in known {
-            self.leave(&id);
+            self.retire(&id);
+        }
+    }
+
+    fn wake_all(&self, woken: &[ObjectId]) {
+        for id in woken {
+            self.wake(id);
         }
     }
 

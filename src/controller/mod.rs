@@ -2,6 +2,7 @@
 
 mod actions;
 mod context;
+mod log;
 mod memory;
 mod reconcile;
 mod run;

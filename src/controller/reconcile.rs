@@ -6,16 +6,18 @@ use std::time::Duration;
 use futures::FutureExt;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use tracing::{debug, error, info, warn};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{debug, warn};
 
 use super::actions::KubeError;
 use super::context::{Context, Guarded};
+use super::log;
 use super::memory::Kept;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::Token;
 use crate::replay::{
-    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, Turn, ValidatedJob, WaitCause, holds_turn, is_finished,
-    next,
+    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, TroubleWith, Turn, ValidatedJob, WaitCause, holds_turn,
+    is_finished, next,
 };
 
 /// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
@@ -24,6 +26,8 @@ const MAX_STEPS: usize = 32;
 const MAX_CONFLICTS: usize = 3;
 /// How long a request to Konnect may still take when the process is told to end, so that its answer is recorded.
 const LAST_CALL: Duration = Duration::from_secs(10);
+/// How soon to ask again for a right to call Konnect, when others of the region have them all.
+const PERMIT_RETRY: Duration = Duration::from_millis(500);
 /// Longest wait after passes that failed.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
@@ -71,7 +75,7 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
         }
         Err(PassError::Kube(KubeError::Gone)) => Ok(Action::await_change()),
         Err(failure) => {
-            log_failure(job, &failure);
+            log::failure(job, &failure);
             // After a panic what was kept may be half of something; the next pass starts from the object alone.
             if !matches!(failure, PassError::Panicked) {
                 kept.failures = failures.saturating_add(1);
@@ -87,14 +91,6 @@ async fn contained(pass: impl Future<Output = Result<Action, PassError>>) -> Res
     std::panic::AssertUnwindSafe(pass).catch_unwind().await.unwrap_or(Err(PassError::Panicked))
 }
 
-fn log_failure(job: &AuditLogReplayJob, failure: &PassError) {
-    let (namespace, name) = (job.namespace(), job.name_any());
-    match failure {
-        PassError::Kube(error) => warn!(namespace, name, %error, "pass not finished, will be tried again"),
-        PassError::Circles(_) | PassError::Panicked => error!(namespace, name, error = %failure, "bug, please report"),
-    }
-}
-
 fn backoff(failures: u32) -> Duration {
     Duration::from_secs(1).saturating_mul(1 << failures.min(6)).min(MAX_BACKOFF)
 }
@@ -107,6 +103,8 @@ struct Pass<'a> {
     namespace: String,
     learned: Learned,
     token: Option<Token>,
+    /// The right to call Konnect, for the whole pass once it is given.
+    permit: Option<OwnedSemaphorePermit>,
     conflicts: usize,
 }
 
@@ -122,7 +120,7 @@ impl<'a> Pass<'a> {
     fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
         let job = kept.newest(watched);
         let namespace = job.namespace().unwrap_or_default();
-        Self { ctx, kept, job, namespace, learned: Learned::default(), token: None, conflicts: 0 }
+        Self { ctx, kept, job, namespace, learned: Learned::default(), token: None, permit: None, conflicts: 0 }
     }
 
     async fn run(mut self) -> Result<Action, PassError> {
@@ -130,7 +128,7 @@ impl<'a> Pass<'a> {
         let mut last = "none";
         for _ in 0..MAX_STEPS {
             let step = self.decide();
-            last = name(&step);
+            last = log::name(&step);
             debug!(namespace = self.namespace, name = self.job.name_any(), step = last, "step");
             if let Outcome::End(action) = self.perform(step).await? {
                 return Ok(action);
@@ -181,17 +179,28 @@ impl<'a> Pass<'a> {
         let now = self.ctx.clock().mono;
         self.learned.turn = self.candidate().map(|candidate| {
             let mut lanes = self.ctx.lanes();
-            lanes.resting(now).map_or_else(|| lanes.take(&candidate), |wait| Turn::NotYet { wait })
+            lanes.resting(now).map_or_else(|| lanes.take(&candidate, now), |wait| Turn::NotYet { wait })
         });
     }
 
     /// A question may be dropped at any moment: nothing is lost by it.
     async fn ask(&mut self, step: &Step) -> Outcome {
+        if !matches!(step, Step::ReadToken) && !self.may_call() {
+            return Outcome::End(Action::requeue(PERMIT_RETRY));
+        }
         let told_to_end = self.ctx.stop.clone();
         tokio::select! {
             () = self.learn(step) => Outcome::Go,
             () = told_to_end.requested() => Outcome::End(Action::await_change()),
         }
+    }
+
+    /// One region that is slow must not take every worker.
+    fn may_call(&mut self) -> bool {
+        if self.permit.is_none() {
+            self.permit = self.candidate().and_then(|who| self.ctx.permit(&who.base_url));
+        }
+        self.permit.is_some()
     }
 
     async fn learn(&mut self, step: &Step) {
@@ -203,6 +212,9 @@ impl<'a> Pass<'a> {
                 let known = self.known_windows(&validated);
                 let result = what.as_ref().map(|reading| &reading.value);
                 self.kept.memory.read_remote(result, &known, self.ctx.clock());
+                if what.is_ok() {
+                    self.mended(|who| vec![TroubleWith::Secret(who.secret), TroubleWith::Region(who.base_url)]);
+                }
                 self.learned.remote = Some(Seen { at, what });
             }
             (Step::ReadWebhook { brief }, Some(token)) => {
@@ -218,6 +230,11 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// What was learned shows that trouble is over, for all who share it.
+    fn mended(&self, what: impl FnOnce(Candidate) -> Vec<TroubleWith>) {
+        self.candidate().map(what).into_iter().flatten().for_each(|with| self.ctx.mended(&with));
+    }
+
     /// The windows at Konnect that are no stranger's.
     fn known_windows(&self, validated: &ValidatedJob) -> Vec<TimeRange> {
         let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
@@ -231,6 +248,7 @@ impl<'a> Pass<'a> {
         if let Some(submission) = &status.submission {
             self.kept.memory.intending(&submission.id, self.ctx.clock());
         }
+        self.mended(|who| vec![TroubleWith::Target(who.target)]);
         self.write(status).await
     }
 
@@ -247,7 +265,7 @@ impl<'a> Pass<'a> {
 
     fn wrote(&mut self, written: AuditLogReplayJob) {
         self.kept.memory.conflicts_recorded();
-        log_transition(&self.job, &written);
+        log::transition(&self.job, &written);
         self.kept.wrote(self.job.resource_version().unwrap_or_default(), &written);
         self.job = written;
     }
@@ -280,7 +298,7 @@ impl<'a> Pass<'a> {
             answer = self.ctx.submit(&validated.target, &token, window) => answer,
             () = self.ctx.stop.requested_for(LAST_CALL) => PutAnswer::InDoubt("the operator was stopped".to_owned()),
         };
-        log_answer(&self.job, &answer);
+        log::answer(&self.job, &answer);
         self.kept.memory.answered(id, self.ctx.clock(), answer);
         Outcome::Go
     }
@@ -291,10 +309,11 @@ impl<'a> Pass<'a> {
         }
         match step {
             Step::Wait { wait, cause } => {
+                let clock: Clock = self.ctx.clock();
                 if cause.is_rest() {
-                    let clock: Clock = self.ctx.clock();
                     self.kept.memory.rest(self.job.metadata.generation.unwrap_or_default(), clock, *wait);
                 }
+                self.share_trouble(*cause, clock.mono + *wait);
                 Action::requeue(*wait)
             }
             _ => Action::await_change(),
@@ -302,49 +321,23 @@ impl<'a> Pass<'a> {
     }
 
     fn keep_or_leave_turn(&self, last: &Step) {
-        if !holds_turn(&self.job, &self.kept.memory, Some(last))
-            && let Some(candidate) = self.candidate()
-        {
+        let Some(candidate) = self.candidate().filter(|_| !holds_turn(&self.job, &self.kept.memory, Some(last))) else {
+            return;
+        };
+        if *last == Step::AwaitChange {
+            self.ctx.retire(&candidate.id);
+        } else {
             self.ctx.leave(&candidate.id);
         }
     }
-}
 
-fn name(step: &Step) -> &'static str {
-    match step {
-        Step::TakeTurn => "take turn",
-        Step::ReadToken => "read token",
-        Step::ReadWebhook { .. } => "read webhook",
-        Step::ReadRemoteJob => "read remote job",
-        Step::WriteIntent(_) => "write intent",
-        Step::Submit { .. } => "submit",
-        Step::WriteStatus(_) => "write status",
-        Step::Wait { .. } => "wait",
-        Step::AwaitChange => "await change",
-    }
-}
-
-/// One line per change of state.
-fn log_transition(before: &AuditLogReplayJob, after: &AuditLogReplayJob) {
-    let ready = |job: &AuditLogReplayJob| {
-        let conditions = job.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-        let ready = conditions.iter().find(|c| c.type_ == crate::api::ConditionType::Ready);
-        ready.map(|c| (c.reason.clone(), c.message.clone()))
-    };
-    if let Some((reason, message)) = ready(after).filter(|now| ready(before).as_ref() != Some(now)) {
-        let (namespace, name, uid) = (after.namespace(), after.name_any(), after.uid());
-        info!(namespace, name, uid, region = after.spec.target.region, reason, "{message}");
-    }
-}
-
-fn log_answer(job: &AuditLogReplayJob, answer: &PutAnswer) {
-    let (namespace, name, region) = (job.namespace(), job.name_any(), &job.spec.target.region);
-    match answer {
-        PutAnswer::Taken(_) => info!(namespace, name, region, "Konnect took the request"),
-        PutAnswer::Refused(error) => {
-            info!(namespace, name, region, %error, trace_id = error.trace_id(), "Konnect refused the request");
+    /// What this job waits for may be what others would wait for too: they need not ask.
+    fn share_trouble(&self, cause: WaitCause, again: Duration) {
+        if let Some(candidate) = self.candidate()
+            && let Some(with) = TroubleWith::of(&candidate, cause)
+        {
+            self.ctx.lanes().in_trouble(with, &candidate.id, again);
         }
-        PutAnswer::InDoubt(why) => warn!(namespace, name, region, why, "the outcome of the request is not known"),
     }
 }
 

@@ -154,9 +154,11 @@ impl Candidate {
                 uid: job.uid().unwrap_or_default(),
             },
             target: validated.target_key(),
+            base_url: validated.target.base_url.clone(),
             expires_at: window::expires_at(validated.window, policy),
             created_at: created.unwrap_or_default(),
             lane: validated.lane,
+            secret: validated.secret,
         })
     }
 }

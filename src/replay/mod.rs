@@ -28,7 +28,7 @@ mod wait;
 mod window;
 
 pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
-pub use lanes::{Candidate, Lanes, ObjectId};
+pub use lanes::{Candidate, Lanes, ObjectId, TroubleWith};
 pub use memory::{Memory, PutAnswer};
 pub use next::{holds_turn, is_finished, next};
 pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};

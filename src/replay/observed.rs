@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use super::lanes::TroubleWith;
 use super::memory::{Memory, Progress, PutAnswer};
 use super::policy::MAX_READING_AGE;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Reason, Submission};
@@ -54,10 +55,19 @@ pub struct Seen<T> {
 pub enum Turn {
     /// Lane and target are reserved for this job.
     Ours,
-    /// Another job has them.
+    /// Another job has them, or goes first; this one is the next of its lane.
     Behind {
         /// Its name if it is of the same namespace, else `other`.
         blocked_by: String,
+    },
+    /// It is the turn of others of the lane, and this one is not even the next.
+    Later,
+    /// Another job looks into trouble that this one shares.
+    PassedOver {
+        /// Its name if it is of the same namespace, else `other`.
+        blocked_by: String,
+        /// What the trouble is with.
+        with: TroubleWith,
     },
     /// Nobody may begin yet: the leader before did not end in order.
     NotYet {

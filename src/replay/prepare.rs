@@ -132,15 +132,34 @@ fn turn(o: &Observed) -> Option<Decision> {
     match &o.learned.turn {
         None => Some(Decision::Do(Step::TakeTurn)),
         Some(Turn::Ours) => None,
+        Some(Turn::PassedOver { blocked_by, with }) => {
+            let situation = Situation::PassedOver { blocked_by: blocked_by.clone(), with: with.clone() };
+            Some(Decision::Be(situation, Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn }))
+        }
         Some(Turn::NotYet { wait }) => {
             let wake_up = Step::Wait { wait: *wait, cause: WaitCause::Turn };
             Some(Decision::Be(Situation::TakingOver, wake_up))
         }
-        Some(Turn::Behind { blocked_by }) => {
-            let wake_up = Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn };
-            Some(Decision::Be(Situation::Queued { blocked_by: blocked_by.clone() }, wake_up))
-        }
+        Some(Turn::Behind { blocked_by }) => Some(queued(o, Some(blocked_by.clone()))),
+        Some(Turn::Later) => Some(queued(o, None)),
     }
+}
+
+fn queued(o: &Observed, blocked_by: Option<String>) -> Decision {
+    let wake_up = Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn };
+    // One that waits for something to be mended goes on saying so while others go: that is what needs a hand.
+    if waits_to_be_mended(o) {
+        return Decision::Do(wake_up);
+    }
+    Decision::Be(Situation::Queued { blocked_by }, wake_up)
+}
+
+fn waits_to_be_mended(o: &Observed) -> bool {
+    let status = o.status();
+    let mending = [Reason::WaitingForCredentials, Reason::WaitingForWebhook, Reason::PortalNotFound];
+    let says_so =
+        report::ready_reason(&status).is_some_and(|said| mending.iter().any(|reason| reason.as_str() == said));
+    says_so && status.observed_generation == o.generation()
 }
 
 /// A job in the queue is woken when its turn comes; this only makes a lost wake-up harmless.

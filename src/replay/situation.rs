@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::job::Refusal;
+use super::lanes::TroubleWith;
 use super::observed::TokenProblem;
 use super::step::Step;
 use crate::api::{Reason, Submission};
@@ -15,8 +16,10 @@ pub(super) enum Situation {
     Pending,
     /// The leader before did not end in order.
     TakingOver,
-    /// Another job goes first.
-    Queued { blocked_by: String },
+    /// Others go first. Only the next of a lane says who: else each end of a run would rewrite everybody behind it.
+    Queued { blocked_by: Option<String> },
+    /// Another job looks into trouble that this one shares.
+    PassedOver { blocked_by: String, with: TroubleWith },
     /// The spec cannot be worked with.
     Unacceptable(Refusal),
     /// Held back by the user.

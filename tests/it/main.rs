@@ -11,6 +11,7 @@ mod konnect_client;
 mod lifecycle;
 mod probes;
 mod replicas;
+mod sharing;
 mod shutdown;
 mod support;
 mod suspend;

@@ -52,15 +52,17 @@ async fn without_a_webhook_404_means_that_there_is_none() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_organisation_without_a_webhook_waits_in_both_versions() {
+    let job = |name| JobBuilder::organization(name, "eu");
+    futures::join!(waits_for_a_webhook(job("acme")), waits_for_a_webhook(job("acme").v3()));
+}
+
+async fn waits_for_a_webhook(job: JobBuilder) {
     let world = World::new().await;
-    world.create(JobBuilder::organization("acme", "eu")).await;
+    world.create(job).await;
     world.wait_for_reason("acme", "WaitingForWebhook").await;
-    world.create(JobBuilder::organization("acme-3", "eu").v3()).await;
-    world.wait_for_reason("acme-3", "WaitingForWebhook").await;
     assert_eq!(world.puts(), 0);
     world.emulator.set_webhook(&world.organization(), Webhook::new(world.receiver.url())).unwrap();
     world.wait_until_complete("acme").await;
-    world.wait_until_complete("acme-3").await;
 }
 
 /// A replay is exactly what one runs after the receiver was mended.

@@ -177,6 +177,7 @@ fn is_answer(situation: &Situation) -> bool {
         Situation::Pending
         | Situation::TakingOver
         | Situation::Queued { .. }
+        | Situation::PassedOver { .. }
         | Situation::Unacceptable(_)
         | Situation::Suspended
         | Situation::WindowOpen { .. }

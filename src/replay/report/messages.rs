@@ -4,6 +4,7 @@
 use super::{phase, shows_no_window};
 use crate::api::{Reason, Submission, SubmissionState, TimeRange};
 use crate::konnect::{CallError, RemoteJob, RemoteStatus, TokenError, time};
+use crate::replay::lanes::TroubleWith;
 use crate::replay::observed::{Observed, TokenProblem};
 use crate::replay::situation::Situation;
 
@@ -16,7 +17,7 @@ pub(in crate::replay) fn span(window: TimeRange) -> String {
 pub(super) fn reason(o: &Observed, situation: &Situation) -> Reason {
     match situation {
         Situation::Pending | Situation::TakingOver => Reason::Pending,
-        Situation::Queued { .. } => Reason::Queued,
+        Situation::Queued { .. } | Situation::PassedOver { .. } => Reason::Queued,
         Situation::Unacceptable(refusal) => refusal.reason,
         Situation::Suspended => Reason::Suspended,
         Situation::WindowOpen { .. } => Reason::WaitingForWindowEnd,
@@ -55,7 +56,8 @@ pub(super) fn message(o: &Observed, situation: &Situation) -> String {
              can still be on its way to Konnect."
                 .to_owned()
         }
-        Situation::Queued { blocked_by } => queued(blocked_by),
+        Situation::Queued { blocked_by } => queued(blocked_by.as_deref()),
+        Situation::PassedOver { blocked_by, with } => passed_over(blocked_by, with),
         Situation::Unacceptable(refusal) => refusal.message.clone(),
         Situation::Suspended => suspended(o),
         Situation::WindowOpen { until } => format!(
@@ -80,12 +82,29 @@ pub(super) fn message(o: &Observed, situation: &Situation) -> String {
     }
 }
 
-fn queued(blocked_by: &str) -> String {
-    let who = if blocked_by == crate::api::BLOCKED_BY_OTHER {
+fn other_job(blocked_by: &str) -> String {
+    if blocked_by == crate::api::BLOCKED_BY_OTHER {
         "an object of another namespace".to_owned()
     } else {
         format!("AuditLogReplayJob {blocked_by}")
+    }
+}
+
+fn passed_over(blocked_by: &str, with: &TroubleWith) -> String {
+    let trouble = match with {
+        TroubleWith::Secret(secret) => format!("the token in Secret {:?} cannot be used", secret.name),
+        TroubleWith::Target(_) => "its target is not known at Konnect, or has no enabled webhook".to_owned(),
+        TroubleWith::Region(_) => "Konnect cannot be used in this region".to_owned(),
     };
+    format!(
+        "Nothing is asked for this object meanwhile: {trouble}, which {} waits for; its message says more. This one goes on when that \
+         is mended.",
+        other_job(blocked_by)
+    )
+}
+
+fn queued(blocked_by: Option<&str>) -> String {
+    let who = blocked_by.map_or_else(|| "others of the same region and token".to_owned(), other_job);
     format!("Waiting for {who}: Konnect runs one replay at a time. This one is sent when its turn comes.")
 }
 

@@ -1,10 +1,12 @@
 //! One run at a time per lane, one submission at a time per target, the earliest expiry first.
 
+use std::time::Duration;
+
 use super::fixtures::*;
 use crate::replay::{Candidate, Lanes, ObjectId, Policy, Serialize, Turn};
 
 /// A candidate `namespace/name` whose window starts at `start`, with a Secret and a portal of its own choice.
-fn candidate(id: &str, start: &str, secret: &str, portal: &str) -> Candidate {
+pub(super) fn candidate(id: &str, start: &str, secret: &str, portal: &str) -> Candidate {
     of(id, start, secret, portal, &policy())
 }
 
@@ -18,9 +20,11 @@ fn of(id: &str, start: &str, secret: &str, portal: &str, policy: &Policy) -> Can
     Candidate::of(&job, policy).unwrap()
 }
 
-const EARLY: &str = "2026-11-20T06:00:00Z";
-const LATE: &str = "2026-11-20T09:00:00Z";
-const OTHER_PORTAL: &str = "00000000-0000-4000-8000-000000000001";
+/// The clock of this process; nothing here depends on it but trouble.
+const NOW: Duration = Duration::from_secs(1000);
+pub(super) const EARLY: &str = "2026-11-20T06:00:00Z";
+pub(super) const LATE: &str = "2026-11-20T09:00:00Z";
+pub(super) const OTHER_PORTAL: &str = "00000000-0000-4000-8000-000000000001";
 
 fn behind(name: &str) -> Turn {
     Turn::Behind { blocked_by: name.to_owned() }
@@ -30,12 +34,12 @@ fn behind(name: &str) -> Turn {
 fn one_goes_and_the_next_is_woken_when_it_leaves() {
     let mut lanes = Lanes::default();
     let (a, b) = (candidate("audit/a", LATE, "s", PORTAL), candidate("audit/b", EARLY, "s", OTHER_PORTAL));
-    assert_eq!(lanes.take(&a), Turn::Ours);
-    assert_eq!(lanes.take(&a), Turn::Ours, "asked again");
-    assert_eq!(lanes.take(&b), behind("a"));
-    assert_eq!(lanes.leave(&a.id), std::slice::from_ref(&b.id));
-    assert_eq!(lanes.take(&b), Turn::Ours);
-    assert_eq!(lanes.leave(&b.id), []);
+    assert_eq!(lanes.take(&a, NOW), Turn::Ours);
+    assert_eq!(lanes.take(&a, NOW), Turn::Ours, "asked again");
+    assert_eq!(lanes.take(&b, NOW), behind("a"));
+    assert_eq!(lanes.leave(&a.id, NOW), std::slice::from_ref(&b.id));
+    assert_eq!(lanes.take(&b, NOW), Turn::Ours);
+    assert_eq!(lanes.leave(&b.id, NOW), []);
 }
 
 #[test]
@@ -43,12 +47,12 @@ fn the_earliest_expiry_goes_first_whoever_asks_first() {
     let mut lanes = Lanes::default();
     let holder = candidate("audit/holder", LATE, "s", PORTAL);
     let (late, early) = (candidate("audit/late", LATE, "s", PORTAL), candidate("audit/early", EARLY, "s", PORTAL));
-    lanes.take(&holder);
-    lanes.take(&late);
-    lanes.take(&early);
-    assert_eq!(lanes.leave(&holder.id), std::slice::from_ref(&early.id));
-    assert_eq!(lanes.take(&late), behind("early"));
-    assert_eq!(lanes.take(&early), Turn::Ours);
+    lanes.take(&holder, NOW);
+    lanes.take(&late, NOW);
+    lanes.take(&early, NOW);
+    assert_eq!(lanes.leave(&holder.id, NOW), std::slice::from_ref(&early.id));
+    assert_eq!(lanes.take(&late, NOW), Turn::Later, "only the next says behind whom");
+    assert_eq!(lanes.take(&early, NOW), Turn::Ours);
 }
 
 #[test]
@@ -56,9 +60,9 @@ fn a_target_is_never_shared_whatever_the_secrets_and_nobody_elses_object_is_name
     let mut lanes = Lanes::default();
     let ours = candidate("audit/a", EARLY, "s", PORTAL);
     let theirs = candidate("finance/b", EARLY, "other", PORTAL);
-    assert_eq!(lanes.take(&ours), Turn::Ours);
-    assert_eq!(lanes.take(&theirs), behind("other"));
-    assert_eq!(lanes.leave(&ours.id), std::slice::from_ref(&theirs.id));
+    assert_eq!(lanes.take(&ours, NOW), Turn::Ours);
+    assert_eq!(lanes.take(&theirs, NOW), behind("other"));
+    assert_eq!(lanes.leave(&ours.id, NOW), std::slice::from_ref(&theirs.id));
 }
 
 #[test]
@@ -67,18 +71,18 @@ fn lanes_do_not_block_each_other_and_nor_does_one_whose_target_is_held() {
     let elsewhere = candidate("finance/a", EARLY, "other", PORTAL);
     let stuck = candidate("audit/stuck", EARLY, "s", PORTAL);
     let free = candidate("audit/free", LATE, "s", OTHER_PORTAL);
-    assert_eq!(lanes.take(&elsewhere), Turn::Ours);
-    assert_eq!(lanes.take(&stuck), behind("other"));
-    assert_eq!(lanes.take(&free), Turn::Ours, "passes the one that cannot go");
+    assert_eq!(lanes.take(&elsewhere, NOW), Turn::Ours);
+    assert_eq!(lanes.take(&stuck, NOW), behind("other"));
+    assert_eq!(lanes.take(&free, NOW), Turn::Ours, "passes the one that cannot go");
 }
 
 #[test]
 fn with_serialize_portal_the_portals_of_a_region_run_side_by_side() {
     let policy = Policy { serialize: Serialize::Portal, ..policy() };
     let mut lanes = Lanes::default();
-    assert_eq!(lanes.take(&of("audit/a", EARLY, "s", PORTAL, &policy)), Turn::Ours);
-    assert_eq!(lanes.take(&of("audit/b", EARLY, "s", OTHER_PORTAL, &policy)), Turn::Ours);
-    assert_eq!(lanes.take(&of("audit/c", EARLY, "s", PORTAL, &policy)), behind("a"));
+    assert_eq!(lanes.take(&of("audit/a", EARLY, "s", PORTAL, &policy), NOW), Turn::Ours);
+    assert_eq!(lanes.take(&of("audit/b", EARLY, "s", OTHER_PORTAL, &policy), NOW), Turn::Ours);
+    assert_eq!(lanes.take(&of("audit/c", EARLY, "s", PORTAL, &policy), NOW), behind("a"));
 }
 
 #[test]
@@ -89,7 +93,7 @@ fn what_is_under_way_at_start_holds_its_place_and_the_blocker_is_told_steadily()
     }
     let waiting = candidate("audit/waiting", EARLY, "s", PORTAL);
     for n in 20..60 {
-        assert_eq!(lanes.take(&waiting), behind("run-00"), "the same name each time");
+        assert_eq!(lanes.take(&waiting, NOW), behind("run-00"), "the same name each time");
         lanes.hold(&candidate(&format!("audit/run-{n:02}"), LATE, "s", PORTAL));
     }
 }
@@ -100,8 +104,8 @@ fn a_re_created_object_is_another_one_and_both_are_found_by_name() {
     let first = candidate("audit/a", EARLY, "s", PORTAL);
     let mut second = first.clone();
     second.id = ObjectId { uid: "another".to_owned(), ..first.id.clone() };
-    assert_eq!(lanes.take(&first), Turn::Ours);
-    assert_eq!(lanes.take(&second), behind("a"));
+    assert_eq!(lanes.take(&first, NOW), Turn::Ours);
+    assert_eq!(lanes.take(&second, NOW), behind("a"));
     let mut known = lanes.named("audit", "a");
     known.sort();
     assert_eq!(known, [second.id, first.id]);

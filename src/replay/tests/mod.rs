@@ -21,5 +21,6 @@ mod purity;
 mod reasons;
 mod report;
 mod troubles;
+mod troubles_shared;
 mod walk;
 mod window;

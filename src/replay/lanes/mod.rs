@@ -1,14 +1,21 @@
 //! Who may go: one run at a time per lane, one submission at a time per target. An index in memory, rebuilt at start from the
 //! objects' status; the objects are the truth.
 
+mod troubles;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::job::{LaneKey, TargetKey};
+use super::job::{LaneKey, SecretRef, TargetKey};
 use super::observed::Turn;
 use crate::api::BLOCKED_BY_OTHER;
+pub use troubles::TroubleWith;
+use troubles::Troubles;
+
+/// How long a job that looks into trouble has for it before the next one may: the waits between its looks come on top.
+const PROBE_TIME: Duration = Duration::from_mins(2);
 
 /// An object of a cluster, and which one of that name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +37,10 @@ pub struct Candidate {
     pub lane: LaneKey,
     /// Its target.
     pub target: TargetKey,
+    /// Its token.
+    pub secret: SecretRef,
+    /// Its Konnect.
+    pub base_url: String,
     /// When its window begins to be deleted at Konnect: the earliest goes first.
     pub expires_at: DateTime<Utc>,
     /// When it was created: decides among equals.
@@ -65,6 +76,7 @@ pub struct Lanes {
     by_lane: HashMap<LaneKey, Queue>,
     by_target: HashMap<TargetKey, Queue>,
     known: HashMap<ObjectId, Candidate>,
+    troubles: Troubles,
     rest_until: Duration,
 }
 
@@ -80,17 +92,38 @@ impl Lanes {
         self.rest_until.checked_sub(mono).filter(|left| !left.is_zero())
     }
 
-    /// Reserves lane and target for `who` if both are free and nobody who may go comes first; else takes note that it waits.
-    pub fn take(&mut self, who: &Candidate) -> Turn {
+    /// Reserves lane and target for `who` if both are free, nobody who may go comes first, and nobody looks into trouble that `who`
+    /// shares; else takes note that it waits. `now` is by the clock of this process.
+    pub fn take(&mut self, who: &Candidate, now: Duration) -> Turn {
         if self.holds(&who.id) {
             return Turn::Ours;
         }
         self.wait(who);
-        if let Some(blocker) = self.blocker(who) {
-            return Turn::Behind { blocked_by: name_for(&who.id, &blocker) };
+        if let Some((with, prober)) = self.troubles.of(who, now) {
+            return Turn::PassedOver { blocked_by: name_for(&who.id, &prober), with };
         }
+        if let Some(blocker) = self.blocker(who, now) {
+            let is_next = self.by_lane.get(&who.lane).and_then(|lane| lane.waiting.first()) == Some(&who.place());
+            return if is_next { Turn::Behind { blocked_by: name_for(&who.id, &blocker) } } else { Turn::Later };
+        }
+        self.troubles.adopt(who, now + PROBE_TIME);
         self.hold(who);
         Turn::Ours
+    }
+
+    /// Takes note that `who` has found trouble, and looks again at `again`; until then, and while it looks, all others that share
+    /// the trouble are passed over.
+    pub fn in_trouble(&mut self, with: TroubleWith, who: &ObjectId, again: Duration) {
+        self.troubles.note(with, who, again + PROBE_TIME);
+    }
+
+    /// Takes note that trouble is over, and says who may be woken because of it.
+    pub fn mended(&mut self, with: &TroubleWith, now: Duration) -> Vec<ObjectId> {
+        if !self.troubles.clear(with) {
+            return Vec::new();
+        }
+        let lanes: Vec<LaneKey> = self.by_lane.keys().cloned().collect();
+        lanes.iter().filter_map(|lane| self.head_of_lane(lane, now)).collect()
     }
 
     /// Reserves lane and target for a submission that may be under way, whoever else holds them.
@@ -102,14 +135,20 @@ impl Lanes {
     }
 
     /// Gives up whatever `who` holds or waits for, and says who may be woken because of it.
-    pub fn leave(&mut self, who: &ObjectId) -> Vec<ObjectId> {
+    pub fn leave(&mut self, who: &ObjectId, now: Duration) -> Vec<ObjectId> {
         let held = self.holds(who);
         let Some(gone) = self.forget(who) else { return Vec::new() };
         // One that waited at the head may have been what others waited behind.
-        let mut heads: Vec<ObjectId> = self.head_of_lane(&gone.lane).into_iter().collect();
-        heads.extend(self.head_of_target(&gone.target).filter(|_| held));
+        let mut heads: Vec<ObjectId> = self.head_of_lane(&gone.lane, now).into_iter().collect();
+        heads.extend(self.head_of_target(&gone.target, now).filter(|_| held));
         heads.dedup();
         heads
+    }
+
+    /// The same for an object that is gone for good: trouble that it looked into is open to the next.
+    pub fn gone(&mut self, who: &ObjectId, now: Duration) -> Vec<ObjectId> {
+        self.troubles.abandon(who);
+        self.leave(who, now)
     }
 
     /// Everything known under a name, whatever its UID: for an object that is gone.
@@ -130,9 +169,9 @@ impl Lanes {
     }
 
     /// Who is in the way: a holder of the lane or target, else an earlier candidate of the same lane that may go itself.
-    fn blocker(&self, who: &Candidate) -> Option<ObjectId> {
+    fn blocker(&self, who: &Candidate, now: Duration) -> Option<ObjectId> {
         let holder = self.holder_of_lane(&who.lane).or_else(|| self.holder_of_target(&who.target));
-        holder.cloned().or_else(|| self.head_of_lane(&who.lane).filter(|head| *head != who.id))
+        holder.cloned().or_else(|| self.head_of_lane(&who.lane, now).filter(|head| *head != who.id))
     }
 
     fn holder_of_lane(&self, lane: &LaneKey) -> Option<&ObjectId> {
@@ -143,18 +182,24 @@ impl Lanes {
         self.by_target.get(target)?.holders.first()
     }
 
-    /// The first of a lane that may go now: nobody holds the lane, nor its target.
-    fn head_of_lane(&self, lane: &LaneKey) -> Option<ObjectId> {
-        let queue = self.by_lane.get(lane).filter(|queue| queue.holders.is_empty())?;
-        let may_go = |id: &&ObjectId| self.known.get(*id).is_some_and(|c| self.holder_of_target(&c.target).is_none());
-        queue.waiting.iter().map(|(_, _, id)| id).find(may_go).cloned()
+    /// The first of a lane that may go now.
+    fn head_of_lane(&self, lane: &LaneKey, now: Duration) -> Option<ObjectId> {
+        self.head(self.by_lane.get(lane)?, now)
     }
 
     /// The first that waits for a target and may go now, whatever its lane.
-    fn head_of_target(&self, target: &TargetKey) -> Option<ObjectId> {
-        let queue = self.by_target.get(target).filter(|queue| queue.holders.is_empty())?;
-        let may_go = |id: &&ObjectId| self.known.get(*id).is_some_and(|c| self.holder_of_lane(&c.lane).is_none());
-        queue.waiting.iter().map(|(_, _, id)| id).find(may_go).cloned()
+    fn head_of_target(&self, target: &TargetKey, now: Duration) -> Option<ObjectId> {
+        self.head(self.by_target.get(target)?, now)
+    }
+
+    fn head(&self, queue: &Queue, now: Duration) -> Option<ObjectId> {
+        let may_go = |who: &&Candidate| {
+            let free = self.holder_of_lane(&who.lane).is_none() && self.holder_of_target(&who.target).is_none();
+            free && self.troubles.of(who, now).is_none()
+        };
+        let mut candidates = queue.waiting.iter().filter_map(|(_, _, id)| self.known.get(id));
+        // Whoever holds the queue's own lane or target is in everybody's way: no need to look at each.
+        if queue.holders.is_empty() { candidates.find(may_go).map(|who| who.id.clone()) } else { None }
     }
 
     fn forget(&mut self, who: &ObjectId) -> Option<Candidate> {

@@ -1,0 +1,57 @@
+//! What the log says: one line for each change of state, one for each answer to a request, one for each pass that failed.
+
+use kube::ResourceExt;
+use tracing::{error, info, warn};
+
+use super::reconcile::PassError;
+use crate::api::{AuditLogReplayJob, ConditionType};
+use crate::replay::{PutAnswer, Step};
+
+/// One line for a pass that could not be ended as decided.
+pub(super) fn failure(job: &AuditLogReplayJob, why: &PassError) {
+    let (namespace, name) = (job.namespace(), job.name_any());
+    match why {
+        PassError::Kube(error) => warn!(namespace, name, %error, "pass not finished, will be tried again"),
+        PassError::Circles(_) | PassError::Panicked => error!(namespace, name, error = %why, "bug, please report"),
+    }
+}
+
+/// A step in words.
+pub(super) fn name(step: &Step) -> &'static str {
+    match step {
+        Step::TakeTurn => "take turn",
+        Step::ReadToken => "read token",
+        Step::ReadWebhook { .. } => "read webhook",
+        Step::ReadRemoteJob => "read remote job",
+        Step::WriteIntent(_) => "write intent",
+        Step::Submit { .. } => "submit",
+        Step::WriteStatus(_) => "write status",
+        Step::Wait { .. } => "wait",
+        Step::AwaitChange => "await change",
+    }
+}
+
+/// One line per change of state.
+pub(super) fn transition(before: &AuditLogReplayJob, after: &AuditLogReplayJob) {
+    let ready = |job: &AuditLogReplayJob| {
+        let conditions = job.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+        let ready = conditions.iter().find(|c| c.type_ == ConditionType::Ready);
+        ready.map(|c| (c.reason.clone(), c.message.clone()))
+    };
+    if let Some((reason, message)) = ready(after).filter(|now| ready(before).as_ref() != Some(now)) {
+        let (namespace, name, uid) = (after.namespace(), after.name_any(), after.uid());
+        info!(namespace, name, uid, region = after.spec.target.region, reason, "{message}");
+    }
+}
+
+/// One line for each answer to a request.
+pub(super) fn answer(job: &AuditLogReplayJob, to_put: &PutAnswer) {
+    let (namespace, name, region) = (job.namespace(), job.name_any(), &job.spec.target.region);
+    match to_put {
+        PutAnswer::Taken(_) => info!(namespace, name, region, "Konnect took the request"),
+        PutAnswer::Refused(error) => {
+            info!(namespace, name, region, %error, trace_id = error.trace_id(), "Konnect refused the request");
+        }
+        PutAnswer::InDoubt(why) => warn!(namespace, name, region, why, "the outcome of the request is not known"),
+    }
+}
