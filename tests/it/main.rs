@@ -4,6 +4,7 @@
 
 mod admission;
 mod cli;
+mod crash;
 mod credentials;
 mod deletion;
 mod errors;
