@@ -67,7 +67,11 @@ async fn killed_at(world: &World, operator: &Operator, point: &Point) {
             world.emulator.hold(point.hold.clone())
         }
     };
-    world.emulator.wait_held(hold, PATIENCE).await.unwrap_or_else(|error| panic!("{point:?} is never reached: {error}"));
+    world
+        .emulator
+        .wait_held(hold, PATIENCE)
+        .await
+        .unwrap_or_else(|error| panic!("{point:?} is never reached: {error}"));
     operator.signal("KILL");
     match point.wire {
         Wire::Arrives => world.emulator.release(hold).unwrap(),

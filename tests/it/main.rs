@@ -11,6 +11,7 @@ mod errors;
 mod konnect_client;
 mod lifecycle;
 mod probes;
+mod protocol;
 mod replicas;
 mod sharing;
 mod shutdown;

@@ -1,0 +1,101 @@
+//! What may happen to a request between us and Konnect, and who else may be there.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use konnect_emulator::{Action, Fault, Hold, Lag, PathKind, Tls};
+
+use crate::support::{PATIENCE, World};
+
+fn put(action: Action) -> Fault {
+    Fault::new(action).method("PUT").path(PathKind::ReplayJob).times(1)
+}
+
+/// One job through one fault, with a Konnect whose GET lags behind: one run, and the events once.
+async fn survives(what: &str, fault: Option<Fault>, lag: &[Lag]) {
+    let world = World::builder().flag("--get-lag=2s").build().await;
+    world.emulator.set_get_lag(&world.portal, lag.to_vec()).unwrap();
+    if let Some(fault) = fault {
+        world.emulator.add_fault(fault);
+    }
+    let job = world.create(world.job("lagging")).await;
+    let lost = world.lose(&world.portal, &job, 2);
+    world.wait_until_complete("lagging").await;
+    assert_eq!(world.runs().len(), 1, "{what}: {:#?}", world.runs());
+    world.received_once(&lost).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_becomes_of_the_answer_and_however_get_lags_it_runs_once() {
+    let second = Lag::Time(Duration::from_secs(1));
+    let to_and_fro = [Lag::Changes(0), Lag::Changes(1)];
+    let cases: Vec<(&str, Option<Fault>, Vec<Lag>)> = vec![
+        ("taken, and GET lags", None, vec![second]),
+        ("taken, and GET goes to and fro", None, to_and_fro.to_vec()),
+        ("taken, the answer cut, GET lags", Some(put(Action::CutAfter)), vec![second]),
+        ("taken, the answer cut, GET to and fro", Some(put(Action::CutAfter)), to_and_fro.to_vec()),
+        ("not taken, the connection cut, GET lags", Some(put(Action::CutBefore)), vec![second]),
+        ("a 503 without effect, GET lags", Some(put(Action::status(503))), vec![second]),
+    ];
+    join_all(cases.into_iter().map(|(what, fault, lag)| async move { survives(what, fault, &lag).await })).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_goaway_in_the_middle_of_the_request_over_http_2_is_no_second_run() {
+    let folder = std::env::temp_dir().join(format!("konnect-replay-goaway-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let bundle = folder.join("ca.pem");
+    let world = World::builder()
+        .emulator(|options| options.tls = Some(Tls::SelfSigned { names: vec![] }))
+        .without_operator()
+        .build()
+        .await;
+    std::fs::write(&bundle, world.emulator.ca_pem().unwrap()).unwrap();
+    world.emulator.add_fault(put(Action::GoAway));
+    let job = world.create(world.job("goaway")).await;
+    let lost = world.lose(&world.portal, &job, 2);
+
+    let _operator = world.start_operator(&[&format!("--ca-bundle={}", bundle.display())]).await;
+    world.wait_until_complete("goaway").await;
+
+    assert_eq!(world.runs().len(), 1);
+    world.received_once(&lost).await;
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_operators_that_know_nothing_of_each_other_send_each_window_once() {
+    let world = World::builder().without_operator().build().await;
+    let (_one, _two) = (world.start_operator(&[]).await, world.start_operator(&[]).await);
+    let now = chrono::Utc::now();
+    let names: Vec<String> = (0..4).map(|n| format!("shared-{n}")).collect();
+    for (n, name) in (0_i64..).zip(&names) {
+        let start = now - chrono::TimeDelta::hours(20 + n);
+        world.create(world.job(name).window(start, start + chrono::TimeDelta::minutes(30))).await;
+    }
+    for name in &names {
+        world.wait_until_complete(name).await;
+    }
+    let mut windows: Vec<_> = world.runs().iter().map(|run| run.window.start_at).collect();
+    windows.sort();
+    windows.dedup();
+    assert_eq!((windows.len(), world.runs().len()), (names.len(), names.len()), "{:#?}", world.runs());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_deleted_while_its_request_is_on_the_wire_leaves_the_target_to_itself() {
+    let world = World::new().await;
+    let on_the_wire = world.emulator.hold(Hold::before().method("PUT").path(PathKind::ReplayJob).times(1));
+    world.create(world.job("deleted")).await;
+    world.emulator.wait_held(on_the_wire, PATIENCE).await.unwrap();
+    let now = chrono::Utc::now();
+    world.create(world.job("next").window(now - chrono::TimeDelta::hours(9), now - chrono::TimeDelta::hours(8))).await;
+    world.delete("deleted").await;
+    world.emulator.release(on_the_wire).unwrap();
+
+    world.wait_until_complete("next").await;
+
+    let runs = world.runs();
+    assert_eq!(runs.len(), 2, "{runs:#?}");
+    assert!(runs.iter().all(|run| run.replaced_by.is_none()), "nobody was overwritten: {runs:#?}");
+}
