@@ -65,6 +65,10 @@ pub struct RunArgs {
     #[arg(long, env = "KONNECT_REPLAY_GET_LAG", value_parser = duration, default_value = "30s")]
     pub get_lag: Duration,
 
+    /// First spacing of tries after a run that Konnect reported as failed: 1, 5, 25, then 60 times this.
+    #[arg(long, env = "KONNECT_REPLAY_BACKOFF_BASE", value_parser = duration, default_value = "60s")]
+    pub backoff_base: Duration,
+
     /// How the value of a token Secret must begin; any other value never leaves the cluster.
     #[arg(long, env = "KONNECT_REPLAY_TOKEN_PREFIXES", value_delimiter = ',', default_value = "kpat_,spat_")]
     pub token_prefixes: Vec<String>,

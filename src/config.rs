@@ -84,6 +84,7 @@ fn policy(args: &RunArgs) -> Policy {
         retention: args.retention,
         ingest_delay: args.ingest_delay,
         get_lag: args.get_lag,
+        backoff_base: args.backoff_base,
         request_timeout: args.request_timeout,
     }
 }
@@ -117,6 +118,7 @@ fn check_intervals(args: &RunArgs) -> Result<(), ConfigError> {
         ("--retry-interval", args.retry_interval),
         ("--request-timeout", args.request_timeout),
         ("--retention", args.retention),
+        ("--backoff-base", args.backoff_base),
     ] {
         if value < SHORTEST_INTERVAL {
             let problem = format!("{} is too short; the least is 100ms", humantime::format_duration(value));

@@ -14,15 +14,18 @@ pub use condition::{Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS
 pub use crd::{CrdError, crd, crd_yaml};
 pub use reason::Reason;
 pub use spec::{
-    AuditLogReplayJob, AuditLogReplayJobSpec, KonnectApiVersion, Scope, SecretKeyRef, Target, WebhookPolicy, WindowSpec,
+    AuditLogReplayJob, AuditLogReplayJobSpec, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, Scope, SecretKeyRef,
+    Target, WebhookPolicy, WindowSpec,
 };
 pub use status::{
-    AuditLogReplayJobStatus, BLOCKED_BY_OTHER, BLOCKED_EXTERNALLY, KonnectJob, PlannedWindow, Submission,
+    AuditLogReplayJobStatus, BLOCKED_BY_OTHER, BLOCKED_EXTERNALLY, KonnectJob, PlannedWindow, Retries, Submission,
     SubmissionState, TimeRange, UNOBSERVED_GENERATION, WebhookEvidence,
 };
 pub use time::from_kube_time;
 
 /// The API group. One constant, because it is also part of the annotation and field-manager names.
 pub const GROUP: &str = "konnect-replay.dev";
+/// The annotation by which a user asks to try now: any new value does.
+pub const REQUESTED_AT: &str = "konnect-replay.dev/requested-at";
 /// The only served and stored version.
 pub const VERSION: &str = "v1alpha1";

@@ -27,12 +27,22 @@ pub enum Reason {
     Completed,
     /// A run of this very window that was already under way at Konnect is followed instead of sending again.
     Adopted,
+    /// This very window was replayed to this target before; nothing was sent.
+    AlreadyReplayed,
     /// Konnect reported `failed` for this window.
     RemoteFailed,
     /// Another job took the place of this one at Konnect before its end was seen.
     Superseded,
+    /// Konnect reported more failed runs than `spec.backoffLimit` allows.
+    BackoffLimitExceeded,
+    /// The replay did not complete within `spec.activeDeadlineSeconds`.
+    DeadlineExceeded,
+    /// Konnect accepted no replay within `spec.startingDeadlineSeconds`.
+    StartingDeadlineExceeded,
     /// The start of the window has left Konnect's retention: its first events are deleted.
     WindowExpired,
+    /// What was sent begins later than was asked for: Konnect had deleted what came before.
+    WindowClamped,
     /// The window cannot be replayed as written.
     InvalidWindow,
     /// The target, the reference or the request as a whole is not acceptable, here or at Konnect (400).
@@ -84,9 +94,14 @@ impl Reason {
         Self::Running,
         Self::Completed,
         Self::Adopted,
+        Self::AlreadyReplayed,
         Self::RemoteFailed,
         Self::Superseded,
+        Self::BackoffLimitExceeded,
+        Self::DeadlineExceeded,
+        Self::StartingDeadlineExceeded,
         Self::WindowExpired,
+        Self::WindowClamped,
         Self::InvalidWindow,
         Self::InvalidRequest,
         Self::PortalNotFound,
@@ -121,9 +136,14 @@ impl Reason {
             Self::Running => "Running",
             Self::Completed => "Completed",
             Self::Adopted => "Adopted",
+            Self::AlreadyReplayed => "AlreadyReplayed",
             Self::RemoteFailed => "RemoteFailed",
             Self::Superseded => "Superseded",
+            Self::BackoffLimitExceeded => "BackoffLimitExceeded",
+            Self::DeadlineExceeded => "DeadlineExceeded",
+            Self::StartingDeadlineExceeded => "StartingDeadlineExceeded",
             Self::WindowExpired => "WindowExpired",
+            Self::WindowClamped => "WindowClamped",
             Self::InvalidWindow => "InvalidWindow",
             Self::InvalidRequest => "InvalidRequest",
             Self::PortalNotFound => "PortalNotFound",

@@ -117,6 +117,50 @@ pub struct AuditLogReplayJobSpec {
     /// not look.
     #[serde(default)]
     pub webhook_policy: WebhookPolicy,
+    /// What to do if this very window was replayed to this target before: `Skip` ends the job without sending if an
+    /// `AuditLogReplayJob` of this namespace or Konnect's last job completed it and the webhook's last answer was a success; `Replay`
+    /// sends it all the same, and follows nobody else's run.
+    #[serde(default)]
+    pub duplicate_policy: DuplicatePolicy,
+    /// What to do if Konnect has begun to delete the events of the window: `Fail` ends the job, `Clamp` sends what is left.
+    #[serde(default)]
+    pub expiry_policy: ExpiryPolicy,
+    /// How often a run that Konnect reported as failed is followed by another try. Refusals, rate limits and outages do not count.
+    #[serde(default = "default_backoff_limit")]
+    #[schemars(range(min = 0, max = 100))]
+    pub backoff_limit: u32,
+    /// Seconds within which Konnect must have accepted a replay, from the creation of this object or the end of the window,
+    /// whichever is later. Does not count while suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 31_536_000))]
+    pub starting_deadline_seconds: Option<u32>,
+    /// Seconds within which the replay must have completed, retries included, from when it was first under way. Does not count
+    /// while suspended. A run at Konnect goes on all the same: Konnect cannot stop it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 31_536_000))]
+    pub active_deadline_seconds: Option<u32>,
+}
+
+impl AuditLogReplayJobSpec {
+    /// A spec with the defaults of the schema.
+    pub fn new(target: Target, window: WindowSpec, token_secret_ref: SecretKeyRef) -> Self {
+        Self {
+            target,
+            window,
+            token_secret_ref,
+            suspend: false,
+            webhook_policy: WebhookPolicy::default(),
+            duplicate_policy: DuplicatePolicy::default(),
+            expiry_policy: ExpiryPolicy::default(),
+            backoff_limit: default_backoff_limit(),
+            starting_deadline_seconds: None,
+            active_deadline_seconds: None,
+        }
+    }
+}
+
+fn default_backoff_limit() -> u32 {
+    6
 }
 
 /// Whose audit logs to replay.
@@ -255,4 +299,26 @@ pub enum WebhookPolicy {
     RequireEnabled,
     /// Do not look.
     Ignore,
+}
+
+/// What to do about a window that was replayed before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum DuplicatePolicy {
+    /// End without sending where that is known to have reached the receiver.
+    #[default]
+    Skip,
+    /// Send it again.
+    Replay,
+}
+
+/// What to do about a window whose start Konnect has deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum ExpiryPolicy {
+    /// End the job: what was asked for can no longer be had.
+    #[default]
+    Fail,
+    /// Send what is left of it, and say so.
+    Clamp,
 }

@@ -34,7 +34,11 @@ pub struct AuditLogReplayJobStatus {
     /// The write-ahead record of the request to Konnect: written before it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submission: Option<Submission>,
-    /// When Konnect first accepted a replay for this object.
+    /// What went wrong with earlier submissions, and when the next one may be made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<Retries>,
+    /// When a replay of this object's was first seen to be under way: Konnect accepted one, or one that was under way already was
+    /// adopted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<DateTime<Utc>>,
     /// When the operator saw that the replay had completed. Only on success.
@@ -43,6 +47,10 @@ pub struct AuditLogReplayJobStatus {
     /// When the job was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_time: Option<DateTime<Utc>>,
+    /// For how long `spec.suspend` has stopped the deadline that counts now: the one for starting until `startTime`, the other after.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0))]
+    pub suspended_seconds: u32,
     /// How many replays Konnect accepted for this object.
     #[schemars(range(min = 0))]
     pub attempts: u32,
@@ -69,9 +77,11 @@ impl Default for AuditLogReplayJobStatus {
             konnect: None,
             window: None,
             submission: None,
+            retries: None,
             start_time: None,
             completion_time: None,
             failed_time: None,
+            suspended_seconds: 0,
             attempts: 0,
             conflicts: 0,
             last_conflict_time: None,
@@ -79,6 +89,11 @@ impl Default for AuditLogReplayJobStatus {
             webhook: None,
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A span of time.
@@ -123,6 +138,35 @@ pub struct PlannedWindow {
     pub end_at: DateTime<Utc>,
     /// When Konnect begins to delete the events of this window.
     pub expires_at: DateTime<Utc>,
+    /// Whether it begins later than was asked for, because Konnect had deleted what came before (`expiryPolicy: Clamp`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clamped: bool,
+}
+
+/// What went wrong with earlier submissions of this object. Counters, so that the status does not grow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct Retries {
+    /// Runs that Konnect reported as failed. `spec.backoffLimit` bounds how many are followed by another try.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub failed: u32,
+    /// Submissions in whose place Konnect showed another job, or none, before their end was seen.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub superseded: u32,
+    /// Runs that were running when last seen and had ended, nobody knows how, when Konnect was asked again.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub ended_unseen: u32,
+    /// When the window may be sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_time: Option<DateTime<Utc>>,
+    /// The annotation `konnect-replay.dev/requested-at` when that was decided: another value ends the wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub requested_at: Option<String>,
 }
 
 open_enum! {
@@ -134,6 +178,24 @@ open_enum! {
         Accepted => "Accepted",
         /// Not sent: a run of this very window was already under way at Konnect.
         Adopted => "Adopted",
+        /// Over: its outcome was in doubt, and Konnect was read not to have taken it.
+        NotTaken => "NotTaken",
+        /// Over: Konnect reported `failed`.
+        Failed => "Failed",
+        /// Over: Konnect showed another job in its place, or none, before its end was seen.
+        Superseded => "Superseded",
+        /// Over: it was running when last read, and had ended when Konnect was asked again.
+        EndedUnseen => "EndedUnseen",
+    }
+}
+
+impl SubmissionState {
+    /// Whether nothing more can become of it, so that its run needs neither lane nor target.
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::NotTaken | Self::Failed | Self::Superseded | Self::EndedUnseen => true,
+            Self::Intended | Self::Accepted | Self::Adopted | Self::Unknown(_) => false,
+        }
     }
 }
 
@@ -161,6 +223,13 @@ pub struct Submission {
     /// Konnect's answer to the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<KonnectJob>,
+    /// Konnect's word when this run was last read; absent until a reading has shown it. What was seen was taken, whatever a later
+    /// reading shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_read: Option<RemoteStatus>,
+    /// When it was found to be over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<DateTime<Utc>>,
     /// Konnect's job just before: a later reading equal to it proves nothing about ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<KonnectJob>,

@@ -12,6 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::memory::Keeper;
+use super::siblings::Stores;
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::konnect::HttpClient;
@@ -26,6 +27,7 @@ pub(super) struct Context {
     pub(super) konnect: HttpClient,
     pub(super) config: Config,
     pub(super) keeper: Keeper,
+    pub(super) stores: Stores,
     pub(super) stop: Stop,
     lanes: Mutex<Lanes>,
     /// By watched namespace; `None` watches all.
@@ -43,7 +45,18 @@ impl Context {
         stop: Stop,
     ) -> Self {
         let (lanes, permits, started) = (Mutex::default(), Mutex::default(), Instant::now());
-        Self { client, konnect, config, keeper: Keeper::default(), stop, lanes, wakers, permits, started }
+        Self {
+            client,
+            konnect,
+            config,
+            keeper: Keeper::default(),
+            stores: Stores::default(),
+            stop,
+            lanes,
+            wakers,
+            permits,
+            started,
+        }
     }
 
     /// Now, by both clocks.

@@ -23,6 +23,8 @@ pub(super) fn name(step: &Step) -> &'static str {
         Step::ReadToken => "read token",
         Step::ReadWebhook { .. } => "read webhook",
         Step::ReadRemoteJob => "read remote job",
+        Step::ReadOtherVersion => "read other version",
+        Step::ReadSiblings => "read siblings",
         Step::WriteIntent(_) => "write intent",
         Step::Submit { .. } => "submit",
         Step::WriteStatus(_) => "write status",

@@ -6,6 +6,7 @@ mod log;
 mod memory;
 mod reconcile;
 mod run;
+mod siblings;
 mod status_patch;
 mod work;
 

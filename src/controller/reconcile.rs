@@ -64,7 +64,7 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     }
     let mut kept = ctx.keeper.take(job);
     let failures = kept.failures;
-    let result = contained(Pass::new(&ctx, job, &mut kept).run()).await;
+    let result = contained(Box::pin(Pass::new(&ctx, job, &mut kept).run())).await;
     match result {
         Ok(action) => {
             kept.failures = 0;
@@ -73,7 +73,13 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
             }
             Ok(action)
         }
-        Err(PassError::Kube(KubeError::Gone)) => Ok(Action::await_change()),
+        Err(PassError::Kube(KubeError::Gone)) => {
+            // Nobody will ask for this object again: what it held is free.
+            if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
+                ctx.retire(&candidate.id);
+            }
+            Ok(Action::await_change())
+        }
         Err(failure) => {
             log::failure(job, &failure);
             // After a panic what was kept may be half of something; the next pass starts from the object alone.
@@ -139,8 +145,7 @@ impl<'a> Pass<'a> {
 
     /// Takes note of what stands in the object before anything is decided.
     fn take_in(&mut self) {
-        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
-        self.kept.memory.see(submission, self.ctx.clock());
+        self.kept.memory.see(&self.job, self.ctx.clock());
         if holds_turn(&self.job, &self.kept.memory, None)
             && let Some(candidate) = self.candidate()
         {
@@ -162,7 +167,10 @@ impl<'a> Pass<'a> {
     async fn perform(&mut self, step: Step) -> Result<Outcome, PassError> {
         match step {
             Step::TakeTurn => self.take_turn(),
-            Step::ReadToken | Step::ReadWebhook { .. } | Step::ReadRemoteJob => return Ok(self.ask(&step).await),
+            Step::ReadSiblings => self.learned.siblings = Some(self.ctx.siblings(&self.job)),
+            Step::ReadToken | Step::ReadWebhook { .. } | Step::ReadRemoteJob | Step::ReadOtherVersion => {
+                return Ok(self.ask(&step).await);
+            }
             Step::WriteIntent(status) => self.write_intent(&status).await?,
             Step::Submit { id, window } => return Ok(self.submit(&id, window).await),
             Step::WriteStatus(status) => self.write(&status).await?,
@@ -209,9 +217,8 @@ impl<'a> Pass<'a> {
         match (step, self.token.clone()) {
             (Step::ReadRemoteJob, Some(token)) => {
                 let what = self.ctx.read_remote(&validated.target, &token).await;
-                let known = self.known_windows(&validated);
                 let result = what.as_ref().map(|reading| &reading.value);
-                self.kept.memory.read_remote(result, &known, self.ctx.clock());
+                self.kept.memory.read_remote(result, &self.job, self.ctx.clock());
                 if what.is_ok() {
                     self.mended(|who| vec![TroubleWith::Secret(who.secret), TroubleWith::Region(who.base_url)]);
                 }
@@ -221,6 +228,11 @@ impl<'a> Pass<'a> {
                 let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
                 self.kept.memory.read_webhook(what.config.as_ref());
                 self.learned.webhook = Some(Seen { at, what });
+            }
+            (Step::ReadOtherVersion, Some(token)) => {
+                let other = validated.target_under_other_version();
+                let known = Box::pin(self.ctx.read_remote(&other, &token)).await.is_ok();
+                self.kept.memory.read_other_version(known);
             }
             _ => {
                 let token = self.ctx.read_token(&validated.secret).await;
@@ -233,14 +245,6 @@ impl<'a> Pass<'a> {
     /// What was learned shows that trouble is over, for all who share it.
     fn mended(&self, what: impl FnOnce(Candidate) -> Vec<TroubleWith>) {
         self.candidate().map(what).into_iter().flatten().for_each(|with| self.ctx.mended(&with));
-    }
-
-    /// The windows at Konnect that are no stranger's.
-    fn known_windows(&self, validated: &ValidatedJob) -> Vec<TimeRange> {
-        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
-        let kept = submission.into_iter().flat_map(|s| s.accepted.iter().chain(&s.previous));
-        let kept = kept.filter_map(|job| Some(TimeRange { start_at: job.start_at?, end_at: job.end_at? }));
-        kept.chain(submission.map(|s| s.window)).chain([validated.window]).collect()
     }
 
     /// From before this write until the request is made, this process knows that it was not.
@@ -278,8 +282,7 @@ impl<'a> Pass<'a> {
             return Err(KubeError::Gone.into());
         }
         self.job = job;
-        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
-        self.kept.memory.see(submission, self.ctx.clock());
+        self.kept.memory.see(&self.job, self.ctx.clock());
         Ok(())
     }
 

@@ -135,6 +135,7 @@ async fn watch_scope(
     readiness: &Readiness,
 ) {
     let (reader, writer) = reflector::store();
+    ctx.stores.add(reader.clone());
     let mut readiness = Some(readiness.clone());
     let stream = watcher(api(&ctx.client, scope.as_ref()), watcher::Config::default())
         .default_backoff()
@@ -148,7 +149,7 @@ async fn watch_scope(
         })
         .modify(|object: &mut Guarded| object.managed_fields_mut().clear())
         .reflect(writer)
-        .applied_objects();
+        .touched_objects();
     let stop = ctx.stop.clone();
     Controller::for_stream(stream, reader)
         .with_config(ControllerConfig::default().concurrency(ctx.config.concurrency))

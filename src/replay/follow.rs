@@ -2,11 +2,12 @@
 
 use super::job::ValidatedJob;
 use super::observed::Observed;
+use super::over::{self, Ending};
 use super::policy::Policy;
 use super::settle::{self, Finding};
 use super::situation::{Decision, Situation};
 use super::step::Step;
-use super::{prepare, report, wait};
+use super::{deadline, prepare, report, wait};
 use crate::api::{Reason, Submission};
 use crate::konnect::{CallError, RemoteJob, RemoteStatus};
 
@@ -21,16 +22,21 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy, submissi
         Ok(reading) => &reading.value,
     };
     match settle::find(submission, remote) {
-        Finding::Ours => ours(o, policy, submission, remote),
-        // It was seen, so it was taken; that it is not there any more is no reason to send it again.
-        Finding::Nothing if report::was_read_since_accepted(&o.status(), submission) => {
-            settle::astray(o, policy, remote)
+        Finding::Ours => ours(o, job, policy, submission, remote),
+        // A GET may lag behind a PUT: what it shows of the time before says nothing.
+        Finding::Nothing | Finding::AnotherWindow if o.submission_age_at(seen.at) < policy.settle_time() => {
+            Decision::Do(wait::poll(o, policy))
         }
-        Finding::Nothing if o.submission_age_at(seen.at) < policy.settle_time() => Decision::Do(wait::poll(o, policy)),
-        // Accepted, and yet not there after the time by which it must show: it was not taken, or Konnect lost it.
-        Finding::Nothing => prepare::decide(o, job, policy),
-        Finding::AnotherWindow => settle::astray(o, policy, remote),
+        Finding::Nothing | Finding::AnotherWindow => late_or(
+            deadline::passed(o, job.window).filter(|_| report::shows_no_window(remote)),
+            settle::elsewhere(o, job, policy, submission, remote),
+        ),
     }
+}
+
+/// A deadline ends what would have gone on otherwise.
+fn late_or(late: Option<(Reason, String)>, otherwise: Decision) -> Decision {
+    late.map_or(otherwise, |late| Decision::Be(Situation::failed(late), Step::AwaitChange))
 }
 
 /// A single failed look changes nothing; the run goes on without us.
@@ -40,7 +46,7 @@ fn unread(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
         let message = "Konnect accepted the replay, and then no longer knew the portal: it was deleted, or the token belongs to \
                        another organisation now. What was sent before that cannot be told from here; look at the receiver."
             .to_owned();
-        return Decision::Be(Situation::Failed { reason: Reason::PortalNotFound, message }, Step::AwaitChange);
+        return Decision::Be(Situation::failed((Reason::PortalNotFound, message)), Step::AwaitChange);
     }
     match wait::trouble(o, policy, error) {
         Decision::Be(Situation::Unavailable(_), then) if o.memory.failures() < 2 => Decision::Do(then),
@@ -48,39 +54,38 @@ fn unread(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
     }
 }
 
-fn ours(o: &Observed, policy: &Policy, submission: &Submission, remote: &RemoteJob) -> Decision {
+fn ours(o: &Observed, job: &ValidatedJob, policy: &Policy, submission: &Submission, remote: &RemoteJob) -> Decision {
     match &remote.status {
-        RemoteStatus::Completed | RemoteStatus::Failed if !is_its_end(o, submission, remote) => {
+        RemoteStatus::Completed | RemoteStatus::Failed if !is_its_end(submission, remote) => {
             Decision::Do(wait::poll(o, policy))
         }
         RemoteStatus::Completed | RemoteStatus::Failed if o.learned.webhook.is_none() => {
             Decision::Do(Step::ReadWebhook { brief: true })
         }
         RemoteStatus::Completed => Decision::Be(Situation::Completed { job: remote.clone() }, Step::AwaitChange),
-        RemoteStatus::Failed => Decision::Be(remote_failed(submission), Step::AwaitChange),
+        RemoteStatus::Failed => over::end(o, job, policy, submission, Ending::Failed),
         RemoteStatus::Unconfigured
         | RemoteStatus::Accepted
         | RemoteStatus::Pending
         | RemoteStatus::Running
         | RemoteStatus::Unknown(_) => {
-            let situation = Situation::Underway { submission: submission.clone(), job: Some(remote.clone()) };
-            Decision::Be(situation, wait::poll(o, policy))
+            let submission = Submission { last_read: last_read(submission, remote), ..submission.clone() };
+            let situation = Situation::Underway { submission, job: Some(remote.clone()) };
+            late_or(deadline::passed(o, job.window), Decision::Be(situation, wait::poll(o, policy)))
         }
     }
 }
 
-/// Whether a terminal word is the end of this run, and not of the one before it: the job is another than before our request,
-/// or was read in between as under way.
-fn is_its_end(o: &Observed, submission: &Submission, remote: &RemoteJob) -> bool {
-    let changed = submission.previous.as_ref().map(report::remote_job).as_ref() != Some(remote);
-    changed || report::last_read_as_busy(&o.status(), submission)
+/// The word that Konnect's answer to the request had already is no news: it is not worth a write of its own.
+fn last_read(submission: &Submission, remote: &RemoteJob) -> Option<RemoteStatus> {
+    let answered = submission.accepted.as_ref().map(|answer| &answer.status);
+    let echo = submission.last_read.is_none() && answered == Some(&remote.status);
+    (!echo).then(|| remote.status.clone())
 }
 
-fn remote_failed(submission: &Submission) -> Situation {
-    let message = format!(
-        "Konnect reported failed for the window {}, and gives no reason. Part of its events may have been delivered. See that the \
-         webhook's receiver answers 2xx, then create another AuditLogReplayJob for the window.",
-        report::span(submission.window),
-    );
-    Situation::Failed { reason: Reason::RemoteFailed, message }
+/// Whether a terminal word is the end of this run, and not of the one before it: the job is another than before our request,
+/// or was read in between as under way.
+fn is_its_end(submission: &Submission, remote: &RemoteJob) -> bool {
+    let changed = submission.previous.as_ref().map(report::remote_job).as_ref() != Some(remote);
+    changed || submission.last_read.as_ref().is_some_and(RemoteStatus::is_busy)
 }

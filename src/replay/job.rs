@@ -6,7 +6,10 @@ use kube::ResourceExt;
 use super::lanes::{Candidate, ObjectId};
 use super::policy::{Policy, Serialize};
 use super::window;
-use crate::api::{AuditLogReplayJob, Reason, Scope, Target, TimeRange, WebhookPolicy};
+use crate::api::{
+    AuditLogReplayJob, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, Reason, Scope, SubmissionState, Target,
+    TimeRange, WebhookPolicy,
+};
 use crate::konnect::RemoteTarget;
 
 /// What may have one run at a time.
@@ -50,6 +53,15 @@ pub struct ValidatedJob {
     pub suspend: bool,
     /// Whether an enabled webhook is required.
     pub webhook_policy: WebhookPolicy,
+    /// What to do if the window was replayed before.
+    pub duplicate_policy: DuplicatePolicy,
+    /// What to do if its start has been deleted.
+    pub expiry_policy: ExpiryPolicy,
+    /// How often a failed run is followed by another.
+    pub backoff_limit: u32,
+    /// Why nothing may be sent for it, although what was sent is followed to its end: its region is no longer among those that
+    /// objects may name.
+    pub retired: Option<Refusal>,
     /// What may have one run at a time.
     pub lane: LaneKey,
 }
@@ -66,6 +78,14 @@ pub struct Refusal {
 impl ValidatedJob {
     /// Checks a spec. All that admission checks is checked again, because a CRD can be older than the operator.
     pub fn new(job: &AuditLogReplayJob, policy: &Policy) -> Result<Self, Refusal> {
+        let validated = Self::of_any_region(job, policy)?;
+        match &validated.retired {
+            Some(refusal) if !may_be_under_way(job) => Err(refusal.clone()),
+            Some(_) | None => Ok(validated),
+        }
+    }
+
+    fn of_any_region(job: &AuditLogReplayJob, policy: &Policy) -> Result<Self, Refusal> {
         let spec = &job.spec;
         let target = target(&spec.target, policy)?;
         let window = window::parse(&spec.window).map_err(|e| Refusal {
@@ -78,7 +98,27 @@ impl ValidatedJob {
             key: spec.token_secret_ref.key.clone(),
         };
         let lane = lane(&target, &secret, policy);
-        Ok(Self { target, window, secret, suspend: spec.suspend, webhook_policy: spec.webhook_policy, lane })
+        Ok(Self {
+            target,
+            window,
+            secret,
+            suspend: spec.suspend,
+            webhook_policy: spec.webhook_policy,
+            duplicate_policy: spec.duplicate_policy,
+            expiry_policy: spec.expiry_policy,
+            backoff_limit: spec.backoff_limit,
+            retired: region_not_allowed(&spec.target, policy),
+            lane,
+        })
+    }
+
+    /// The same target under the other version of Konnect's API.
+    pub fn target_under_other_version(&self) -> RemoteTarget {
+        let version = match self.target.version {
+            KonnectApiVersion::V2 => KonnectApiVersion::V3,
+            KonnectApiVersion::V3 => KonnectApiVersion::V2,
+        };
+        RemoteTarget { version, ..self.target.clone() }
     }
 
     /// The lock against two submissions of ours on one target.
@@ -87,17 +127,31 @@ impl ValidatedJob {
     }
 }
 
+/// Whether Konnect may be running something for it, by its record.
+fn may_be_under_way(job: &AuditLogReplayJob) -> bool {
+    let submission = job.status.as_ref().and_then(|status| status.submission.as_ref());
+    let state = submission.map(|submission| &submission.state);
+    state.is_some_and(|state: &SubmissionState| !state.is_over())
+}
+
+fn region_not_allowed(target: &Target, policy: &Policy) -> Option<Refusal> {
+    (!policy.regions.contains(&target.region)).then(|| refused_region(target, policy))
+}
+
+fn refused_region(target: &Target, policy: &Policy) -> Refusal {
+    let message = format!(
+        "Region {:?} is not among those this operator was installed for ({}). Create an object for one of these, or have the region \
+         added with --regions.",
+        target.region,
+        policy.regions.join(", "),
+    );
+    Refusal { reason: Reason::RegionNotAllowed, message }
+}
+
 fn target(target: &Target, policy: &Policy) -> Result<RemoteTarget, Refusal> {
-    if !policy.regions.contains(&target.region) {
-        return Err(Refusal {
-            reason: Reason::RegionNotAllowed,
-            message: format!(
-                "Region {:?} is not among those this operator was installed for ({}). Create an object for one of these, or have \
-                 the region added with --regions.",
-                target.region,
-                policy.regions.join(", "),
-            ),
-        });
+    // A region enters the host's name. One that was allowed once has this form; whatever has not is no region.
+    if target.region.len() != 2 || !target.region.bytes().all(|b| b.is_ascii_lowercase()) {
+        return Err(refused_region(target, policy));
     }
     Ok(RemoteTarget {
         base_url: policy.konnect_url.base(&target.region),
@@ -143,9 +197,10 @@ fn lane(target: &RemoteTarget, secret: &SecretRef, policy: &Policy) -> LaneKey {
 }
 
 impl Candidate {
-    /// What the lanes need to know of an object; `None` where its spec cannot be worked with.
+    /// What the lanes need to know of an object; `None` where its spec cannot be worked with. A region that objects may no longer
+    /// name makes no difference: what was held in it is to be given up.
     pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
-        let validated = ValidatedJob::new(job, policy).ok()?;
+        let validated = ValidatedJob::of_any_region(job, policy).ok()?;
         let created = job.metadata.creation_timestamp.as_ref().map(crate::api::from_kube_time);
         Some(Self {
             id: ObjectId {

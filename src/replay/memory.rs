@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::observed::Clock;
-use super::window::is_window_of;
-use crate::api::{Submission, TimeRange};
+use super::observed::{Clock, requested};
+use super::window::{self, is_window_of};
+use crate::api::{AuditLogReplayJob, DuplicatePolicy, TimeRange};
 use crate::konnect::{CallError, Certainty, RemoteJob, Webhook};
 
 /// How a PUT ended.
@@ -53,31 +53,72 @@ struct KnownSubmission {
     id: String,
     first_seen: Duration,
     progress: Progress,
+    /// What the annotation said when it was recorded.
+    requested: Option<String>,
+}
+
+/// Nothing is to be asked of Konnect until then, for this generation and this value of the annotation.
+#[derive(Clone, Debug)]
+struct Rest {
+    generation: i64,
+    requested: Option<String>,
+    until: Duration,
 }
 
 /// Start and end of the window that a reading showed.
 type Shown = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
+/// Readings in a row that showed the same kind of thing.
+#[derive(Clone, Copy, Debug)]
+struct Streak {
+    first: Duration,
+    last: Duration,
+}
+
+impl Streak {
+    fn lasted(streak: Option<Self>) -> Duration {
+        streak.map_or(Duration::ZERO, |streak| streak.last.saturating_sub(streak.first))
+    }
+
+    fn grown(streak: Option<Self>, now: Duration) -> Self {
+        Self { first: streak.map_or(now, |streak| streak.first), last: now }
+    }
+}
+
 /// What one process remembers of an object.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     submission: Option<KnownSubmission>,
-    rest: Option<(i64, Duration)>,
+    rest: Option<Rest>,
+    /// What the annotation said when this pass began.
+    requested: Option<String>,
     failures: u32,
     foreign_ran: bool,
     foreign_ended: Option<Duration>,
-    strangers: u32,
+    strangers: Option<Streak>,
     shown: Option<Shown>,
-    repeats: u32,
+    repeats: Option<Streak>,
+    other_version: Option<bool>,
     missing_since: Option<Duration>,
     conflicts: u32,
     last_conflict: Option<DateTime<Utc>>,
 }
 
+/// The windows that are no stranger's: ours, the one that was there before ours, and the one that is asked for, unless whoever runs
+/// that is to be left alone.
+fn known_windows(job: &AuditLogReplayJob) -> Vec<TimeRange> {
+    let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
+    let kept = submission.into_iter().flat_map(|s| s.accepted.iter().chain(&s.previous));
+    let kept = kept.filter_map(|kept| Some(TimeRange { start_at: kept.start_at?, end_at: kept.end_at? }));
+    let asked = window::parse(&job.spec.window).ok().filter(|_| job.spec.duplicate_policy == DuplicatePolicy::Skip);
+    kept.chain(submission.map(|s| s.window)).chain(asked).collect()
+}
+
 impl Memory {
-    /// Takes note of the submission that stands in the object. Called at the beginning of each pass.
-    pub fn see(&mut self, submission: Option<&Submission>, clock: Clock) {
-        let Some(submission) = submission else { return };
+    /// Takes note of what stands in the object. Called at the beginning of each pass.
+    pub fn see(&mut self, job: &AuditLogReplayJob, clock: Clock) {
+        self.requested = requested(job);
+        let Some(submission) = job.status.as_ref().and_then(|status| status.submission.as_ref()) else { return };
         if self.first_seen(&submission.id).is_none() {
             self.remember(&submission.id, clock, Progress::Found);
         }
@@ -104,11 +145,15 @@ impl Memory {
         self.progress_to(id, Progress::Answered(clock, answer));
     }
 
-    /// Takes note of a reading of Konnect's job. `known` are the windows that are no stranger's: ours, and the one that was
-    /// there before ours.
-    pub fn read_remote(&mut self, result: Result<&RemoteJob, &CallError>, known: &[TimeRange], clock: Clock) {
+    /// Whether somebody has asked for another try since the standing submission was recorded.
+    pub(super) fn was_requested_since(&self, requested: Option<&str>) -> bool {
+        self.submission.as_ref().is_some_and(|known| known.requested.as_deref() != requested)
+    }
+
+    /// Takes note of a reading of Konnect's job.
+    pub fn read_remote(&mut self, result: Result<&RemoteJob, &CallError>, job: &AuditLogReplayJob, clock: Clock) {
         match result {
-            Ok(job) => self.read_job(job, known, clock),
+            Ok(remote) => self.read_job(remote, &known_windows(job), clock),
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 let missing = error.status() == Some(404);
@@ -128,10 +173,12 @@ impl Memory {
     fn read_job(&mut self, job: &RemoteJob, known: &[TimeRange], clock: Clock) {
         self.failures = 0;
         self.missing_since = None;
+        self.other_version = None;
         let stranger = job.start_at.is_some() && !known.iter().any(|w| is_window_of(*w, job));
-        self.strangers = if stranger { self.strangers.saturating_add(1) } else { 0 };
+        self.strangers = stranger.then(|| Streak::grown(self.strangers, clock.mono));
         let shown = Some((job.start_at, job.end_at));
-        self.repeats = if self.shown == shown { self.repeats.saturating_add(1) } else { 1 };
+        let before = self.repeats.filter(|_| self.shown == shown);
+        self.repeats = Some(Streak::grown(before, clock.mono));
         self.shown = shown;
         let foreign_runs = stranger && job.status.is_busy();
         if self.foreign_ran && !foreign_runs {
@@ -140,16 +187,23 @@ impl Memory {
         self.foreign_ran = foreign_runs;
     }
 
-    /// Takes note that nothing is to be asked of Konnect for `wait`, unless the spec (`generation`) changes.
+    /// Takes note of whether the other version of Konnect's API knows the target.
+    pub fn read_other_version(&mut self, known: bool) {
+        self.other_version = Some(known);
+    }
+
+    /// Takes note that nothing is to be asked of Konnect for `wait`, unless the spec (`generation`) changes or somebody asks for a
+    /// try.
     pub fn rest(&mut self, generation: i64, clock: Clock, wait: Duration) {
-        self.rest = Some((generation, clock.mono.saturating_add(wait)));
+        let until = clock.mono.saturating_add(wait);
+        self.rest = Some(Rest { generation, requested: self.requested.clone(), until });
     }
 
     /// How long nothing is to be asked of Konnect, from now.
-    pub(super) fn resting(&self, generation: i64, clock: Clock) -> Option<Duration> {
-        let (of, until) = self.rest?;
-        let left = until.checked_sub(clock.mono)?;
-        (of == generation && left > Duration::ZERO).then_some(left)
+    pub(super) fn resting(&self, generation: i64, requested: Option<&str>, clock: Clock) -> Option<Duration> {
+        let rest = self.rest.as_ref().filter(|rest| rest.generation == generation)?;
+        let left = rest.until.checked_sub(clock.mono)?;
+        (rest.requested.as_deref() == requested && left > Duration::ZERO).then_some(left)
     }
 
     pub(super) fn first_seen(&self, id: &str) -> Option<Duration> {
@@ -170,10 +224,14 @@ impl Memory {
         self.foreign_ended
     }
 
-    /// Whether two readings in a row showed a window of nobody here, or the same window, or none, both times: one alone may be
-    /// stale.
-    pub(super) fn was_shown_twice(&self) -> bool {
-        self.strangers >= 2 || self.repeats >= 2
+    /// For how long readings in a row have shown windows of nobody here, or the same window, or none: one alone may be stale.
+    pub(super) fn shown_for(&self) -> Duration {
+        Streak::lasted(self.strangers).max(Streak::lasted(self.repeats))
+    }
+
+    /// Whether the other version of Konnect's API knows a target that this one does not, if that was asked.
+    pub(super) fn known_under_other_version(&self) -> Option<bool> {
+        self.other_version
     }
 
     /// Since when Konnect says that it does not know the target.
@@ -192,10 +250,11 @@ impl Memory {
     }
 
     fn remember(&mut self, id: &str, clock: Clock, progress: Progress) {
-        self.strangers = 0;
-        self.repeats = 0;
+        self.strangers = None;
+        self.repeats = None;
         self.shown = None;
-        self.submission = Some(KnownSubmission { id: id.to_owned(), first_seen: clock.mono, progress });
+        let requested = self.requested.clone();
+        self.submission = Some(KnownSubmission { id: id.to_owned(), first_seen: clock.mono, progress, requested });
     }
 
     fn progress_to(&mut self, id: &str, progress: Progress) {

@@ -8,17 +8,22 @@
 //! that no client enters.
 //!
 //! Reading order: [`next()`], then `prepare` (all that comes before a request to Konnect), `settle` (a request whose outcome is
-//! not known), `follow` (a run under way), and `report` (what the object says of each situation).
+//! not known), `follow` (a run under way), `over` (one that ended otherwise than completed), and `report` (what the object says of each situation).
 
+mod deadline;
+mod duplicate;
 mod follow;
+mod held_back;
 mod job;
 mod lanes;
 mod memory;
 mod next;
 mod observed;
+mod over;
 mod policy;
 mod prepare;
 mod report;
+mod retention;
 mod settle;
 mod situation;
 mod step;
@@ -27,6 +32,7 @@ mod tests;
 mod wait;
 mod window;
 
+pub use duplicate::Sibling;
 pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
 pub use lanes::{Candidate, Lanes, ObjectId, TroubleWith};
 pub use memory::{Memory, PutAnswer};

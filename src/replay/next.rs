@@ -6,7 +6,7 @@ use super::observed::Observed;
 use super::policy::Policy;
 use super::situation::{Decision, Situation};
 use super::step::Step;
-use super::{follow, prepare, report, settle};
+use super::{deadline, follow, prepare, report, settle};
 use crate::api::{AuditLogReplayJob, Reason, Submission, SubmissionState, UNOBSERVED_GENERATION};
 
 /// The one thing to do next, from everything that is known. No I/O, no clock, no randomness.
@@ -39,13 +39,14 @@ fn decide(o: &Observed, policy: &Policy) -> Decision {
         Ok(job) => job,
         Err(refusal) => return Decision::Be(Situation::Unacceptable(refusal), Step::AwaitChange),
     };
-    match Standing::of(o.submission(), o.memory) {
-        Standing::Clear | Standing::Unsent => prepare::decide(o, &job, policy),
+    let decision = match Standing::of(o.submission(), o.memory) {
+        Standing::Clear | Standing::Unsent | Standing::Over => prepare::decide(o, &job, policy),
         Standing::Refused { at, error } => prepare::after_refusal(o, &job, policy, at, error),
         Standing::InDoubt { submission, why } => settle::decide(o, &job, policy, submission, why),
         Standing::Taken { submission, job: answer } => settle::taken(o, policy, submission, answer),
         Standing::Underway(submission) => follow::decide(o, &job, policy, submission),
-    }
+    };
+    decision.map_step(|step| deadline::capped(o, job.window, step))
 }
 
 /// The first visit says at once that somebody is looking, before any question is asked that may take long to answer.
@@ -84,6 +85,8 @@ fn is_held_back(job: &AuditLogReplayJob) -> bool {
 enum Standing<'a> {
     /// There is none.
     Clear,
+    /// There is one, and nothing more can become of it.
+    Over,
     /// Recorded by this process, and certainly not sent.
     Unsent,
     /// Sent, and certainly not taken.
@@ -101,6 +104,10 @@ impl<'a> Standing<'a> {
         let Some(submission) = submission else { return Self::Clear };
         match &submission.state {
             SubmissionState::Accepted | SubmissionState::Adopted => Self::Underway(submission),
+            SubmissionState::NotTaken
+            | SubmissionState::Failed
+            | SubmissionState::Superseded
+            | SubmissionState::EndedUnseen => Self::Over,
             // A state that a newer version wrote: whatever it means, nothing is sent on the strength of not knowing.
             SubmissionState::Unknown(_) => Self::InDoubt { submission, why: None },
             SubmissionState::Intended => match memory.progress(&submission.id) {
@@ -116,7 +123,7 @@ impl<'a> Standing<'a> {
     /// Whether Konnect may be running it.
     fn may_be_under_way(&self) -> bool {
         match self {
-            Self::Clear | Self::Unsent | Self::Refused { .. } => false,
+            Self::Clear | Self::Over | Self::Unsent | Self::Refused { .. } => false,
             Self::InDoubt { .. } | Self::Taken { .. } | Self::Underway(_) => true,
         }
     }

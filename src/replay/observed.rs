@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use super::duplicate::Sibling;
 use super::lanes::TroubleWith;
 use super::memory::{Memory, Progress, PutAnswer};
 use super::policy::MAX_READING_AGE;
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Reason, Submission};
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, REQUESTED_AT, Reason, Submission};
 use crate::konnect::{CallError, Reading, RemoteJob, TokenError, Webhook, WebhookStatus};
 
 /// What time it is, by both clocks. Waits are measured by `mono`, which nobody can set; retention by `wall`.
@@ -119,6 +120,8 @@ pub struct Learned {
     pub webhook: Option<Seen<WebhookReading>>,
     /// Konnect's replay job.
     pub remote: Option<Seen<Result<Reading<RemoteJob>, CallError>>>,
+    /// The Complete objects of the same namespace.
+    pub siblings: Option<Vec<Sibling>>,
 }
 
 /// Everything that is known.
@@ -136,6 +139,15 @@ pub struct Observed<'a> {
     pub draw: &'a Draw,
 }
 
+/// Longest value of the annotation that is compared.
+const REQUESTED_CHARS: usize = 128;
+
+/// What the annotation says by which a user asks to try now, cut to what a status can keep.
+pub(super) fn requested(job: &AuditLogReplayJob) -> Option<String> {
+    let value = job.metadata.annotations.as_ref()?.get(REQUESTED_AT)?;
+    Some(value.chars().take(REQUESTED_CHARS).collect())
+}
+
 impl Observed<'_> {
     /// The status as it stands; the default where nobody has written one.
     pub(super) fn status(&self) -> AuditLogReplayJobStatus {
@@ -144,6 +156,11 @@ impl Observed<'_> {
 
     pub(super) fn submission(&self) -> Option<&Submission> {
         self.job.status.as_ref()?.submission.as_ref()
+    }
+
+    /// What the annotation says by which a user asks to try now.
+    pub(super) fn requested(&self) -> Option<String> {
+        requested(self.job)
     }
 
     pub(super) fn generation(&self) -> i64 {
@@ -164,6 +181,12 @@ impl Observed<'_> {
     pub(super) fn was_refused(&self) -> bool {
         let progress = self.submission().map(|s| self.memory.progress(&s.id));
         matches!(progress, Some(Progress::Answered(_, PutAnswer::Refused(_))))
+    }
+
+    /// Whether this process knows for certain that the standing submission was not taken: it was refused, or never sent.
+    pub(super) fn is_certain(&self) -> bool {
+        let progress = self.submission().map(|s| self.memory.progress(&s.id));
+        matches!(progress, Some(Progress::Unsent | Progress::Answered(_, PutAnswer::Refused(_) | PutAnswer::Taken(_))))
     }
 
     /// How long this process has known the standing submission. No two clocks are compared: what another process wrote into

@@ -19,6 +19,15 @@ pub(super) const STALL_AFTER: Duration = Duration::from_mins(5);
 /// How long an unreadable webhook holds a replay back.
 pub(super) const WEBHOOK_PATIENCE: Duration = Duration::from_mins(10);
 
+/// Longest wait for something that the wall clock tells: a clock that is set, or a machine that sleeps, is noticed after it.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// How much later than the limit of retention a shortened window begins, so that it does not expire on its way.
+pub(super) const CLAMP_MARGIN: Duration = Duration::from_mins(1);
+/// How often a submission that was lost from view is made again.
+pub(super) const SUPERSEDED_LIMIT: u32 = 10;
+/// How often a run that ended unseen is repeated: it may well have completed.
+pub(super) const UNSEEN_LIMIT: u32 = 1;
+
 /// What at Konnect may have one run at a time. The documentation says "per region", the path says "per portal"; both work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Serialize {
@@ -46,6 +55,8 @@ pub struct Policy {
     pub retention: Duration,
     /// How long after its end a window is sent, so that its last events have arrived at Konnect.
     pub ingest_delay: Duration,
+    /// First spacing of tries after a run that failed or was lost from view.
+    pub backoff_base: Duration,
     /// How long a GET may lag behind a PUT.
     pub get_lag: Duration,
     /// Longest duration of one call to Konnect.

@@ -1,21 +1,30 @@
 //! All that comes before a request to Konnect, as a row of gates. Each either lets the job pass or says what is the case.
 
-use super::job::{Refusal, ValidatedJob};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::job::ValidatedJob;
 use super::observed::{Clock, Observed, Turn};
+use super::over::{self, Ending};
 use super::policy::{LIMIT_MARGIN, Policy, WEBHOOK_PATIENCE};
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::window::{self, delta};
-use super::{report, wait};
-use crate::api::{ConditionStatus, ConditionType, Reason, Submission, SubmissionState, WebhookPolicy};
-use crate::konnect::{CallError, Reading, RemoteJob};
-use chrono::{DateTime, Utc};
+use super::{deadline, duplicate, held_back, report, retention, wait};
+use crate::api::{
+    ConditionStatus, ConditionType, DuplicatePolicy, Reason, Submission, SubmissionState, TimeRange, WebhookPolicy,
+};
+use crate::konnect::{CallError, Reading, RemoteJob, RemoteStatus};
 
 /// What to do for a job of which nothing is under way.
 pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
-    held_back(o, job, policy)
+    over::back_in_view(o, policy)
+        .or_else(|| held_back::decide(o, job, policy))
         .or_else(|| resting(o))
+        .or_else(|| over::spacing(o, policy))
         .or_else(|| turn(o))
+        .or_else(|| duplicate::siblings(o, job))
         .or_else(|| token(o, policy))
         .or_else(|| still_blocked(o, job, policy))
         .or_else(|| webhook(o, job, policy))
@@ -33,7 +42,8 @@ pub(super) fn after_refusal(
 ) -> Decision {
     let waited = o.clock.mono.saturating_sub(at.mono);
     let left = wait::refusal_spacing(o, policy, error).saturating_sub(waited);
-    if left.is_zero() || job.suspend {
+    let requested = o.memory.was_requested_since(o.requested().as_deref());
+    if left.is_zero() || requested || job.suspend || deadline::passed(o, job.window).is_some() {
         return decide(o, job, policy);
     }
     if let Some(decision) = resting(o) {
@@ -59,7 +69,7 @@ fn is_far_from_the_limits(o: &Observed, policy: &Policy) -> bool {
 }
 
 /// Whether this pass has read Konnect's job.
-fn was_read(o: &Observed) -> bool {
+pub(super) fn was_read(o: &Observed) -> bool {
     o.learned.remote.as_ref().is_some_and(|seen| seen.what.is_ok())
 }
 
@@ -68,62 +78,20 @@ fn refused_for_good(error: &CallError) -> Decision {
         "{error}. Konnect will not take this request however often it is sent: create another AuditLogReplayJob that mends what \
          Konnect names."
     );
-    Decision::Be(Situation::Failed { reason: Reason::InvalidRequest, message }, Step::AwaitChange)
+    Decision::Be(Situation::failed((Reason::InvalidRequest, message)), Step::AwaitChange)
 }
 
-fn respaced(decision: Decision, left: std::time::Duration) -> Decision {
+fn respaced(decision: Decision, left: Duration) -> Decision {
     match decision {
         Decision::Be(situation, Step::Wait { cause, .. }) => Decision::Be(situation, Step::Wait { wait: left, cause }),
         other => other,
     }
 }
 
-/// What the object and the clock alone say.
-fn held_back(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
-    let now = remote_now(o);
-    let until =
-        |at: DateTime<Utc>| Step::Wait { wait: (at - now).to_std().unwrap_or_default(), cause: WaitCause::WindowEnd };
-    if window::is_too_far_ahead(job.window, now) {
-        return Some(too_far_ahead(job, now));
-    }
-    // Konnect's clock decides, once it is known; ours alone only where no two clocks can differ that much.
-    let margin = if was_read(o) { delta(std::time::Duration::ZERO) } else { delta(LIMIT_MARGIN) };
-    if now >= window::expires_at(job.window, policy) + margin {
-        return Some(expired(job, policy));
-    }
-    if job.suspend {
-        return Some(Decision::Be(Situation::Suspended, Step::AwaitChange));
-    }
-    let ready = window::ready_at(job.window, policy);
-    (now < ready).then(|| Decision::Be(Situation::WindowOpen { until: ready }, until(ready)))
-}
-
-fn too_far_ahead(job: &ValidatedJob, now: DateTime<Utc>) -> Decision {
-    let refusal = Refusal {
-        reason: Reason::InvalidWindow,
-        message: "window.endAt lies more than 8 days ahead. A window cannot be changed: delete this object and create it with the \
-                  times that are meant, or leave it until the end is nearer."
-            .to_owned(),
-    };
-    let nearer = job.window.end_at - delta(super::policy::MAX_LEAD);
-    let wait = (nearer - now).to_std().unwrap_or_default();
-    Decision::Be(Situation::Unacceptable(refusal), Step::Wait { wait, cause: WaitCause::WindowEnd })
-}
-
-fn expired(job: &ValidatedJob, policy: &Policy) -> Decision {
-    let message = format!(
-        "Konnect keeps audit logs for {} h, so it began to delete the events of this window at {}: the whole window can no longer be \
-         replayed, and nothing was sent. To recover what is left, create another AuditLogReplayJob whose window starts later.",
-        policy.retention.as_secs() / 3600,
-        crate::konnect::time::format(window::expires_at(job.window, policy)),
-    );
-    Decision::Be(Situation::Failed { reason: Reason::WindowExpired, message }, Step::AwaitChange)
-}
-
 /// An earlier pass has said when to call again, and nothing has changed since.
 pub(super) fn resting(o: &Observed) -> Option<Decision> {
     let nothing_asked = o.learned.turn.is_none() && o.learned.token.is_none();
-    let left = o.memory.resting(o.generation(), o.clock).filter(|_| nothing_asked)?;
+    let left = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock).filter(|_| nothing_asked)?;
     Some(Decision::Do(Step::Wait { wait: left, cause: WaitCause::Resting }))
 }
 
@@ -163,7 +131,7 @@ fn waits_to_be_mended(o: &Observed) -> bool {
 }
 
 /// A job in the queue is woken when its turn comes; this only makes a lost wake-up harmless.
-const TURN_FALLBACK: std::time::Duration = std::time::Duration::from_mins(1);
+const TURN_FALLBACK: Duration = Duration::from_mins(1);
 
 /// The token, as it is at this moment.
 pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {
@@ -240,7 +208,7 @@ fn remote(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision>
         Ok(reading) => reading,
         Err(error) => return Some(wait::trouble(o, policy, error)),
     };
-    if let Some(decision) = busy(o, job, policy, reading) {
+    if let Some(decision) = duplicate::skip(o, job, &reading.value).or_else(|| busy(o, job, policy, reading)) {
         return Some(decision);
     }
     let before_webhook = o.learned.webhook.as_ref().is_some_and(|w| seen.at.mono < w.at.mono);
@@ -276,28 +244,43 @@ fn busy(o: &Observed, job: &ValidatedJob, policy: &Policy, reading: &Reading<Rem
     if !remote.status.is_busy() {
         return None;
     }
-    if !window::is_window_of(job.window, remote) || matches!(remote.status, crate::konnect::RemoteStatus::Unknown(_)) {
+    let planned = retention::planned(o, job.window);
+    let to_be_adopted = job.duplicate_policy == DuplicatePolicy::Skip
+        && window::of_remote(remote).is_some_and(|shown| shown == planned || shown == job.window)
+        && !matches!(remote.status, RemoteStatus::Unknown(_));
+    let Some(window) = window::of_remote(remote).filter(|_| to_be_adopted) else {
         return Some(Decision::Be(Situation::Blocked { by: Some(remote.clone()) }, wait::remote_job(o, policy)));
-    }
+    };
     let submission = Submission {
         state: SubmissionState::Adopted,
         accepted_time: Some(o.clock.stamp()),
-        ..submission(o, job.window, remote)
+        last_read: Some(remote.status.clone()),
+        ..submission(o, window, remote)
     };
     Some(Decision::Be(Situation::Underway { submission, job: Some(remote.clone()) }, wait::poll(o, policy)))
 }
 
 /// Every gate is passed: record the intent, or, if that is done and nothing has changed since, send it.
 fn send(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
-    let Some(reading) = o.fresh_remote() else { return Decision::Do(Step::ReadRemoteJob) };
-    let window = window::distinct_from(job.window, &reading.value, remote_now(o), policy);
-    let intent = submission(o, window, &reading.value);
-    match o.submission() {
-        Some(standing) if is_unsent(o, standing) && is_of_this_reading(o, standing) && standing.window == window => {
-            Decision::Do(Step::Submit { id: standing.id.clone(), window })
-        }
-        _ => Decision::Intend(intent),
+    let (Some(reading), Some(sendable)) = (o.fresh_remote(), held_back::sendable(o, job, policy)) else {
+        return Decision::Do(Step::ReadRemoteJob);
+    };
+    let taken = windows_to_avoid(o, &reading.value);
+    let may_go = |s: &&Submission| is_unsent(o, s) && is_of_this_reading(o, s) && !taken.contains(&s.window);
+    if let Some(standing) = o.submission().filter(may_go) {
+        return Decision::Do(Step::Submit { id: standing.id.clone(), window: standing.window });
     }
+    let clamped = retention::is_clamped(sendable, job.window);
+    let window = window::distinct_from(sendable, &taken, clamped, remote_now(o), policy);
+    Decision::Intend(submission(o, window, &reading.value))
+}
+
+/// The windows by which something else is known: the job at Konnect, and, where a run of ours is over, that run and the one before.
+fn windows_to_avoid(o: &Observed, remote: &RemoteJob) -> Vec<TimeRange> {
+    let over = o.submission().filter(|s| Ending::of(&s.state).is_some());
+    let before = over.and_then(|s| s.previous.as_ref()).map(report::remote_job);
+    let shown = [Some(remote), before.as_ref()].into_iter().flatten().filter_map(window::of_remote);
+    shown.chain(over.map(|s| s.window)).collect()
 }
 
 fn is_unsent(o: &Observed, standing: &Submission) -> bool {
@@ -311,7 +294,7 @@ fn is_of_this_reading(o: &Observed, standing: &Submission) -> bool {
     recorded.zip(o.learned.remote.as_ref()).is_some_and(|(recorded, seen)| recorded >= seen.at.mono)
 }
 
-fn submission(o: &Observed, window: crate::api::TimeRange, previous: &RemoteJob) -> Submission {
+fn submission(o: &Observed, window: TimeRange, previous: &RemoteJob) -> Submission {
     Submission {
         id: o.draw.submission_id.clone(),
         attempt: o.status().attempts + 1,
@@ -320,12 +303,14 @@ fn submission(o: &Observed, window: crate::api::TimeRange, previous: &RemoteJob)
         intent_time: o.clock.stamp(),
         accepted_time: None,
         accepted: None,
+        last_read: None,
+        end_time: None,
         previous: Some(report::konnect_job(previous, o.clock)),
     }
 }
 
 /// Now, by Konnect's clock where this pass has heard it: retention is Konnect's to judge.
-fn remote_now(o: &Observed) -> DateTime<Utc> {
+pub(super) fn remote_now(o: &Observed) -> DateTime<Utc> {
     let heard = o.learned.remote.as_ref().and_then(|seen| Some((seen.at, seen.what.as_ref().ok()?.date?)));
     heard.map_or(o.clock.wall, |(at, date)| date + delta(o.clock.mono.saturating_sub(at.mono)))
 }

@@ -3,6 +3,7 @@
 
 use super::job::ValidatedJob;
 use super::observed::Observed;
+use super::over::{self, Ending};
 use super::policy::Policy;
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
@@ -28,7 +29,9 @@ pub(super) fn find(submission: &Submission, job: &RemoteJob) -> Finding {
     let is_accepted =
         accepted.is_some_and(|a| a.start_at.is_some() && a.start_at == job.start_at && a.end_at == job.end_at);
     let previous = submission.previous.as_ref().map(report::remote_job);
-    if submission.state != SubmissionState::Adopted && previous.as_ref() == Some(job) {
+    if is_our_failure(submission, job) {
+        Finding::Ours
+    } else if submission.state != SubmissionState::Adopted && previous.as_ref() == Some(job) {
         Finding::Nothing
     } else if is_window_of(submission.window, job) || is_accepted {
         Finding::Ours
@@ -39,6 +42,14 @@ pub(super) fn find(submission: &Submission, job: &RemoteJob) -> Finding {
     } else {
         Finding::AnotherWindow
     }
+}
+
+/// Whether it is the failure of our run although it shows no window (konnect-api.md, Q6): ours was read before, so it was there to
+/// fail, or the job is at least another than before our request.
+fn is_our_failure(submission: &Submission, job: &RemoteJob) -> bool {
+    let nameless = job.status == RemoteStatus::Failed && job.start_at.is_none() && job.end_at.is_none();
+    let before = submission.previous.as_ref().map(report::remote_job);
+    nameless && (submission.last_read.is_some() || before.as_ref() != Some(job))
 }
 
 /// What to do about a submission in doubt.
@@ -65,10 +76,20 @@ pub(super) fn decide(
         Some(Ok(reading)) => &reading.value,
     };
     match find(submission, remote) {
-        Finding::Ours => taken(o, policy, submission, remote),
+        Finding::Ours => {
+            let read = Submission { last_read: Some(remote.status.clone()), ..submission.clone() };
+            taken(o, policy, &read, remote)
+        }
         Finding::Nothing => prepare::decide(o, job, policy),
-        Finding::AnotherWindow => astray(o, policy, remote),
+        Finding::AnotherWindow => elsewhere(o, job, policy, submission, remote),
     }
+}
+
+/// Whether this pass has read, after the settle time, that Konnect did not take it.
+pub(super) fn is_proven_not_taken(o: &Observed, policy: &Policy, submission: &Submission) -> bool {
+    let seen = o.learned.remote.as_ref().filter(|seen| o.submission_age_at(seen.at) >= policy.settle_time());
+    let reading = seen.and_then(|seen| seen.what.as_ref().ok());
+    reading.is_some_and(|reading| find(submission, &reading.value) == Finding::Nothing)
 }
 
 /// Konnect took it.
@@ -82,12 +103,25 @@ pub(super) fn taken(o: &Observed, policy: &Policy, submission: &Submission, answ
     Decision::Be(Situation::Underway { submission, job: Some(answer.clone()) }, wait::poll(o, policy))
 }
 
-/// Another job stands where ours was, or might have been. One reading can be stale; two in a row are believed.
-pub(super) fn astray(o: &Observed, policy: &Policy, now: &RemoteJob) -> Decision {
-    if !o.memory.was_shown_twice() {
-        return Decision::Do(Step::Wait { wait: policy.poll_interval, cause: WaitCause::Poll });
+/// Ours is not shown where it was, or might have been. One reading can be stale; two that lie a poll apart are believed. The very
+/// job from before ours cannot come again by itself: that is believed when it is shown for as long as a GET may lag.
+pub(super) fn elsewhere(
+    o: &Observed,
+    job: &ValidatedJob,
+    policy: &Policy,
+    submission: &Submission,
+    now: &RemoteJob,
+) -> Decision {
+    let gone_back = find(submission, now) == Finding::Nothing;
+    let believed = if gone_back { policy.settle_time() } else { policy.poll_interval };
+    let left = believed.saturating_sub(o.memory.shown_for()).min(policy.poll_interval);
+    if !left.is_zero() {
+        return Decision::Do(Step::Wait { wait: left, cause: WaitCause::Poll });
     }
-    let ended_unseen = report::last_read_as_running(&o.status(), o.submission());
-    let wait = wait::slow(o, policy, WaitCause::Astray);
-    Decision::Be(Situation::Astray { now: now.clone(), ended_unseen }, wait)
+    if report::shows_no_window(now) && !gone_back {
+        // This says nothing: ours may still be under way.
+        return Decision::Be(Situation::Unrecognisable { now: now.clone() }, wait::slow(o, policy, WaitCause::Poll));
+    }
+    let was_running = submission.last_read == Some(RemoteStatus::Running);
+    over::end(o, job, policy, submission, if was_running { Ending::EndedUnseen } else { Ending::Superseded })
 }

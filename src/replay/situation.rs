@@ -6,7 +6,7 @@ use super::job::Refusal;
 use super::lanes::TroubleWith;
 use super::observed::TokenProblem;
 use super::step::Step;
-use crate::api::{Reason, Submission};
+use crate::api::{Reason, Retries, Submission};
 use crate::konnect::{CallError, RemoteJob};
 
 /// What the object will say.
@@ -32,8 +32,8 @@ pub(super) enum Situation {
     Denied(CallError),
     /// There is no enabled webhook, or nobody can tell.
     NoWebhook,
-    /// Konnect does not know the portal.
-    UnknownPortal,
+    /// Konnect does not know the portal; perhaps under the other version of its API.
+    UnknownPortal { under_other_version: bool },
     /// Konnect asked us to slow down.
     RateLimited,
     /// Konnect, or the way to it, does not work.
@@ -46,12 +46,32 @@ pub(super) enum Situation {
     InDoubt { why: Option<String> },
     /// Under way at Konnect, last read as `job`.
     Underway { submission: Submission, job: Option<RemoteJob> },
-    /// Another job stands where ours was.
-    Astray { now: RemoteJob, ended_unseen: bool },
+    /// What Konnect answers does not say which window it speaks of.
+    Unrecognisable { now: RemoteJob },
+    /// The last submission is over without having completed; another is made later.
+    Over(Ended),
     /// Konnect reported `completed`.
     Completed { job: RemoteJob },
-    /// Given up.
-    Failed { reason: Reason, message: String },
+    /// The window was replayed before, by the object of that name, or by somebody at Konnect; the webhook's last answer was `code`.
+    AlreadyReplayed { by: Option<String>, code: i32 },
+    /// Given up; with the submission that is over, if that is why.
+    Failed { reason: Reason, message: String, ended: Option<Box<Ended>> },
+}
+
+/// A submission that is over, and what is counted of all of them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ended {
+    /// Its record.
+    pub(super) submission: Submission,
+    /// The counters, and when the next may be made.
+    pub(super) retries: Retries,
+}
+
+impl Situation {
+    /// Given up for what has nothing to do with how a submission ended.
+    pub(super) fn failed((reason, message): (Reason, String)) -> Self {
+        Self::Failed { reason, message, ended: None }
+    }
 }
 
 /// What a part of the decision came to.
@@ -63,4 +83,15 @@ pub(super) enum Decision {
     Be(Situation, Step),
     /// Record this submission; sending it is the next decision.
     Intend(Submission),
+}
+
+impl Decision {
+    /// The same, ending in another step.
+    pub(super) fn map_step(self, change: impl FnOnce(Step) -> Step) -> Self {
+        match self {
+            Self::Do(step) => Self::Do(change(step)),
+            Self::Be(situation, step) => Self::Be(situation, change(step)),
+            Self::Intend(submission) => Self::Intend(submission),
+        }
+    }
 }

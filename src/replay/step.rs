@@ -18,6 +18,10 @@ pub enum Step {
     },
     /// Read Konnect's replay job.
     ReadRemoteJob,
+    /// Read Konnect's replay job under the other version of its API, only to tell whether it knows the target there.
+    ReadOtherVersion,
+    /// Look at the Complete objects of the same namespace.
+    ReadSiblings,
 
     /// Write this status, which records a submission that has not been sent yet.
     WriteIntent(Box<AuditLogReplayJobStatus>),
@@ -65,7 +69,7 @@ pub enum WaitCause {
     WindowEnd,
     /// Lane or target to be free.
     Turn,
-    /// Somebody to look: another job stands at Konnect where ours was.
+    /// The next try, after a submission that failed or went astray.
     Astray,
     /// The end of a wait that an earlier pass began.
     Resting,
@@ -82,14 +86,13 @@ impl WaitCause {
             | Self::RateLimit
             | Self::Credentials
             | Self::Webhook
-            | Self::Portal
-            | Self::Astray => true,
-            Self::WindowEnd | Self::Turn | Self::Resting => false,
+            | Self::Portal => true,
+            Self::WindowEnd | Self::Turn | Self::Astray | Self::Resting => false,
         }
     }
 
     /// Whether a job that waits for this gives its place up whatever its record says. A request in doubt was read not to have been
-    /// taken before any of these is said; one that went astray was read to be no longer there.
+    /// taken before any of these is said; what is to be tried again is over.
     pub(super) fn gives_place_up(self) -> bool {
         match self {
             Self::Webhook | Self::WindowEnd | Self::Turn | Self::Astray => true,

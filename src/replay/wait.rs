@@ -13,6 +13,10 @@ use crate::konnect::CallError;
 const JITTER: f64 = 0.2;
 /// Shortest spacing of polls, just after a request was accepted; also of calls where a 429 asks for none.
 const QUICKEST_POLL: Duration = Duration::from_secs(1);
+/// Shortest wait for a point in time, so that rounding makes no loop.
+pub(super) const SHORTEST: Duration = Duration::from_millis(1);
+/// Spacing of tries after runs that failed, in units of the base; the last goes on.
+const BACKOFF: [u32; 4] = [1, 5, 25, 60];
 
 /// The next look at our own run: quick while it is young, then every poll interval.
 pub(super) fn poll(o: &Observed, policy: &Policy) -> Step {
@@ -38,16 +42,41 @@ pub(super) fn refusal_spacing(o: &Observed, policy: &Policy, error: &CallError) 
     spread.max(rate_limit(error).unwrap_or_default())
 }
 
+/// How long after its end a submission is made again, when it was the `count`th that ended so.
+pub(super) fn backoff_spacing(o: &Observed, policy: &Policy, count: u32) -> Duration {
+    let place = usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
+    let units = BACKOFF.get(place).or(BACKOFF.last()).copied().unwrap_or(1);
+    let spread = JITTER.mul_add(2.0 * o.draw.jitter.clamp(0.0, 1.0) - 1.0, 1.0);
+    policy.backoff_base.saturating_mul(units).mul_f64(spread)
+}
+
+/// The longest that this can be.
+pub(super) fn longest_backoff(policy: &Policy) -> Duration {
+    policy.backoff_base.saturating_mul(60).mul_f64(1.0 + JITTER)
+}
+
 /// What a failed call means, and when to call again.
 pub(super) fn trouble(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
     match error.status() {
         Some(401 | 403) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Credentials)),
-        Some(404) => Decision::Be(Situation::UnknownPortal, slow(o, policy, WaitCause::Portal)),
+        Some(404) => unknown_portal(o, policy),
         Some(429) => {
             let wait = rate_limit(error).unwrap_or(RATE_LIMIT_WAIT).max(QUICKEST_POLL);
             Decision::Be(Situation::RateLimited, Step::Wait { wait, cause: WaitCause::RateLimit })
         }
         _ => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy)),
+    }
+}
+
+/// Some portals are known under one version of the API only; whether this is one is asked once.
+fn unknown_portal(o: &Observed, policy: &Policy) -> Decision {
+    let can_ask = o.learned.token == Some(Ok(()));
+    match o.memory.known_under_other_version() {
+        None if can_ask => Decision::Do(Step::ReadOtherVersion),
+        known => {
+            let situation = Situation::UnknownPortal { under_other_version: known == Some(true) };
+            Decision::Be(situation, slow(o, policy, WaitCause::Portal))
+        }
     }
 }
 

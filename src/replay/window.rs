@@ -64,17 +64,30 @@ pub(super) fn is_window_of(window: TimeRange, job: &RemoteJob) -> bool {
     job.start_at == Some(window.start_at) && job.end_at == Some(window.end_at)
 }
 
-/// The window to send, given the job that is at Konnect now. If that job has this very window, a later reading could not tell
-/// the two apart, so one second is added at the end, or before the start where the end is too fresh for that. Receivers
-/// de-duplicate; we gain certainty.
-pub(super) fn distinct_from(window: TimeRange, job: &RemoteJob, now: DateTime<Utc>, policy: &Policy) -> TimeRange {
-    if !is_window_of(window, job) {
-        return window;
-    }
-    let second = TimeDelta::seconds(1);
-    let later = TimeRange { end_at: window.end_at + second, ..window };
-    let earlier = TimeRange { start_at: window.start_at - second, ..window };
-    if ready_at(later, policy) > now && expires_at(earlier, policy) > now { earlier } else { later }
+/// The window to send, given the windows that it must not be mistaken for: that of the job at Konnect now, and those of our own
+/// runs that are over. A later reading could not tell them apart, so some seconds are added at the end, or before the start where
+/// the end is too fresh for that and the start has not been moved already. Receivers de-duplicate; we gain certainty.
+pub(super) fn distinct_from(
+    window: TimeRange,
+    taken: &[TimeRange],
+    clamped: bool,
+    now: DateTime<Utc>,
+    policy: &Policy,
+) -> TimeRange {
+    let widened = (0..60).map(|seconds| widened(window, TimeDelta::seconds(seconds), clamped, now, policy));
+    widened.into_iter().find(|candidate| !taken.contains(candidate)).unwrap_or(window)
+}
+
+fn widened(window: TimeRange, by: TimeDelta, clamped: bool, now: DateTime<Utc>, policy: &Policy) -> TimeRange {
+    let later = TimeRange { end_at: window.end_at + by, ..window };
+    let earlier = TimeRange { start_at: window.start_at - by, ..window };
+    let too_fresh = ready_at(later, policy) > now && expires_at(earlier, policy) > now;
+    if too_fresh && !clamped { earlier } else { later }
+}
+
+/// The window that a job at Konnect shows.
+pub(super) fn of_remote(job: &RemoteJob) -> Option<TimeRange> {
+    Some(TimeRange { start_at: job.start_at?, end_at: job.end_at? })
 }
 
 /// A `Duration` as chrono counts it; settings are far below its limit.

@@ -1,9 +1,14 @@
 //! kill -9 at every point between two effects, and another process that goes on: one run at Konnect, and Complete.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use konnect_emulator::{Hold, PathKind};
 
 use crate::support::{Operator, PATIENCE, World};
+
+/// Time in each state: enough to stop the operator while a run is under way, on a busy machine too.
+const PACE: Duration = Duration::from_secs(2);
 
 /// When, in the life of a job, a call is stopped at.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +90,7 @@ async fn ends_well(world: &World, point: &Point) {
 }
 
 async fn restarted(point: Point) {
-    let mut world = World::new().await;
+    let mut world = World::builder().pace(PACE).build().await;
     let job = world.job("survivor").build();
     let lost = world.lose(&world.portal, &job, 3);
     let operator = world.operator.take().unwrap();
@@ -96,7 +101,7 @@ async fn restarted(point: Point) {
 }
 
 async fn taken_over(point: Point) {
-    let world = World::builder().without_operator().build().await;
+    let world = World::builder().pace(PACE).without_operator().build().await;
     let first = world.start_replica();
     first.wait_for_log("that it leads", |line| line["message"] == "leading").await;
     let _second = world.start_replica();

@@ -104,18 +104,35 @@ async fn every_version_on_the_way_says_what_kubectl_flux_and_argo_read() {
 async fn a_run_that_konnect_reports_failed_is_failed() {
     let world = World::new().await;
     world.emulator.fail_next(&world.portal, 1).unwrap();
-    world.create(world.job("unlucky")).await;
+    world.create(world.job("unlucky").spec(|spec| spec.backoff_limit = 0)).await;
 
     let failed = world.wait_until_failed("unlucky").await;
 
     let condition = condition(&failed, &ConditionType::Failed).unwrap();
-    assert_eq!(condition.reason, "RemoteFailed");
+    assert_eq!(condition.reason, "BackoffLimitExceeded");
     assert!(condition.message.contains("create another AuditLogReplayJob"), "{}", condition.message);
     let status = failed.status.as_ref().unwrap();
     assert_eq!(status.konnect.as_ref().unwrap().status, RemoteStatus::Failed);
     assert!(status.failed_time.is_some() && status.completion_time.is_none());
     assert!(is_true(&failed, &ConditionType::Stalled) && is_true(&failed, &ConditionType::Finished));
     assert_eq!(world.runs().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_konnect_reports_failed_is_sent_again_with_growing_spacing() {
+    let world = World::builder().flag("--backoff-base=400ms").build().await;
+    world.emulator.fail_next(&world.portal, 2).unwrap();
+    let job = world.create(world.job("third-time-lucky")).await;
+    let lost = world.lose(&world.portal, &job, 2);
+
+    let done = world.wait_until_complete("third-time-lucky").await.status.unwrap();
+
+    let runs = world.runs();
+    assert_eq!((runs.len(), done.attempts), (3, 3), "{runs:#?}");
+    // 1, then 5 times the base, each 20 % more or less.
+    let pause = |n: usize| (runs[n + 1].accepted_at - runs[n].ended_at.unwrap()).num_milliseconds();
+    assert!(pause(0) >= 320 && pause(1) >= 1600, "{} and {} ms", pause(0), pause(1));
+    world.received_once(&lost).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

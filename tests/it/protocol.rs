@@ -65,7 +65,9 @@ async fn a_goaway_in_the_middle_of_the_request_over_http_2_is_no_second_run() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_operators_that_know_nothing_of_each_other_send_each_window_once() {
-    let world = World::builder().without_operator().build().await;
+    // An operator sees the end of its run if it looks within two poll intervals of another's.
+    let world =
+        World::builder().pace(Duration::from_secs(1)).flag("--poll-interval=2s").without_operator().build().await;
     let (_one, _two) = (world.start_operator(&[]).await, world.start_operator(&[]).await);
     let now = chrono::Utc::now();
     let names: Vec<String> = (0..4).map(|n| format!("shared-{n}")).collect();

@@ -99,10 +99,10 @@ async fn an_inactive_webhook_warns_and_holds_nothing_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_policy_ignore_nobody_looks_before_sending() {
     let world = World::builder().without_webhook().build().await;
-    world.create(world.job("regardless").ignoring_the_webhook()).await;
+    world.create(world.job("regardless").ignoring_the_webhook().spec(|spec| spec.backoff_limit = 0)).await;
     // Konnect has nowhere to send the events to, and says so.
     let failed = world.wait_until_failed("regardless").await;
-    assert_eq!(condition(&failed, &ConditionType::Failed).unwrap().reason, "RemoteFailed");
+    assert_eq!(condition(&failed, &ConditionType::Failed).unwrap().reason, "BackoffLimitExceeded");
     assert_eq!(world.runs().len(), 1);
     let calls = world.emulator.calls();
     let put = calls.iter().position(|call| call.method == "PUT").unwrap();
@@ -112,7 +112,7 @@ async fn with_policy_ignore_nobody_looks_before_sending() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_policy_may_be_changed_while_waiting() {
     let world = World::builder().without_webhook().flag("--retry-interval=10m").build().await;
-    world.create(world.job("impatient")).await;
+    world.create(world.job("impatient").spec(|spec| spec.backoff_limit = 0)).await;
     world.wait_for_reason("impatient", "WaitingForWebhook").await;
     world.patch("impatient", serde_json::json!({ "spec": { "webhookPolicy": "Ignore" } })).await;
     world.wait_until_failed("impatient").await;

@@ -63,9 +63,10 @@ fn find<'a>(status: &'a AuditLogReplayJobStatus, type_: &ConditionType) -> Optio
 
 /// Whether the object says that Konnect refused its last request, and nothing since.
 pub(super) fn says_refused(status: &AuditLogReplayJobStatus) -> bool {
+    let standing = status.submission.as_ref().is_some_and(|s| s.state == SubmissionState::Intended);
     let submitted = find(status, &ConditionType::Submitted).filter(|c| c.status == ConditionStatus::False);
     let ready = find(status, &ConditionType::Ready);
-    submitted.zip(ready).is_some_and(|(submitted, ready)| submitted.reason == ready.reason)
+    standing && submitted.zip(ready).is_some_and(|(submitted, ready)| submitted.reason == ready.reason)
 }
 
 fn cut(message: &str) -> String {

@@ -3,16 +3,21 @@
 
 use super::conditions::Conditions;
 use super::{konnect_job, messages, planned};
-use crate::api::{AuditLogReplayJobStatus, ConditionStatus, ConditionType, Reason, SubmissionState, WebhookEvidence};
+use chrono::{DateTime, Utc};
+
+use crate::api::{
+    AuditLogReplayJobStatus, ConditionStatus, ConditionType, Reason, Submission, SubmissionState, WebhookEvidence,
+};
 use crate::konnect::Webhook;
 use crate::replay::observed::{Observed, WebhookReading};
 use crate::replay::policy::Policy;
-use crate::replay::situation::Situation;
+use crate::replay::situation::{Ended, Situation};
+use crate::replay::{retention, settle, window};
 
 /// Records the facts that `situation` and this pass bring.
 pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
     mirror(o, situation, status);
-    submission(o, situation, status);
+    submission(o, policy, situation, status);
     webhook(o, situation, status);
     counters(o, status);
     status.window = planned(o, policy, status.submission.as_ref()).or(status.window.take());
@@ -22,8 +27,8 @@ pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, statu
 fn mirror(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
     let answered = match situation {
         Situation::Underway { job, .. } => job.as_ref(),
-        // What was last read of ours is the only evidence of what became of it; the stranger stands in the message.
-        Situation::Astray { .. } => return,
+        // Nothing that could be told from what was read before.
+        Situation::Unrecognisable { .. } => return,
         _ => None,
     };
     let read = || o.learned.remote.as_ref().and_then(|seen| seen.what.as_ref().ok()).map(|reading| &reading.value);
@@ -36,31 +41,65 @@ fn mirror(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobSta
     }
 }
 
-fn submission(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
+fn submission(o: &Observed, policy: &Policy, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
     let now = o.clock.stamp();
     match situation {
         Situation::Intended(submission) => status.submission = Some(submission.clone()),
-        Situation::Underway { submission, .. } => {
-            let begun = status.submission.as_ref().is_some_and(|s| s.state != SubmissionState::Intended);
-            if submission.state == SubmissionState::Accepted && !begun {
-                status.attempts = submission.attempt;
+        Situation::Underway { submission, .. } => under_way(submission, now, status),
+        Situation::Over(ended) => over(ended, status),
+        Situation::Completed { .. } | Situation::AlreadyReplayed { .. } => status.completion_time = Some(now),
+        Situation::Failed { ended, .. } => {
+            status.failed_time = Some(now);
+            if let Some(ended) = ended {
+                over(ended, status);
             }
-            status.start_time = status.start_time.or(Some(now));
-            status.submission = Some(submission.clone());
         }
-        Situation::Completed { .. } => status.completion_time = Some(now),
-        Situation::Failed { .. } => status.failed_time = Some(now),
         _ => {}
     }
+    if let Some(submission) = status.submission.as_mut().filter(|_| not_taken(o, policy, situation)) {
+        (submission.state, submission.end_time) = (SubmissionState::NotTaken, Some(now));
+    }
+}
+
+fn under_way(submission: &Submission, now: DateTime<Utc>, status: &mut AuditLogReplayJobStatus) {
+    if submission.state == SubmissionState::Accepted {
+        status.attempts = status.attempts.max(submission.attempt);
+    }
+    if status.start_time.is_none() {
+        // From here on the other deadline counts.
+        (status.start_time, status.suspended_seconds) = (Some(now), 0);
+    }
+    status.submission = Some(submission.clone());
+}
+
+fn over(ended: &Ended, status: &mut AuditLogReplayJobStatus) {
+    status.submission = Some(ended.submission.clone());
+    status.retries = Some(ended.retries.clone());
+}
+
+/// Whether this pass has settled a request in doubt as not taken. What is made instead replaces the record; anything else that is
+/// the case is told with it, so that nobody has to settle it again.
+fn not_taken(o: &Observed, policy: &Policy, situation: &Situation) -> bool {
+    let could_read = o.learned.token == Some(Ok(()));
+    let in_doubt = |s: &&Submission| could_read && !s.state.is_over() && s.accepted_time.is_none() && !o.is_certain();
+    let replaced = matches!(situation, Situation::Intended(_) | Situation::Underway { .. } | Situation::Over(_));
+    let standing = o.submission().filter(in_doubt).filter(|_| !replaced);
+    standing.is_some_and(|standing| settle::is_proven_not_taken(o, policy, standing))
 }
 
 /// Evidence of the webhook. Its delivery times move all the time, so they enter when something else does, and at the end.
 fn webhook(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
-    let Some(seen) = o.learned.webhook.as_ref().filter(|_| *situation != Situation::UnknownPortal) else { return };
+    let Some(seen) = o.learned.webhook.as_ref().filter(|_| !matches!(situation, Situation::UnknownPortal { .. }))
+    else {
+        return;
+    };
     let evidence = evidence(&seen.what, status.webhook.as_ref());
     let what = |w: &WebhookEvidence| (w.enabled, w.status.clone(), w.destination_id.clone());
     let news = status.webhook.as_ref().map(what) != Some(what(&evidence));
-    let end = matches!(situation, Situation::Completed { .. } | Situation::Failed { .. });
+    let end = matches!(
+        situation,
+        Situation::Completed { .. } | Situation::AlreadyReplayed { .. } | Situation::Failed { .. } | Situation::Over(_)
+    );
     if news || end || matches!(situation, Situation::Intended(_)) {
         status.webhook = Some(evidence);
     }
@@ -97,10 +136,10 @@ fn counters(o: &Observed, status: &mut AuditLogReplayJobStatus) {
 }
 
 /// The conditions that give detail.
-pub(super) fn conditions(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
+pub(super) fn conditions(o: &Observed, policy: &Policy, situation: &Situation, conditions: &mut Conditions) {
     credentials(o, situation, conditions);
     webhook_ready(o, situation, conditions);
-    submitted(o, situation, conditions);
+    submitted(o, policy, situation, conditions);
 }
 
 fn credentials(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
@@ -120,9 +159,10 @@ fn credentials(o: &Observed, situation: &Situation, conditions: &mut Conditions)
 }
 
 fn webhook_ready(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
-    if *situation == Situation::UnknownPortal {
+    if matches!(situation, Situation::UnknownPortal { .. }) {
+        // False, and not Unknown: how long a webhook could not be looked at is another matter.
         let message = messages::message(o, situation);
-        conditions.set(ConditionType::WebhookReady, ConditionStatus::Unknown, Reason::PortalNotFound, &message);
+        conditions.set(ConditionType::WebhookReady, ConditionStatus::False, Reason::PortalNotFound, &message);
     } else if let Some(seen) = &o.learned.webhook {
         let (status, reason) = webhook_state(&seen.what);
         conditions.set(ConditionType::WebhookReady, status, reason, messages::webhook(reason));
@@ -142,13 +182,22 @@ fn webhook_state(reading: &WebhookReading) -> (ConditionStatus, Reason) {
     }
 }
 
-fn submitted(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
+fn submitted(o: &Observed, policy: &Policy, situation: &Situation, conditions: &mut Conditions) {
     let message = messages::message(o, situation);
     match situation {
         Situation::Intended(_) | Situation::InDoubt { .. } => {
             conditions.set(ConditionType::Submitted, ConditionStatus::Unknown, Reason::Submitting, &message);
         }
-        Situation::Underway { submission, .. } => accepted(submission.state == SubmissionState::Adopted, conditions),
+        Situation::Underway { submission, .. } => accepted(o, submission, conditions),
+        Situation::Over(_) => {
+            let reason = messages::reason(o, situation);
+            conditions.set(ConditionType::Submitted, ConditionStatus::False, reason, &message);
+        }
+        _ if not_taken(o, policy, situation) => {
+            let message = "Konnect did not take the last request.";
+            let reason = messages::reason(o, situation);
+            conditions.set(ConditionType::Submitted, ConditionStatus::False, reason, message);
+        }
         _ if is_answer(situation) && refused(o, conditions) => {
             conditions.set(ConditionType::Submitted, ConditionStatus::False, messages::reason(o, situation), &message);
         }
@@ -156,9 +205,13 @@ fn submitted(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
     }
 }
 
-fn accepted(adopted: bool, conditions: &mut Conditions) {
-    let (reason, message) = if adopted {
+fn accepted(o: &Observed, submission: &Submission, conditions: &mut Conditions) {
+    let asked = window::parse(&o.job.spec.window).ok();
+    let (reason, message) = if submission.state == SubmissionState::Adopted {
         (Reason::Adopted, "Konnect was already replaying this very window; nothing was sent.")
+    } else if asked.is_some_and(|asked| retention::is_clamped(submission.window, asked)) {
+        let message = "Konnect accepted the replay of what it still has: the window was shortened, see status.window.";
+        (Reason::WindowClamped, message)
     } else {
         (Reason::Accepted, "Konnect accepted the replay.")
     };
@@ -169,7 +222,7 @@ fn accepted(adopted: bool, conditions: &mut Conditions) {
 fn is_answer(situation: &Situation) -> bool {
     match situation {
         Situation::Denied(_)
-        | Situation::UnknownPortal
+        | Situation::UnknownPortal { .. }
         | Situation::RateLimited
         | Situation::Unavailable(_)
         | Situation::Blocked { .. }
@@ -186,7 +239,9 @@ fn is_answer(situation: &Situation) -> bool {
         | Situation::Intended(_)
         | Situation::InDoubt { .. }
         | Situation::Underway { .. }
-        | Situation::Astray { .. }
+        | Situation::Unrecognisable { .. }
+        | Situation::Over(_)
+        | Situation::AlreadyReplayed { .. }
         | Situation::Completed { .. } => false,
     }
 }

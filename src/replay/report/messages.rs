@@ -1,12 +1,13 @@
 //! The words: one reason and one message per situation. A message says what happened, what comes next and what to do, and
 //! holds nothing that changes from one look to the next: no trace id, no "in 12 seconds".
 
-use super::{phase, shows_no_window};
+use super::{phase, trouble};
 use crate::api::{Reason, Submission, SubmissionState, TimeRange};
-use crate::konnect::{CallError, RemoteJob, RemoteStatus, TokenError, time};
+use crate::konnect::{RemoteJob, RemoteStatus, time};
 use crate::replay::lanes::TroubleWith;
-use crate::replay::observed::{Observed, TokenProblem};
-use crate::replay::situation::Situation;
+use crate::replay::observed::Observed;
+use crate::replay::over::Ending;
+use crate::replay::situation::{Ended, Situation};
 
 /// A window in words.
 pub(in crate::replay) fn span(window: TimeRange) -> String {
@@ -23,15 +24,15 @@ pub(super) fn reason(o: &Observed, situation: &Situation) -> Reason {
         Situation::WindowOpen { .. } => Reason::WaitingForWindowEnd,
         Situation::NoToken(_) | Situation::Denied(_) => Reason::WaitingForCredentials,
         Situation::NoWebhook => Reason::WaitingForWebhook,
-        Situation::UnknownPortal => Reason::PortalNotFound,
+        Situation::UnknownPortal { .. } => Reason::PortalNotFound,
         Situation::RateLimited => Reason::RateLimited,
         Situation::Unavailable(_) => Reason::KonnectUnavailable,
         Situation::Blocked { .. } => Reason::BlockedByRemoteJob,
         Situation::Intended(_) | Situation::InDoubt { .. } => Reason::Submitting,
         Situation::Underway { submission, job } => phase(submission, job.as_ref()),
-        Situation::Astray { now, .. } if shows_no_window(now) => Reason::RemoteStateUnknown,
-        Situation::Astray { ended_unseen: true, .. } => Reason::RemoteStateUnknown,
-        Situation::Astray { ended_unseen: false, .. } => Reason::Superseded,
+        Situation::Unrecognisable { .. } => Reason::RemoteStateUnknown,
+        Situation::Over(ended) => Ending::of(&ended.submission.state).map_or(Reason::Pending, Ending::reason),
+        Situation::AlreadyReplayed { .. } => Reason::AlreadyReplayed,
         Situation::Completed { .. } if is_adopted(o) => Reason::Adopted,
         Situation::Completed { .. } => Reason::Completed,
         Situation::Failed { reason, .. } => *reason,
@@ -64,19 +65,23 @@ pub(super) fn message(o: &Observed, situation: &Situation) -> String {
             "The window ends in the future, or its last events may still be on their way to Konnect. It is sent after {}.",
             time::format(*until)
         ),
-        Situation::NoToken(problem) => no_token(o, problem),
-        Situation::Denied(error) => denied(error),
-        Situation::NoWebhook => no_webhook(o),
-        Situation::UnknownPortal => unknown_portal(o),
+        Situation::NoToken(problem) => trouble::no_token(o, problem),
+        Situation::Denied(error) => trouble::denied(error),
+        Situation::NoWebhook => trouble::no_webhook(o),
+        Situation::UnknownPortal { under_other_version } => trouble::unknown_portal(o, *under_other_version),
         Situation::RateLimited => {
             "Konnect asked us to slow down (429). The next call is made when it said, or after 15 s.".to_owned()
         }
-        Situation::Unavailable(error) => unavailable(o, error),
+        Situation::Unavailable(error) => trouble::unavailable(o, error),
         Situation::Blocked { by } => blocked(by.as_ref()),
-        Situation::Intended(submission) => format!("Asking Konnect to replay {}.", span(submission.window)),
+        Situation::Intended(submission) => {
+            format!("Asking Konnect to replay {}.{}", span(submission.window), shortened(o, submission.window))
+        }
         Situation::InDoubt { why } => in_doubt(why.as_deref()),
         Situation::Underway { submission, job } => under_way(o, submission, job.as_ref()),
-        Situation::Astray { now, ended_unseen } => astray(now, *ended_unseen),
+        Situation::Unrecognisable { now } => unrecognisable(now),
+        Situation::Over(ended) => over(ended),
+        Situation::AlreadyReplayed { by, code } => already_replayed(by.as_deref(), *code),
         Situation::Completed { job } => completed(o, job),
         Situation::Failed { message, .. } => message.clone(),
     }
@@ -109,70 +114,14 @@ fn queued(blocked_by: Option<&str>) -> String {
 }
 
 fn suspended(o: &Observed) -> String {
-    let sent = o.submission().is_some();
-    let so_far = if sent { "The last request was not taken by Konnect." } else { "Nothing has been sent." };
+    let so_far = match o.submission().map(|s| &s.state) {
+        None => "Nothing has been sent.",
+        Some(state) if Ending::of(state).is_some() => "Nothing is under way, and no other try is made.",
+        Some(_) => "The last request was not taken by Konnect.",
+    };
     format!(
         "spec.suspend is true. {so_far} Set it to false to go on; Konnect deletes events that are older than its retention meanwhile."
     )
-}
-
-fn no_token(o: &Observed, problem: &TokenProblem) -> String {
-    let reference = &o.job.spec.token_secret_ref;
-    let (name, key) = (&reference.name, &reference.key);
-    match problem {
-        TokenProblem::SecretNotFound => format!(
-            "Secret {name:?} does not exist in this namespace. Create it with the Konnect token under the key {key:?}, or correct \
-             spec.tokenSecretRef."
-        ),
-        TokenProblem::SecretUnreadable(why) => {
-            format!(
-                "Secret {name:?} cannot be read ({why}). The operator needs the verb get on Secrets in this namespace."
-            )
-        }
-        TokenProblem::KeyMissing => {
-            format!(
-                "Secret {name:?} has no key {key:?}. Add the Konnect token under that key, or correct spec.tokenSecretRef.key."
-            )
-        }
-        TokenProblem::Invalid(error @ TokenError::WrongPrefix) => format!(
-            "The value of key {key:?} in Secret {name:?} is not used: {error} (kpat_ or spat_, see --token-prefixes). It was not sent \
-             anywhere."
-        ),
-        TokenProblem::Invalid(error @ (TokenError::Empty | TokenError::IllegalCharacters)) => {
-            format!(
-                "The value of key {key:?} in Secret {name:?} cannot be a Konnect token: {error}. Put the token, and nothing else, under that key."
-            )
-        }
-    }
-}
-
-fn denied(error: &CallError) -> String {
-    if error.status() == Some(403) && error.to_string().to_lowercase().contains("quota") {
-        format!(
-            "{error}. That is no matter of roles: see the quota of the account at Konnect. It is tried again by itself."
-        )
-    } else if error.status() == Some(403) {
-        format!(
-            "{error}. Give the token's account the role Audit Log Admin, or use another token; a new role can take a while to work."
-        )
-    } else {
-        format!(
-            "{error}. The token has expired, was revoked, or belongs elsewhere: put a new one into the Secret. It is read anew at each try."
-        )
-    }
-}
-
-fn no_webhook(o: &Observed) -> String {
-    let unreadable = o.learned.webhook.as_ref().and_then(|seen| seen.what.config.as_ref().err());
-    match unreadable {
-        Some(error) if error.status() != Some(404) => format!(
-            "The webhook cannot be looked at ({error}). If this lasts for 10 minutes, the replay is sent nevertheless; with \
-             webhookPolicy Ignore it does not wait."
-        ),
-        _ => "Konnect has no enabled audit-log webhook for this target, so a replay would go nowhere. Enable it in Konnect; the job goes \
-              on by itself. With webhookPolicy Ignore it does not wait."
-            .to_owned(),
-    }
 }
 
 /// What the `WebhookReady` condition says.
@@ -185,38 +134,6 @@ pub(super) fn webhook(reason: Reason) -> &'static str {
         Reason::WebhookDisabled => "Konnect has no enabled audit-log webhook for this target.",
         _ => "The webhook cannot be looked at.",
     }
-}
-
-fn unknown_portal(o: &Observed) -> String {
-    let target = &o.job.spec.target;
-    match &target.portal_id {
-        Some(id) => format!(
-            "Konnect does not know portal {id} in region {} for this token (404). See that id, region and organisation fit together; \
-             some portals are found under target.konnectAPIVersion v3 only.",
-            target.region
-        ),
-        None => format!("Konnect does not know the organisation's replay job in region {} (404).", target.region),
-    }
-}
-
-fn unavailable(o: &Observed, error: &CallError) -> String {
-    let next = match o.submission().map(|s| &s.state) {
-        Some(SubmissionState::Accepted | SubmissionState::Adopted) => {
-            "The run at Konnect goes on; it is looked at again soon."
-        }
-        Some(SubmissionState::Intended | SubmissionState::Unknown(_)) | None => "It is tried again soon.",
-    };
-    let hint = match error.status() {
-        Some(300..400) => " Redirects are not followed: see that --konnect-url is Konnect's own address.",
-        Some(400) => {
-            " An end of the window lies so near to a limit of Konnect's that two clocks may disagree about it."
-        }
-        Some(413) => {
-            " Something between here and Konnect refuses the request for its size, which is below 1 KiB: see the proxy."
-        }
-        _ => "",
-    };
-    format!("{error}.{hint} {next}")
 }
 
 fn blocked(by: Option<&RemoteJob>) -> String {
@@ -258,27 +175,56 @@ fn under_way(o: &Observed, submission: &Submission, job: Option<&RemoteJob>) -> 
         );
     }
     let suspended = if o.job.spec.suspend { " spec.suspend does not stop it: Konnect cannot stop a run." } else { "" };
-    format!("Konnect {state} the replay of {}.{suspended}", span(submission.window))
+    let shortened = shortened(o, submission.window);
+    format!("Konnect {state} the replay of {}.{shortened}{suspended}", span(submission.window))
 }
 
-fn astray(now: &RemoteJob, ended_unseen: bool) -> String {
-    if shows_no_window(now) {
-        return format!(
-            "What Konnect answers about the replay job shows no window ({}), so this run cannot be told from another. Nothing is sent \
-             again; it is looked at again soon.",
-            described(now)
-        );
-    }
-    let ours = if ended_unseen {
-        "This one was running when it was last seen, so it has ended, but whether it completed was not seen"
-    } else {
-        "It took the place of this one before that was seen to run, or this one was never taken"
-    };
+fn unrecognisable(now: &RemoteJob) -> String {
     format!(
-        "Konnect has another replay job for this target now ({}). {ours}. Nothing is sent again by itself: see at the receiver what \
-         arrived, then create another AuditLogReplayJob for what is missing.",
+        "What Konnect answers about the replay job shows no window ({}), so this run cannot be told from another. Nothing is sent \
+         again; it is looked at again soon.",
         described(now)
     )
+}
+
+fn over(ended: &Ended) -> String {
+    let window = span(ended.submission.window);
+    let what = match Ending::of(&ended.submission.state) {
+        Some(Ending::Failed) => format!(
+            "Konnect reported failed for {window}, and gives no reason: see that the webhook's receiver answers 2xx."
+        ),
+        Some(Ending::EndedUnseen) => format!(
+            "The replay of {window} was running when it was last seen, and has ended since, but its end was not seen because another \
+             job followed. It is repeated once."
+        ),
+        Some(Ending::Superseded) | None => format!(
+            "Konnect shows another job, or none, in the place of the replay of {window}, whose end was not seen."
+        ),
+    };
+    let next = ended.retries.next_time.map(|next| format!(" The window is sent again after {}.", time::format(next)));
+    format!("{what}{}", next.unwrap_or_default())
+}
+
+fn already_replayed(by: Option<&str>, code: i32) -> String {
+    let by = match by {
+        Some(name) => format!("AuditLogReplayJob {name} has replayed this window to this target already"),
+        None => "Konnect's last job of this target was this very window, and it completed".to_owned(),
+    };
+    format!(
+        "{by}, and the webhook's last answer was {code}: nothing was sent. To have it sent all the same, create another \
+         AuditLogReplayJob with duplicatePolicy Replay."
+    )
+}
+
+/// What is missing of the window that was asked for.
+fn shortened(o: &Observed, sent: TimeRange) -> String {
+    match crate::replay::window::parse(&o.job.spec.window) {
+        Ok(asked) if crate::replay::retention::is_clamped(sent, asked) => format!(
+            " What came before, from {}, is deleted at Konnect (expiryPolicy Clamp).",
+            time::format(asked.start_at)
+        ),
+        Ok(_) | Err(_) => String::new(),
+    }
 }
 
 fn completed(o: &Observed, job: &RemoteJob) -> String {
@@ -298,7 +244,8 @@ fn completed(o: &Observed, job: &RemoteJob) -> String {
         }
         _ => String::new(),
     };
-    format!("Konnect reported completed for {window}.{adopted}{warning}")
+    let shortened = o.submission().map(|s| shortened(o, s.window)).unwrap_or_default();
+    format!("Konnect reported completed for {window}.{adopted}{shortened}{warning}")
 }
 
 fn is_adopted(o: &Observed) -> bool {

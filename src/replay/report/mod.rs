@@ -3,16 +3,19 @@
 mod conditions;
 mod facts;
 mod messages;
+mod trouble;
 
+use super::deadline;
 use super::observed::{Clock, Observed};
 use super::policy::{Policy, STALL_AFTER};
 use super::situation::Situation;
-use super::window::{self, delta, is_window_of};
+use super::window::{self, delta};
 use crate::api::{
-    AuditLogReplayJobStatus, BLOCKED_EXTERNALLY, ConditionStatus, ConditionType, KonnectJob, Reason, Submission,
-    SubmissionState,
+    AuditLogReplayJobStatus, BLOCKED_EXTERNALLY, Condition, ConditionStatus, ConditionType, KonnectJob, Reason,
+    Submission, SubmissionState,
 };
 use crate::konnect::{RemoteJob, RemoteStatus};
+use chrono::{DateTime, Utc};
 use conditions::Conditions;
 
 pub(super) use messages::span;
@@ -22,16 +25,31 @@ pub(super) fn status(o: &Observed, policy: &Policy, situation: &Situation) -> Au
     let mut status = o.status();
     status.observed_generation = o.generation();
     facts::record(o, policy, situation, &mut status);
+    let was_suspended = suspended_since(&status).is_some();
     // A repeated request says what its predecessor's answer was until it has one of its own, so that nothing flaps.
-    if matches!(situation, Situation::Intended(_)) && conditions::says_refused(&status) {
+    if matches!(situation, Situation::Intended(_)) && conditions::says_refused(&o.status()) {
         return status;
     }
     status.blocked_by = blocked_by(situation);
     let mut conditions = Conditions::of(&mut status, o.generation(), o.clock.stamp());
-    facts::conditions(o, situation, &mut conditions);
+    facts::conditions(o, policy, situation, &mut conditions);
     progress(o, situation, &mut conditions);
     conditions.finish();
+    if was_suspended && suspended_since(&status).is_none() {
+        status.suspended_seconds = deadline::pause_ended(o).unwrap_or(status.suspended_seconds);
+    }
     status
+}
+
+/// Since when the object has said Suspended, if it does.
+pub(super) fn suspended_since(status: &AuditLogReplayJobStatus) -> Option<DateTime<Utc>> {
+    let suspended = |c: &&Condition| c.type_ == ConditionType::Suspended && c.status == ConditionStatus::True;
+    status.conditions.iter().find(suspended).map(|c| c.last_transition_time)
+}
+
+/// Whether the job has completed, or was found to have been done before.
+pub(super) fn is_complete(status: &AuditLogReplayJobStatus) -> bool {
+    status.conditions.iter().any(|c| c.type_ == ConditionType::Complete && c.status == ConditionStatus::True)
 }
 
 /// Whether a status says anything that the one before did not. Counters alone are no news: they travel with the next write.
@@ -91,14 +109,14 @@ fn progress_of(situation: &Situation) -> Progress {
         | Situation::Blocked { .. }
         | Situation::Intended(_)
         | Situation::InDoubt { .. }
-        | Situation::Underway { .. } => Progress::Working,
+        | Situation::Underway { .. }
+        | Situation::Unrecognisable { .. }
+        | Situation::Over(_) => Progress::Working,
         Situation::Suspended => Progress::Held,
         Situation::NoToken(_) | Situation::Denied(_) => Progress::Mending(ConditionType::CredentialsValid),
-        Situation::NoWebhook | Situation::UnknownPortal => Progress::Mending(ConditionType::WebhookReady),
-        // An answer without a window may have one again at the next look; a stranger's window does not go away by itself.
-        Situation::Astray { now, .. } if shows_no_window(now) => Progress::Working,
-        Situation::Unacceptable(_) | Situation::Astray { .. } => Progress::Stuck,
-        Situation::Completed { .. } => Progress::Complete,
+        Situation::NoWebhook | Situation::UnknownPortal { .. } => Progress::Mending(ConditionType::WebhookReady),
+        Situation::Unacceptable(_) => Progress::Stuck,
+        Situation::Completed { .. } | Situation::AlreadyReplayed { .. } => Progress::Complete,
         Situation::Failed { .. } => Progress::Failed,
     }
 }
@@ -134,27 +152,8 @@ pub(super) fn remote_job(kept: &KonnectJob) -> RemoteJob {
     RemoteJob { status: kept.status.clone(), start_at: kept.start_at, end_at: kept.end_at, updated_at: kept.updated_at }
 }
 
-/// Whether this submission's run was under way when it was last read.
-pub(super) fn last_read_as_busy(status: &AuditLogReplayJobStatus, submission: &Submission) -> bool {
-    let kept = status.konnect.as_ref().map(remote_job);
-    kept.is_some_and(|job| is_window_of(submission.window, &job) && job.status.is_busy())
-}
-
-/// Whether a GET has shown this submission's run since Konnect accepted it: what is kept of it differs from the answer then.
-pub(super) fn was_read_since_accepted(status: &AuditLogReplayJobStatus, submission: &Submission) -> bool {
-    let answer = submission.accepted.as_ref().map(|job| &job.status);
-    let kept = status.konnect.as_ref().filter(|kept| is_window_of(submission.window, &remote_job(kept)));
-    kept.is_some_and(|kept| Some(&kept.status) != answer)
-}
-
-/// Whether it was running, so that nobody can have replaced it before its end: a PUT is refused while a run is running.
-pub(super) fn last_read_as_running(status: &AuditLogReplayJobStatus, submission: Option<&Submission>) -> bool {
-    let running = status.konnect.as_ref().is_some_and(|job| job.status == RemoteStatus::Running);
-    running && submission.is_some_and(|s| last_read_as_busy(status, s))
-}
-
 /// Whether an answer says neither which window there is nor that there is none.
-fn shows_no_window(job: &RemoteJob) -> bool {
+pub(super) fn shows_no_window(job: &RemoteJob) -> bool {
     (job.start_at.is_none() || job.end_at.is_none()) && job.status != RemoteStatus::Unconfigured
 }
 
@@ -170,10 +169,12 @@ fn blocked_by(situation: &Situation) -> Option<String> {
 fn planned(o: &Observed, policy: &Policy, submission: Option<&Submission>) -> Option<crate::api::PlannedWindow> {
     let asked = window::parse(&o.job.spec.window).ok()?;
     let sent = submission.map_or(asked, |s| s.window);
+    let clamped = super::retention::is_clamped(sent, asked);
     Some(crate::api::PlannedWindow {
         start_at: sent.start_at,
         end_at: sent.end_at,
         expires_at: window::expires_at(sent, policy),
+        clamped,
     })
 }
 

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::fixtures::*;
 use super::konnect::{deliveries, webhook};
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, KonnectJob,
-    MAX_MESSAGE_CHARS, Submission, SubmissionState, TimeRange, WindowSpec,
+    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, DuplicatePolicy,
+    ExpiryPolicy, KonnectJob, MAX_MESSAGE_CHARS, Retries, Submission, SubmissionState, TimeRange, WindowSpec,
 };
 use crate::konnect::{CallError, Reading, RemoteJob, TokenError};
 use crate::replay::{
@@ -59,9 +59,21 @@ fn error() -> impl Strategy<Value = CallError> {
 }
 
 fn submission() -> impl Strategy<Value = Submission> {
-    let state = prop::sample::select(vec!["Intended", "Intended", "Accepted", "Adopted", "Odd"]);
+    let state = prop::sample::select(vec![
+        "Intended",
+        "Intended",
+        "Accepted",
+        "Accepted",
+        "Adopted",
+        "NotTaken",
+        "Failed",
+        "Superseded",
+        "EndedUnseen",
+        "Odd",
+    ]);
+    let read = prop::option::of(prop::sample::select(vec!["accepted", "running", "odd"]));
     let kept = || prop::option::of(konnect_job());
-    (state, window(), kept(), kept()).prop_map(|(state, window, accepted, previous)| Submission {
+    (state, window(), kept(), kept(), read).prop_map(|(state, window, accepted, previous, read)| Submission {
         id: "standing".to_owned(),
         attempt: 1,
         state: SubmissionState::from(state.to_owned()),
@@ -69,8 +81,26 @@ fn submission() -> impl Strategy<Value = Submission> {
         intent_time: at("2026-11-21T11:30:00Z"),
         accepted_time: accepted.as_ref().map(|_| at("2026-11-21T11:30:00Z")),
         accepted,
+        last_read: read.map(|word| word.to_owned().into()),
+        end_time: None,
         previous,
     })
+}
+
+fn retries() -> impl Strategy<Value = Retries> {
+    (0..8u32, 0..12u32, 0..3u32, prop::option::of(-100..5000i64), any::<bool>()).prop_map(
+        |(failed, superseded, ended_unseen, next, requested)| Retries {
+            failed,
+            superseded,
+            ended_unseen,
+            next_time: next.map(|seconds| at("2026-11-21T12:00:00Z") + TimeDelta::seconds(seconds)),
+            requested_at: requested.then(|| "now".to_owned()),
+        },
+    )
+}
+
+fn deadline() -> impl Strategy<Value = Option<u32>> {
+    prop::option::of(prop::sample::select(vec![1, 600, 100_000, 31_536_000]))
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
@@ -96,8 +126,16 @@ prop_compose! {
         conditions in prop::collection::vec(condition(), 0..6),
         submission in prop::option::of(submission()),
         konnect in prop::option::of(konnect_job()),
+        retries in prop::option::of(retries()),
+        policies in (any::<bool>(), any::<bool>(), 0..3u32),
+        deadlines in (deadline(), deadline(), any::<bool>()),
     ) -> AuditLogReplayJob {
         let mut job = if ignoring { job().ignoring_the_webhook().build() } else { job().build() };
+        job.spec.duplicate_policy = if policies.0 { DuplicatePolicy::Skip } else { DuplicatePolicy::Replay };
+        job.spec.expiry_policy = if policies.1 { ExpiryPolicy::Clamp } else { ExpiryPolicy::Fail };
+        job.spec.backoff_limit = policies.2;
+        (job.spec.starting_deadline_seconds, job.spec.active_deadline_seconds) = (deadlines.0, deadlines.1);
+        let start_time = deadlines.2.then(|| at("2026-11-21T11:45:00Z"));
         let window = our_window();
         job.spec.window = match start {
             "2026-11-20T08:00:00Z" => WindowSpec::new(window.start_at, window.end_at),
@@ -112,7 +150,8 @@ prop_compose! {
         }
         let attempts = u32::from(submission.is_some());
         let status = AuditLogReplayJobStatus {
-            observed_generation: observed, conditions: unique, submission, konnect, attempts, ..AuditLogReplayJobStatus::default()
+            observed_generation: observed, conditions: unique, submission, konnect, attempts, retries, start_time,
+            ..AuditLogReplayJobStatus::default()
         };
         job.status = Some(status);
         job
@@ -127,6 +166,7 @@ prop_compose! {
         remote in prop::option::of(prop_oneof![3 => remote_job().prop_map(Ok), 1 => error().prop_map(Err)]),
         ages in (-2..30i64, -2..30i64),
         skew in prop::option::of(-2000..2000i64),
+        siblings in any::<bool>(),
     ) -> Learned {
         let date = skew.map(|s| clock().wall + TimeDelta::seconds(s));
         Learned {
@@ -137,6 +177,7 @@ prop_compose! {
                 what: WebhookReading { config, status: Some(deliveries("active", 200)) },
             }),
             remote: remote.map(|job| Seen { at: ago(ages.1), what: job.map(|value| Reading { value, date }) }),
+            siblings: siblings.then(Vec::new),
         }
     }
 }
@@ -166,18 +207,17 @@ fn past() -> impl Strategy<Value = Past> {
 
 fn memory(job: &AuditLogReplayJob, pasts: Vec<Past>) -> Memory {
     let mut memory = Memory::default();
-    let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
     for past in pasts {
         match past {
-            Past::Seen(age) => memory.see(submission, ago(age)),
+            Past::Seen(age) => memory.see(job, ago(age)),
             Past::Recorded(age) => memory.intending("standing", ago(age)),
             Past::Sending => memory.sending("standing"),
             Past::Answered(result) => memory.answered("standing", ago(5), PutAnswer::new(our_window(), result)),
-            Past::Read(result) => memory.read_remote(result.as_ref(), &[our_window()], ago(20)),
+            Past::Read(result) => memory.read_remote(result.as_ref(), job, ago(20)),
             Past::Rested(wait) => memory.rest(1, ago(50), secs(wait)),
         }
     }
-    memory.see(submission, clock());
+    memory.see(job, clock());
     memory
 }
 
@@ -251,6 +291,15 @@ fn may_follow(status: &AuditLogReplayJobStatus) -> bool {
     let reason = super::invariants::condition(status, &ConditionType::Ready).map(|c| c.reason.clone());
     matches!(
         reason.as_deref(),
-        Some("Pending" | "Accepted" | "RemotePending" | "Running" | "RemoteStateUnknown" | "Adopted")
+        Some(
+            "Pending"
+                | "Accepted"
+                | "RemotePending"
+                | "Running"
+                | "RemoteStateUnknown"
+                | "Adopted"
+                | "RemoteFailed"
+                | "Superseded"
+        )
     )
 }

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::invariants;
 use super::story::Story;
 use crate::api::{AuditLogReplayJobStatus, SubmissionState, TimeRange};
-use crate::replay::{PutAnswer, Seen, Step, ValidatedJob};
+use crate::replay::{PutAnswer, Seen, Step};
 
 impl Story {
     pub(super) fn perform(&mut self, step: &Step) {
@@ -17,6 +17,8 @@ impl Story {
             Step::ReadToken => self.learned.token = Some(self.token.clone()),
             Step::ReadWebhook { .. } => self.read_webhook(),
             Step::ReadRemoteJob => self.read_remote(),
+            Step::ReadOtherVersion => self.memory.read_other_version(self.konnect.other_version),
+            Step::ReadSiblings => self.learned.siblings = Some(self.siblings.clone()),
             Step::WriteIntent(status) => self.write_intent(status),
             Step::Submit { id, window } => self.submit(id, *window),
             Step::WriteStatus(status) => self.write(status),
@@ -43,17 +45,8 @@ impl Story {
         let at = self.clock;
         self.sleep(self.konnect.get_takes);
         let what = self.konnect.get(self.clock.wall);
-        let known = self.known_windows();
-        self.memory.read_remote(what.as_ref().map(|r| &r.value), &known, self.clock);
+        self.memory.read_remote(what.as_ref().map(|r| &r.value), &self.job, self.clock);
         self.learned.remote = Some(Seen { at, what });
-    }
-
-    fn known_windows(&self) -> Vec<TimeRange> {
-        let submission = self.job.status.as_ref().and_then(|s| s.submission.as_ref());
-        let kept = submission.into_iter().flat_map(|s| s.accepted.iter().chain(&s.previous));
-        let kept = kept.filter_map(|job| Some(TimeRange { start_at: job.start_at?, end_at: job.end_at? }));
-        let own = ValidatedJob::new(&self.job, &self.policy).unwrap().window;
-        kept.chain(submission.map(|s| s.window)).chain([own]).collect()
     }
 
     fn write_intent(&mut self, status: &AuditLogReplayJobStatus) {
@@ -76,7 +69,7 @@ impl Story {
         let mut theirs = status.clone();
         theirs.submission.as_mut().unwrap().id = "of-another-process".to_owned();
         self.job.status = Some(theirs);
-        self.memory.see(self.job.status.as_ref().unwrap().submission.as_ref(), self.clock);
+        self.memory.see(&self.job, self.clock);
     }
 
     /// As the apiserver does it: the status is replaced, after a trip through JSON.

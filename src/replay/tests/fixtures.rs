@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, KonnectApiVersion, KonnectJob, Scope,
-    SecretKeyRef, Submission, SubmissionState, Target, TimeRange, WebhookPolicy, WindowSpec,
+    AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, DuplicatePolicy, ExpiryPolicy,
+    KonnectApiVersion, KonnectJob, Scope, SecretKeyRef, Submission, SubmissionState, Target, TimeRange, WebhookPolicy,
+    WindowSpec,
 };
 use crate::konnect::{ApiError, CallError, RemoteJob, RemoteStatus};
 use crate::replay::{Policy, Serialize};
@@ -51,6 +52,7 @@ pub(super) fn policy() -> Policy {
         retention: secs(168 * 3600),
         ingest_delay: secs(60),
         get_lag: secs(30),
+        backoff_base: secs(60),
         request_timeout: secs(30),
     }
 }
@@ -59,18 +61,16 @@ pub(super) fn policy() -> Policy {
 pub(super) fn job() -> JobBuilder {
     let mut job = AuditLogReplayJob::new(
         "siem-outage",
-        AuditLogReplayJobSpec {
-            target: Target {
+        AuditLogReplayJobSpec::new(
+            Target {
                 region: "eu".to_owned(),
                 scope: Scope::Portal,
                 portal_id: Some(PORTAL.to_owned()),
                 konnect_api_version: KonnectApiVersion::V2,
             },
-            window: WindowSpec::new(our_window().start_at, our_window().end_at),
-            token_secret_ref: SecretKeyRef { name: "konnect-token".to_owned(), key: "token".to_owned() },
-            suspend: false,
-            webhook_policy: WebhookPolicy::RequireEnabled,
-        },
+            WindowSpec::new(our_window().start_at, our_window().end_at),
+            SecretKeyRef { name: "konnect-token".to_owned(), key: "token".to_owned() },
+        ),
     );
     job.metadata.namespace = Some("audit".to_owned());
     job.metadata.generation = Some(1);
@@ -128,13 +128,30 @@ impl JobBuilder {
     }
 
     /// As an earlier process last read its run.
-    pub(super) fn last_read_as(mut self, job: &RemoteJob) -> Self {
-        self.0.status.as_mut().unwrap().konnect = Some(kept(job));
+    pub(super) fn last_read_as(mut self, word: &str) -> Self {
+        self.0.status.as_mut().unwrap().submission.as_mut().unwrap().last_read = Some(word.to_owned().into());
         self
+    }
+
+    /// With a change to its spec.
+    pub(super) fn with(mut self, change: impl FnOnce(&mut AuditLogReplayJobSpec)) -> Self {
+        change(&mut self.0.spec);
+        self
+    }
+
+    /// Sends the window whatever was replayed before.
+    pub(super) fn replaying(self) -> Self {
+        self.with(|spec| spec.duplicate_policy = DuplicatePolicy::Replay)
+    }
+
+    /// Sends what is left of the window.
+    pub(super) fn clamping(self) -> Self {
+        self.with(|spec| spec.expiry_policy = ExpiryPolicy::Clamp)
     }
 
     pub(super) fn with_submission(mut self, state: SubmissionState) -> Self {
         let taken = state == SubmissionState::Accepted;
+        let under_way = taken || state == SubmissionState::Adopted;
         let time = at("2026-11-21T11:00:00Z");
         let previous = if state == SubmissionState::Adopted { ours("running") } else { theirs("completed") };
         let status = self.0.status.as_mut().unwrap();
@@ -146,8 +163,10 @@ impl JobBuilder {
             state,
             window: our_window(),
             intent_time: time,
-            accepted_time: taken.then_some(time),
+            accepted_time: under_way.then_some(time),
             accepted: taken.then(|| kept(&ours("accepted"))),
+            last_read: None,
+            end_time: None,
             previous: Some(kept(&previous)),
         });
         self

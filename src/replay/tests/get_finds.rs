@@ -38,7 +38,7 @@ fn our_window_at_its_end_is_ours_when_the_job_has_changed_since_before() {
     for builder in [job().intended(), job().submitted()] {
         let mut s = taken_over(builder, ours("failed"));
         s.until("RemoteFailed");
-        assert!(s.is(&ConditionType::Failed) && s.puts.is_empty());
+        assert!(s.puts.is_empty() && s.status().retries.unwrap().failed == 1);
     }
 }
 
@@ -82,31 +82,36 @@ fn a_reading_counts_from_when_it_was_made() {
     assert_eq!(s.puts.len(), 1, "{:?}", s.trace);
 }
 
-/// What supersession comes to is the next step of the protocol; until then nothing is sent again, and the object says so.
 #[test]
-fn another_window_twice_is_lost_from_view_and_said_so() {
-    for builder in
-        [job().intended(), job().submitted(), job().submitted().last_read_as(&ours("pending")), job().adopted()]
-    {
+fn another_window_twice_means_that_ours_was_superseded_and_it_is_sent_again() {
+    for builder in [job().intended(), job().submitted(), job().submitted().last_read_as("pending"), job().adopted()] {
         let mut s = taken_over(builder, strangers("running"));
         s.until("Superseded");
-        assert!(s.is(&ConditionType::Stalled) && !s.is(&ConditionType::Failed));
-        assert!(s.message().contains("2026-11-18T00:00:00Z"), "{}", s.message());
+        assert!(s.is(&ConditionType::Reconciling) && !s.is(&ConditionType::Failed));
+        assert_eq!((s.submission().state, s.status().retries.unwrap().superseded), (SubmissionState::Superseded, 1));
+        assert!(s.submission().end_time.is_some() && s.message().contains("sent again after"), "{}", s.message());
+        s.run_for(mins(60));
+        assert_eq!((s.reason().as_str(), s.puts.len()), ("BlockedByRemoteJob", 0), "theirs is not overwritten");
         s.konnect.job = strangers("completed");
-        s.run_for(mins(24 * 60));
-        assert_eq!((s.reason().as_str(), s.puts.len()), ("Superseded", 0));
+        s.until("Accepted").konnect_says("completed");
+        assert_eq!((s.reason().as_str(), s.puts.len()), ("Completed", 1));
     }
 }
 
 #[test]
-fn another_window_twice_after_running_means_that_ours_ended_unseen() {
+fn another_window_twice_after_running_means_that_ours_ended_unseen_and_it_is_repeated_once() {
     for builder in [job().submitted(), job().adopted()] {
-        let mut s = taken_over(builder.last_read_as(&ours("running")), strangers("running"));
+        let mut s = taken_over(builder.last_read_as("running"), strangers("running"));
         s.until("RemoteStateUnknown");
-        assert!(s.is(&ConditionType::Stalled));
+        assert_eq!((s.submission().state, s.status().retries.unwrap().ended_unseen), (SubmissionState::EndedUnseen, 1));
+        assert!(s.is(&ConditionType::Reconciling) && s.message().contains("repeated once"), "{}", s.message());
         s.konnect.job = strangers("completed");
-        s.run_for(mins(24 * 60));
-        assert_eq!((s.reason().as_str(), s.puts.len()), ("RemoteStateUnknown", 0), "{:?}", s.told());
+        s.until("Accepted").konnect_says("running");
+        assert_eq!(s.puts.len(), 1);
+        s.konnect.job = strangers("accepted");
+        s.until("RemoteStateUnknown");
+        assert!(s.is(&ConditionType::Failed) && s.message().contains("2 times"), "{}", s.message());
+        assert_eq!((&s.last, s.puts.len()), (&crate::replay::Step::AwaitChange, 1));
     }
 }
 
@@ -141,20 +146,20 @@ fn the_window_from_before_run_anew_by_somebody_is_another_job() {
         let again = remote("running", their_window(), "2026-11-21T11:59:00Z");
         let mut s = taken_over(builder, again);
         s.until("Superseded").run_for(mins(60));
-        assert_eq!(s.puts.len(), 0);
+        assert_eq!((s.reason().as_str(), s.puts.len()), ("BlockedByRemoteJob", 0));
     }
 }
 
 #[test]
-fn unconfigured_where_there_was_a_job_is_a_lost_state_and_nothing_is_sent_again() {
+fn unconfigured_where_there_was_a_job_is_a_lost_state() {
     for builder in [job().intended(), job().submitted(), job().adopted()] {
         let mut s = taken_over(builder, unconfigured());
-        s.until("Superseded").run_for(mins(60));
-        assert_eq!(s.puts.len(), 0);
+        s.until("Superseded").until("Accepted");
+        assert_eq!(s.puts.len(), 1);
     }
-    let mut s = taken_over(job().submitted().last_read_as(&ours("running")), unconfigured());
-    s.until("RemoteStateUnknown").run_for(mins(60));
-    assert_eq!(s.puts.len(), 0);
+    let mut s = taken_over(job().submitted().last_read_as("running"), unconfigured());
+    s.until("RemoteStateUnknown").until("Accepted");
+    assert_eq!((s.puts.len(), s.status().retries.unwrap().ended_unseen), (1, 1));
 }
 
 #[test]
@@ -183,11 +188,13 @@ fn a_run_that_was_seen_is_not_sent_again_because_the_job_from_before_is_shown() 
     s.konnect.shown = Some(theirs("completed"));
     s.wait();
     assert_eq!((s.reason().as_str(), s.puts.len()), ("Running", 1), "once is not believed");
-    s.run_for(mins(60));
-    assert_eq!((s.reason().as_str(), s.puts.len()), ("RemoteStateUnknown", 1));
+    s.run_for(secs(50));
+    assert_eq!((s.reason().as_str(), s.puts.len()), ("Running", 1), "as long as a GET may lag");
+    s.until("RemoteStateUnknown");
+    assert_eq!(s.puts.len(), 1);
     s.konnect.shown = None;
-    s.konnect_says("completed");
-    assert_eq!(s.reason(), "Completed");
+    s.until("Running").konnect_says("completed");
+    assert_eq!((s.reason().as_str(), s.puts.len()), ("Completed", 1));
 }
 
 #[test]

@@ -41,6 +41,12 @@ pub(super) struct Konnect {
     /// How long GET goes on showing what was there before a PUT.
     pub(super) lag: TimeDelta,
     pub(super) lagging: Option<(DateTime<Utc>, RemoteJob)>,
+    /// Whether the other version of the API knows the target.
+    pub(super) other_version: bool,
+    /// Whether the job is a run that one of our PUTs has begun.
+    pub(super) mine: bool,
+    /// How many runs of ours were begun anew although the one before was under way, or had completed, and stood there.
+    pub(super) doubled: usize,
     /// How many runs our PUTs have begun.
     pub(super) begun: usize,
     pub(super) get_takes: Duration,
@@ -62,6 +68,9 @@ impl Konnect {
             date: Some(TimeDelta::zero()),
             lag: TimeDelta::zero(),
             lagging: None,
+            other_version: false,
+            mine: false,
+            doubled: 0,
             begun: 0,
             get_takes: secs(1),
             put_takes: secs(1),
@@ -97,6 +106,8 @@ impl Konnect {
 
     fn begin(&mut self, window: TimeRange, now: DateTime<Utc>) -> RemoteJob {
         self.begun += 1;
+        self.doubled += usize::from(self.mine && self.job.status != RemoteStatus::Failed);
+        self.mine = true;
         self.lagging = Some((now + self.lag, self.job.clone()));
         self.job = RemoteJob {
             status: RemoteStatus::Accepted,

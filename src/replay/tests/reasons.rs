@@ -36,9 +36,14 @@ fn with_webhook(enabled: bool, status: &str) -> Story {
     s
 }
 
-fn astray() -> Vec<String> {
+fn superseded() -> Vec<String> {
     let mut s = story(job().submitted()).konnect_has(strangers("running"));
     s.pass().until("Superseded");
+    s.reasons().collect()
+}
+
+fn after(mut s: Story, minutes: u64) -> Vec<String> {
+    s.pass().run_for(mins(minutes));
     s.reasons().collect()
 }
 
@@ -66,7 +71,12 @@ fn every_reason_has_its_story() {
         told(story(job()).put_is(Put::Refused(api(404))), &[]),
         told(story(job()).put_is(Put::Refused(slow_down(None))), &[]),
         told(story(job()).put_is(Put::Refused(no_connection())), &[]),
-        astray(),
+        told(story(job()).konnect_has(ours("completed")), &[]),
+        told(story(job().with(|spec| spec.backoff_limit = 0)), &["failed"]),
+        told(story(job().clamping().window("2026-11-14T08:00:00Z", "2026-11-15T08:00:00Z")), &[]),
+        after(story(job().with(|spec| spec.active_deadline_seconds = Some(60))), 5),
+        after(story(job().with(|spec| spec.starting_deadline_seconds = Some(60))).konnect_has(theirs("running")), 5),
+        superseded(),
     ];
     let reached: BTreeSet<&str> = stories.iter().flatten().map(String::as_str).collect();
     let all: BTreeSet<&str> = Reason::ALL.iter().map(|r| r.as_str()).collect();

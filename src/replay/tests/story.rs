@@ -8,9 +8,11 @@ use chrono::TimeDelta;
 use super::fixtures::{JobBuilder, NOW, at, policy};
 use super::invariants::{condition, is_true};
 use super::konnect::{Konnect, Put};
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionType, Submission, TimeRange};
+use crate::api::{
+    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionType, REQUESTED_AT, Submission, TimeRange,
+};
 use crate::konnect::{CallError, RemoteJob};
-use crate::replay::{Clock, Draw, Learned, Memory, Observed, Policy, Step, TokenProblem, Turn, next};
+use crate::replay::{Clock, Draw, Learned, Memory, Observed, Policy, Sibling, Step, TokenProblem, Turn, next};
 
 /// Steps in one pass, as in the controller.
 const MAX_STEPS: usize = 32;
@@ -21,6 +23,7 @@ pub(super) struct Story {
     pub(super) konnect: Konnect,
     pub(super) token: Result<(), TokenProblem>,
     pub(super) turn: Turn,
+    pub(super) siblings: Vec<Sibling>,
     pub(super) policy: Policy,
     pub(super) clock: Clock,
     pub(super) jitter: f64,
@@ -61,6 +64,7 @@ pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
         konnect: Konnect::idle(),
         token: Ok(()),
         turn: Turn::Ours,
+        siblings: Vec::new(),
         policy: policy(),
         clock: Clock { wall: at(NOW), mono: Duration::from_secs(1000) },
         jitter: 0.0,
@@ -143,8 +147,7 @@ impl Story {
     /// One pass alone.
     pub(super) fn single_pass(&mut self) {
         self.learned = Learned::default();
-        let submission = self.job.status.as_ref().and_then(|s| s.submission.clone());
-        self.memory.see(submission.as_ref(), self.clock);
+        self.memory.see(&self.job, self.clock);
         for _ in 0..MAX_STEPS {
             let step = self.ask();
             self.trace.push(step.clone());
@@ -233,6 +236,27 @@ impl Story {
         change(&mut self.job);
         self.job.metadata.generation = self.job.metadata.generation.map(|g| g + 1);
         self.pass()
+    }
+
+    /// The user asks for a try now.
+    pub(super) fn request(&mut self, value: &str) -> &mut Self {
+        self.annotate(value);
+        self.pass()
+    }
+
+    pub(super) fn annotate(&mut self, value: &str) {
+        let annotations = self.job.metadata.annotations.get_or_insert_default();
+        annotations.insert(REQUESTED_AT.to_owned(), value.to_owned());
+    }
+
+    /// The user edits both deadlines, and nothing else is checked than what every pass checks.
+    pub(super) fn set_deadlines(&mut self, seconds: Option<u32>) {
+        let spec = &mut self.job.spec;
+        if spec.starting_deadline_seconds != seconds {
+            (spec.starting_deadline_seconds, spec.active_deadline_seconds) = (seconds, seconds);
+            self.job.metadata.generation = self.job.metadata.generation.map(|g| g + 1);
+        }
+        self.single_pass();
     }
 
     /// The user edits `spec.suspend`, and nothing else is checked than what every pass checks.

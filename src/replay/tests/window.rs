@@ -62,7 +62,8 @@ fn a_window_that_has_not_ended_is_sent_when_its_last_events_have_arrived() {
     assert_eq!((s.reason().as_str(), s.count(&Step::TakeTurn)), ("WaitingForWindowEnd", 0));
     assert!(s.message().contains("2026-11-23T08:01:00Z"), "{}", s.message());
     assert!(matches!(s.last, Step::Wait { cause: WaitCause::WindowEnd, .. }));
-    s.wait();
+    assert_eq!(s.waits(), mins(60), "a clock that is set is noticed within the hour");
+    s.until("Accepted");
     assert_eq!(s.reason(), "Accepted");
     assert!(s.puts[0].0.wall >= at("2026-11-23T08:01:00Z"));
 }
@@ -75,8 +76,7 @@ fn an_end_more_than_eight_days_ahead_is_taken_for_a_slip_until_it_is_nearer() {
     assert!(s.is(&ConditionType::Stalled));
     s.wait();
     assert_eq!(s.reason(), "WaitingForWindowEnd");
-    s.wait();
-    assert_eq!(s.reason(), "Accepted");
+    s.until("Accepted");
     let mut s = story(job().window("2026-11-29T11:00:00Z", "2026-11-29T12:00:00Z"));
     s.pass();
     assert_eq!(s.reason(), "WaitingForWindowEnd");
@@ -146,7 +146,7 @@ fn in_doubt_and_expired_is_judged_after_a_reading() {
 #[test]
 fn a_window_that_konnect_has_just_replayed_is_sent_with_a_second_more() {
     for word in ["completed", "failed"] {
-        let mut s = story(job()).konnect_has(ours(word));
+        let mut s = story(job().replaying()).konnect_has(ours(word));
         s.pass();
         let sent = range("2026-11-20T08:00:00Z", "2026-11-20T11:30:01Z");
         assert_eq!((s.puts[0].1, s.submission().window), (sent, sent));
@@ -158,7 +158,7 @@ fn a_window_that_konnect_has_just_replayed_is_sent_with_a_second_more() {
 
 #[test]
 fn the_run_before_ours_is_never_taken_for_ours() {
-    let mut s = story(job()).konnect_has(ours("completed")).put_is(Put::Refused(no_answer()));
+    let mut s = story(job().replaying()).konnect_has(ours("completed")).put_is(Put::Refused(no_answer()));
     s.pass().run_for(secs(60));
     assert_eq!(s.reason(), "Submitting");
     s.until("Accepted");
@@ -169,17 +169,24 @@ fn the_run_before_ours_is_never_taken_for_ours() {
 fn the_second_goes_before_the_start_where_the_end_is_too_fresh() {
     let (policy, now) = (policy(), at("2026-11-21T12:00:00Z"));
     let fresh = range("2026-11-21T11:00:00Z", "2026-11-21T11:59:00Z");
-    let late = remote("completed", fresh, NOW);
-    assert_eq!(distinct_from(fresh, &late, now, &policy), range("2026-11-21T10:59:59Z", "2026-11-21T11:59:00Z"));
+    assert_eq!(
+        distinct_from(fresh, &[fresh], false, now, &policy),
+        range("2026-11-21T10:59:59Z", "2026-11-21T11:59:00Z")
+    );
     let second_later = now + TimeDelta::seconds(1);
     assert_eq!(
-        distinct_from(fresh, &late, second_later, &policy),
+        distinct_from(fresh, &[fresh], false, second_later, &policy),
         range("2026-11-21T11:00:00Z", "2026-11-21T11:59:01Z")
     );
     let about_to_expire = range("2026-11-14T12:00:01Z", "2026-11-21T11:59:00Z");
-    let whole = remote("completed", about_to_expire, NOW);
-    assert_eq!(distinct_from(about_to_expire, &whole, now, &policy).start_at, about_to_expire.start_at);
-    assert_eq!(distinct_from(fresh, &theirs("completed"), now, &policy), fresh);
+    let distinct = distinct_from(about_to_expire, &[about_to_expire], false, now, &policy);
+    assert_eq!(distinct.start_at, about_to_expire.start_at);
+    assert_eq!(
+        distinct_from(fresh, &[fresh], true, now, &policy).start_at,
+        fresh.start_at,
+        "a start that was moved stays"
+    );
+    assert_eq!(distinct_from(fresh, &[their_window()], false, now, &policy), fresh);
 }
 
 #[test]

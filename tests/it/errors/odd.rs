@@ -71,7 +71,7 @@ async fn times_that_are_malformed_zero_or_missing_mean_unset() {
 /// No property of a job is required. A run that was accepted is not sent again because its times are not shown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accepted_run_whose_times_are_never_shown_is_not_sent_again() {
-    let forms = [json!({ "status": "completed" }), json!({ "status": "unconfigured" }), json!({ "status": "running" })];
+    let forms = [json!({ "status": "completed" }), json!({ "status": "running" })];
     futures::future::join_all(forms.map(async |form| {
         let world = World::new().await;
         let window = world.foreign_run(&world.portal);
@@ -87,6 +87,19 @@ async fn an_accepted_run_whose_times_are_never_shown_is_not_sent_again() {
         assert_eq!(world.puts(), 1, "{form} after {window:?}: {:#?}", world.states("shy"));
     }))
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accepted_run_that_konnect_has_lost_is_superseded_and_sent_again_later() {
+    let world = World::builder().flag("--backoff-base=1s").build().await;
+    world.create(world.job("lost")).await;
+    world.wait_for_reason("lost", "Accepted").await;
+    world.emulator.force_job(&world.portal, json!({ "status": "unconfigured" })).unwrap();
+    world.wait_for_reason("lost", "Superseded").await;
+    assert_eq!(world.puts(), 1, "not before it is believed, and its spacing is over");
+    world.emulator.force_job(&world.portal, None).unwrap();
+    world.wait_until_complete("lost").await;
+    assert_eq!(world.puts(), 1, "it had completed meanwhile, and was found to have");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

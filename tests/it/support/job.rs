@@ -21,13 +21,11 @@ impl JobBuilder {
 
     fn new(name: &str, region: &str, scope: Scope, portal_id: Option<String>) -> Self {
         let now = Utc::now().trunc_subsecs(0);
-        let spec = AuditLogReplayJobSpec {
-            target: Target { region: region.to_owned(), scope, portal_id, konnect_api_version: KonnectApiVersion::V2 },
-            window: WindowSpec::new(now - TimeDelta::hours(2), now - TimeDelta::hours(1)),
-            token_secret_ref: SecretKeyRef { name: "konnect-token".to_owned(), key: "token".to_owned() },
-            suspend: false,
-            webhook_policy: WebhookPolicy::RequireEnabled,
-        };
+        let spec = AuditLogReplayJobSpec::new(
+            Target { region: region.to_owned(), scope, portal_id, konnect_api_version: KonnectApiVersion::V2 },
+            WindowSpec::new(now - TimeDelta::hours(2), now - TimeDelta::hours(1)),
+            SecretKeyRef { name: "konnect-token".to_owned(), key: "token".to_owned() },
+        );
         Self(AuditLogReplayJob::new(name, spec))
     }
 
@@ -53,6 +51,12 @@ impl JobBuilder {
 
     pub fn ignoring_the_webhook(mut self) -> Self {
         self.0.spec.webhook_policy = WebhookPolicy::Ignore;
+        self
+    }
+
+    /// Any other field of the spec.
+    pub fn spec(mut self, change: impl FnOnce(&mut AuditLogReplayJobSpec)) -> Self {
+        change(&mut self.0.spec);
         self
     }
 

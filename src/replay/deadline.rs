@@ -1,0 +1,59 @@
+//! The two deadlines of a job. The one for starting counts until a replay is first under way, the other from then on; both stand
+//! still while the object is Suspended. Whoever asks has read Konnect's job first, where a request may have been taken.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::observed::Observed;
+use super::step::Step;
+use super::{report, wait, window};
+use crate::api::{Reason, TimeRange};
+
+/// Since when the deadline counts that counts now.
+pub(super) fn begun(o: &Observed, window: TimeRange) -> DateTime<Utc> {
+    let created = o.job.metadata.creation_timestamp.as_ref().map(crate::api::from_kube_time);
+    let startable = created.map_or(window.end_at, |created| created.max(window.end_at));
+    o.status().start_time.unwrap_or(startable)
+}
+
+/// For how long it has stood still: what is recorded, and since the object says Suspended.
+pub(super) fn paused(o: &Observed, window: TimeRange) -> TimeDelta {
+    let status = o.status();
+    let since = report::suspended_since(&status).map(|since| since.max(begun(o, window)));
+    let going_on = since.map_or(TimeDelta::zero(), |since| (o.clock.wall - since).max(TimeDelta::zero()));
+    TimeDelta::seconds(status.suspended_seconds.into()) + going_on
+}
+
+fn due(o: &Observed, window: TimeRange) -> Option<DateTime<Utc>> {
+    let spec = &o.job.spec;
+    let started = o.status().start_time.is_some();
+    let seconds = if started { spec.active_deadline_seconds } else { spec.starting_deadline_seconds }?;
+    Some(begun(o, window) + TimeDelta::seconds(seconds.into()) + paused(o, window))
+}
+
+/// Why the job is given up, if its deadline has passed.
+pub(super) fn passed(o: &Observed, window: TimeRange) -> Option<(Reason, String)> {
+    due(o, window).filter(|due| *due <= o.clock.wall)?;
+    if o.status().start_time.is_none() {
+        let message = "Konnect accepted no replay within spec.startingDeadlineSeconds, so it is given up, and nothing of it is under \
+                       way. To have the window replayed after all, create another AuditLogReplayJob.";
+        return Some((Reason::StartingDeadlineExceeded, message.to_owned()));
+    }
+    let message = "The replay did not complete within spec.activeDeadlineSeconds, so it is given up. A run that is under way goes on: \
+                   Konnect cannot stop it. See at the receiver what arrives, then create another AuditLogReplayJob for what is missing.";
+    Some((Reason::DeadlineExceeded, message.to_owned()))
+}
+
+/// A wait ends at the deadline at the latest. One that has passed without a verdict waits for something that a verdict needs.
+pub(super) fn capped(o: &Observed, window: TimeRange, step: Step) -> Step {
+    let left = due(o, window).and_then(|due| (due - o.clock.wall).to_std().ok()).filter(|left| !left.is_zero());
+    match (step, left) {
+        (Step::Wait { wait, cause }, Some(left)) => Step::Wait { wait: wait.min(left.max(wait::SHORTEST)), cause },
+        (step, _) => step,
+    }
+}
+
+/// Seconds of a pause that has just ended.
+pub(super) fn pause_ended(o: &Observed) -> Option<u32> {
+    let window = window::parse(&o.job.spec.window).ok()?;
+    u32::try_from(paused(o, window).num_seconds().max(0)).ok()
+}

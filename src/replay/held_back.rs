@@ -1,0 +1,91 @@
+//! What the object and the clock alone say, before anybody is asked: not this window, not now, or not any more.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::job::{Refusal, ValidatedJob};
+use super::observed::Observed;
+use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, MAX_LEAD, Policy};
+use super::prepare::{remote_now, resting, token, was_read};
+use super::situation::{Decision, Situation};
+use super::step::{Step, WaitCause};
+use super::window::{self, delta};
+use super::{deadline, retention, wait};
+use crate::api::{ExpiryPolicy, Reason, TimeRange};
+
+/// What the object and the clock alone say.
+pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
+    let now = remote_now(o);
+    if let Some(refusal) = &job.retired {
+        return Some(Decision::Be(Situation::Unacceptable(refusal.clone()), Step::AwaitChange));
+    }
+    if window::is_too_far_ahead(job.window, now) {
+        return Some(too_far_ahead(job, now));
+    }
+    // Konnect's clock decides, once it is known; ours alone only where no two clocks can differ that much.
+    if sendable(o, job, policy).is_none() {
+        return Some(verdict(o, policy, expired(o, job, policy)));
+    }
+    if job.suspend {
+        return Some(Decision::Be(Situation::Suspended, Step::AwaitChange));
+    }
+    if let Some(late) = deadline::passed(o, job.window) {
+        return Some(verdict(o, policy, late));
+    }
+    let ready = window::ready_at(job.window, policy);
+    (now < ready).then(|| Decision::Be(Situation::WindowOpen { until: ready }, until(ready, now)))
+}
+
+/// Once there is a record of a request, the end is told after a look at Konnect's job in the same pass: what it records may have
+/// been taken, and may have completed.
+fn verdict(o: &Observed, policy: &Policy, why: (Reason, String)) -> Decision {
+    if o.submission().is_none() || was_read(o) {
+        return Decision::Be(Situation::failed(why), Step::AwaitChange);
+    }
+    resting(o).or_else(|| token(o, policy)).unwrap_or_else(|| match o.learned.remote.as_ref().map(|seen| &seen.what) {
+        Some(Err(error)) => wait::trouble(o, policy, error),
+        Some(Ok(_)) | None => Decision::Do(Step::ReadRemoteJob),
+    })
+}
+
+/// What can be sent, as far as is known in this pass.
+pub(super) fn sendable(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<TimeRange> {
+    let slack = if was_read(o) { Duration::ZERO } else { LIMIT_MARGIN };
+    retention::sendable(o, job, policy, remote_now(o), slack)
+}
+
+/// A point in time is looked at again within the hour: the clock that tells it can be set, and a machine can sleep.
+fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> Step {
+    let left = (at - now).to_std().unwrap_or_default();
+    Step::Wait { wait: left.min(LONGEST_WAIT).max(wait::SHORTEST), cause: WaitCause::WindowEnd }
+}
+
+fn too_far_ahead(job: &ValidatedJob, now: DateTime<Utc>) -> Decision {
+    let refusal = Refusal {
+        reason: Reason::InvalidWindow,
+        message: "window.endAt lies more than 8 days ahead. A window cannot be changed: delete this object and create it with the \
+                  times that are meant, or leave it until the end is nearer."
+            .to_owned(),
+    };
+    let nearer = job.window.end_at - delta(MAX_LEAD);
+    Decision::Be(Situation::Unacceptable(refusal), until(nearer, now))
+}
+
+fn expired(o: &Observed, job: &ValidatedJob, policy: &Policy) -> (Reason, String) {
+    let hours = policy.retention.as_secs() / 3600;
+    let since = crate::konnect::time::format(window::expires_at(retention::planned(o, job.window), policy));
+    let sent = if o.status().start_time.is_some() { "nothing more is sent" } else { "nothing was sent" };
+    let message = match job.expiry_policy {
+        ExpiryPolicy::Fail => format!(
+            "Konnect keeps audit logs for {hours} h, so it began to delete the events of this window at {since}: the whole window can \
+             no longer be replayed, and {sent}. To recover what is left, create another AuditLogReplayJob whose window starts later, or \
+             with expiryPolicy Clamp."
+        ),
+        ExpiryPolicy::Clamp => format!(
+            "Konnect keeps audit logs for {hours} h, and has deleted all events of this window: there is nothing left that could be \
+             replayed, and {sent}."
+        ),
+    };
+    (Reason::WindowExpired, message)
+}

@@ -1,0 +1,201 @@
+//! Windows that were replayed before, and windows of which a part is deleted.
+
+use chrono::TimeDelta;
+
+use super::fixtures::*;
+use super::konnect::{deliveries, webhook};
+use super::story::{Story, story};
+use crate::api::{AuditLogReplayJob, ConditionStatus, ConditionType, SubmissionState};
+use crate::replay::{Sibling, Step};
+
+/// Another object of the namespace that has completed the window of [`job`].
+fn complete(builder: JobBuilder) -> AuditLogReplayJob {
+    let mut s = story(builder);
+    s.job.metadata.name = Some("earlier".to_owned());
+    s.pass().konnect_says("completed");
+    assert!(s.is(&ConditionType::Complete));
+    s.job
+}
+
+fn after(sibling: &AuditLogReplayJob) -> Story {
+    let mut s = story(job()).konnect_has(theirs("completed"));
+    s.siblings = Sibling::of(sibling, &s.policy).into_iter().collect();
+    s
+}
+
+fn skipped(s: &Story) -> bool {
+    s.reason() == "AlreadyReplayed" && s.is(&ConditionType::Complete) && s.puts.is_empty()
+}
+
+#[test]
+fn what_an_object_of_the_namespace_has_completed_is_not_sent_again_and_says_so() {
+    let mut s = after(&complete(job()));
+    s.pass();
+    assert!(skipped(&s) && s.last == Step::AwaitChange, "{:?}", s.ready());
+    assert!(s.message().contains("AuditLogReplayJob earlier") && s.message().contains("200"), "{}", s.message());
+    assert!(s.status().completion_time.is_some());
+}
+
+#[test]
+fn windows_count_as_one_up_to_59_seconds_at_either_end() {
+    for (start, end, same) in [(0, 59, true), (-59, 0, true), (59, -59, true), (0, 60, false), (-60, 0, false)] {
+        let mut sibling = complete(job());
+        let window = sibling.status.as_mut().unwrap().window.as_mut().unwrap();
+        window.start_at += TimeDelta::seconds(start);
+        window.end_at += TimeDelta::seconds(end);
+        let mut s = after(&sibling);
+        s.pass();
+        assert_eq!(skipped(&s), same, "{start} {end}");
+    }
+}
+
+#[test]
+fn another_target_another_region_and_an_unfinished_object_do_not_count() {
+    for other in [job().for_the_organization(), job().in_region("us")] {
+        let mut s = after(&complete(other));
+        s.pass();
+        assert_eq!(s.reason(), "Accepted");
+    }
+    for unfinished in [job().build(), job().submitted().build()] {
+        assert_eq!(Sibling::of(&unfinished, &policy()), None);
+    }
+    let mut failed = story(job()).put_is_refused(api(400));
+    failed.pass();
+    assert_eq!(Sibling::of(&failed.job, &policy()), None);
+}
+
+#[test]
+fn konnects_last_job_counts_too_if_it_completed() {
+    for (word, reason) in [("completed", "AlreadyReplayed"), ("failed", "Accepted")] {
+        let mut s = story(job()).konnect_has(ours(word));
+        s.pass();
+        assert_eq!(s.reason(), reason, "{word}");
+    }
+}
+
+#[test]
+fn without_a_success_of_the_webhook_it_is_sent() {
+    for status in [Some(deliveries("inactive", 413)), Some(deliveries("active", 302)), None] {
+        for mut s in [after(&complete(job())), story(job()).konnect_has(ours("completed"))] {
+            s.konnect.webhook_status.clone_from(&status);
+            s.pass();
+            assert_eq!((s.reason().as_str(), s.puts.len()), ("Accepted", 1), "{status:?}");
+        }
+    }
+}
+
+#[test]
+fn with_webhook_policy_ignore_the_webhook_is_looked_at_only_where_it_decides() {
+    let mut s = story(job().ignoring_the_webhook()).konnect_has(ours("completed"));
+    s.konnect.webhook = Ok(webhook(false));
+    s.pass();
+    assert_eq!((s.reason().as_str(), s.count(&Step::ReadWebhook { brief: true })), ("AlreadyReplayed", 1));
+    let mut s = story(job().ignoring_the_webhook()).konnect_has(ours("completed"));
+    s.konnect.webhook = Err(no_answer());
+    s.pass();
+    assert_eq!(s.reason(), "Accepted");
+}
+
+#[test]
+fn replay_sends_once_under_its_own_window_and_adopts_nobodys_run() {
+    let mut s = after(&complete(job()));
+    s.job.spec.duplicate_policy = crate::api::DuplicatePolicy::Replay;
+    s.konnect.job = ours("completed");
+    s.pass();
+    assert_eq!((s.reason().as_str(), s.count(&Step::ReadSiblings)), ("Accepted", 0));
+    assert_ne!(s.puts[0].1, our_window());
+    let mut s = story(job().replaying()).konnect_has(ours("running"));
+    s.pass().run_for(mins(10));
+    assert_eq!((s.reason().as_str(), s.status().submission), ("BlockedByRemoteJob", None));
+    s.konnect.job.status = "completed".to_owned().into();
+    s.wait();
+    let ended = s.clock.mono;
+    s.until("Accepted").konnect_says("completed");
+    assert!(s.puts[0].0.mono - ended >= s.policy.poll_interval * 2, "its owner sees the end first");
+    assert_eq!((s.reason().as_str(), s.puts.len()), ("Completed", 1));
+}
+
+#[test]
+fn siblings_are_asked_for_once_a_pass_before_the_first_request_and_not_after_it() {
+    let mut s = story(job()).konnect_has(theirs("completed"));
+    s.pass();
+    assert_eq!(s.count(&Step::ReadSiblings), 1);
+    let place = |wanted: &Step| s.trace.iter().position(|step| step == wanted).unwrap();
+    assert!(place(&Step::ReadSiblings) < place(&Step::ReadWebhook { brief: false }));
+    s.konnect_says("failed").until("Accepted");
+    assert_eq!(s.count(&Step::ReadSiblings), 1);
+}
+
+/// A window whose first hour has left retention.
+fn half_expired() -> JobBuilder {
+    job().window("2026-11-14T10:00:00Z", "2026-11-14T18:00:00Z")
+}
+
+#[test]
+fn clamp_sends_what_is_left_and_says_so() {
+    let mut s = story(half_expired().clamping());
+    s.pass();
+    let sent = s.puts[0].1;
+    assert_eq!((sent.start_at, sent.end_at), (at("2026-11-14T12:01:04Z"), at("2026-11-14T18:00:00Z")));
+    let planned = s.status().window.unwrap();
+    assert!(planned.clamped && planned.start_at == sent.start_at);
+    assert_eq!(s.condition(&ConditionType::Submitted).unwrap().reason, "WindowClamped");
+    assert!(s.message().contains("from 2026-11-14T10:00:00Z, is deleted"), "{}", s.message());
+    s.konnect_says("completed");
+    assert!(s.reason() == "Completed" && s.message().contains("is deleted"), "{}", s.message());
+}
+
+#[test]
+fn a_later_try_sends_the_same_clamped_window_until_it_has_expired_too() {
+    let mut s = story(half_expired().clamping()).put_is_refused(no_answer());
+    s.policy.retention = secs(168 * 3600 - 120);
+    s.pass();
+    let first = s.puts[0].1;
+    s.policy.retention = secs(168 * 3600);
+    s.until("Accepted");
+    assert_eq!(s.puts[1].1, first, "frozen");
+    s.konnect_says("failed").run_for(mins(1));
+    assert_eq!(s.puts.len(), 3);
+    assert_eq!(s.puts[2].1.start_at, first.start_at, "still there");
+    s.konnect_says("failed").until("Accepted");
+    assert!(s.puts[3].1.start_at > first.start_at, "expired meanwhile: {:?}", s.puts);
+    assert!(s.status().window.unwrap().clamped);
+}
+
+#[test]
+fn a_window_that_is_wholly_deleted_fails_under_both_policies() {
+    for builder in [job(), job().clamping()] {
+        let mut s = story(builder.window("2026-11-10T10:00:00Z", "2026-11-10T18:00:00Z"));
+        s.pass();
+        assert!(s.reason() == "WindowExpired" && s.is(&ConditionType::Failed));
+    }
+    let mut s = story(job().clamping().window("2026-11-14T10:00:00Z", "2026-11-14T12:00:00Z"));
+    s.pass();
+    assert_eq!((s.reason().as_str(), s.puts.len()), ("WindowExpired", 0), "by Konnect's clock");
+}
+
+#[test]
+fn clamp_leaves_a_whole_window_alone_and_never_begins_after_the_end() {
+    let mut s = story(job().clamping());
+    s.pass();
+    assert!(s.puts[0].1 == our_window() && !s.status().window.unwrap().clamped);
+    let mut s = story(job().clamping().window("2026-11-14T10:00:00Z", "2026-11-14T12:00:30Z"));
+    s.pass();
+    assert_eq!(s.puts[0].1.start_at, s.puts[0].1.end_at);
+}
+
+#[test]
+fn konnects_clock_decides_what_is_left() {
+    let mut s = story(half_expired().clamping()).konnect_is_ahead(TimeDelta::minutes(10));
+    s.pass();
+    assert_eq!(s.puts[0].1.start_at, at("2026-11-14T12:11:04Z"));
+}
+
+#[test]
+fn in_doubt_under_a_clamped_window_is_recognised_after_a_crash() {
+    let mut s = story(half_expired().clamping());
+    s.dies = Some(super::story::Death::AfterPut);
+    s.pass().restart().pass().until("Accepted");
+    assert_eq!((s.submission().state, s.puts.len()), (SubmissionState::Accepted, 1));
+    assert_eq!(s.condition(&ConditionType::Submitted).unwrap().status, ConditionStatus::True);
+}
