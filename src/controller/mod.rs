@@ -4,6 +4,7 @@ mod actions;
 mod context;
 mod log;
 mod memory;
+mod pass;
 mod reconcile;
 mod run;
 mod siblings;

@@ -144,7 +144,7 @@ pub(super) fn spacing(o: &Observed, policy: &Policy) -> Option<Decision> {
 
 fn until(o: &Observed, next: DateTime<Utc>) -> Step {
     let left = (next - o.clock.wall).to_std().unwrap_or_default();
-    Step::Wait { wait: left.min(LONGEST_WAIT).max(wait::SHORTEST), cause: WaitCause::Astray }
+    Step::Wait { wait: left.min(LONGEST_WAIT).max(wait::SHORTEST), cause: WaitCause::Retry }
 }
 
 /// A run that was taken for lost and is shown again is followed on: to send it once more would double it.

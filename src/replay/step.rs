@@ -70,7 +70,7 @@ pub enum WaitCause {
     /// Lane or target to be free.
     Turn,
     /// The next try, after a submission that failed or went astray.
-    Astray,
+    Retry,
     /// The end of a wait that an earlier pass began.
     Resting,
 }
@@ -87,7 +87,7 @@ impl WaitCause {
             | Self::Credentials
             | Self::Webhook
             | Self::Portal => true,
-            Self::WindowEnd | Self::Turn | Self::Astray | Self::Resting => false,
+            Self::WindowEnd | Self::Turn | Self::Retry | Self::Resting => false,
         }
     }
 
@@ -95,7 +95,7 @@ impl WaitCause {
     /// taken before any of these is said; what is to be tried again is over.
     pub(super) fn gives_place_up(self) -> bool {
         match self {
-            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Astray => true,
+            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry => true,
             Self::Poll
             | Self::Settle
             | Self::RemoteJob
@@ -112,7 +112,7 @@ impl WaitCause {
     pub(super) fn keeps_place(self) -> bool {
         match self {
             Self::Poll | Self::Settle | Self::RemoteJob | Self::Konnect | Self::RateLimit | Self::Resting => true,
-            Self::Credentials | Self::Webhook | Self::Portal | Self::WindowEnd | Self::Turn | Self::Astray => false,
+            Self::Credentials | Self::Webhook | Self::Portal | Self::WindowEnd | Self::Turn | Self::Retry => false,
         }
     }
 }

@@ -10,6 +10,7 @@ mod deletion;
 mod errors;
 mod konnect_client;
 mod lifecycle;
+mod policies;
 mod probes;
 mod protocol;
 mod replicas;

@@ -173,10 +173,9 @@ async fn jobs_of_one_lane_go_one_after_the_other_the_earliest_expiry_first() {
         let start = now - TimeDelta::hours(hours);
         JobBuilder::portal(name, "eu", portal).window(start, start + TimeDelta::hours(1))
     };
-    world.create(aged("young", OTHER_PORTAL, 5)).await;
-    world.create(aged("old", THIRD_PORTAL, 50)).await;
-
-    for name in ["young", "old"] {
+    for (name, portal, hours) in [("young", OTHER_PORTAL, 5), ("old", THIRD_PORTAL, 50)] {
+        world.create(aged(name, portal, hours)).await;
+        // Each is the next of its lane when it comes: the second is older than the first.
         let queued = world.wait_for_reason(name, "Queued").await;
         assert_eq!(queued.status.as_ref().unwrap().blocked_by.as_deref(), Some("first"), "{name}");
         assert!(condition(&queued, &ConditionType::Ready).unwrap().message.contains("AuditLogReplayJob first"));

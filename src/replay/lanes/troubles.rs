@@ -31,7 +31,7 @@ impl TroubleWith {
             | WaitCause::RemoteJob
             | WaitCause::WindowEnd
             | WaitCause::Turn
-            | WaitCause::Astray
+            | WaitCause::Retry
             | WaitCause::Resting => None,
         }
     }

@@ -139,7 +139,7 @@ fn a_job_that_waits_for_its_next_try_holds_nothing_calls_nobody_and_writes_nothi
     let (writes, reads) = (s.writes.len(), s.count(&Step::ReadRemoteJob) + s.count(&Step::TakeTurn));
     for _ in 0..10 {
         s.sleep(secs(2)).pass();
-        assert!(matches!(s.last, Step::Wait { cause: WaitCause::Astray, .. }));
+        assert!(matches!(s.last, Step::Wait { cause: WaitCause::Retry, .. }));
     }
     assert_eq!((s.writes.len(), s.count(&Step::ReadRemoteJob) + s.count(&Step::TakeTurn)), (writes, reads));
 }
