@@ -76,13 +76,14 @@ fn expired(o: &Observed, job: &ValidatedJob, policy: &Policy) -> (Reason, String
     let hours = policy.retention.as_secs() / 3600;
     let since = crate::konnect::time::format(window::expires_at(retention::planned(o, job.window), policy));
     let sent = if o.status().start_time.is_some() { "nothing more is sent" } else { "nothing was sent" };
+    let all_gone = remote_now(o) >= job.window.end_at + delta(policy.retention);
     let message = match job.expiry_policy {
-        ExpiryPolicy::Fail => format!(
+        ExpiryPolicy::Fail if !all_gone => format!(
             "Konnect keeps audit logs for {hours} h, so it began to delete the events of this window at {since}: the whole window can \
              no longer be replayed, and {sent}. To recover what is left, create another AuditLogReplayJob whose window starts later, or \
              with expiryPolicy Clamp."
         ),
-        ExpiryPolicy::Clamp => format!(
+        ExpiryPolicy::Fail | ExpiryPolicy::Clamp => format!(
             "Konnect keeps audit logs for {hours} h, and has deleted all events of this window: there is nothing left that could be \
              replayed, and {sent}."
         ),

@@ -92,6 +92,16 @@ fn a_window_that_left_retention_long_ago_fails_without_a_call() {
 }
 
 #[test]
+fn only_a_window_of_which_something_is_left_is_said_to_be_worth_another_try() {
+    for (end, left) in [("2026-11-14T13:00:00Z", true), ("2026-11-14T11:50:00Z", false)] {
+        let mut s = story(job().window("2026-11-14T11:44:00Z", end));
+        s.pass();
+        assert_eq!(s.message().contains("To recover what is left"), left, "{}", s.message());
+        assert_eq!(s.message().contains("nothing left"), !left, "{}", s.message());
+    }
+}
+
+#[test]
 fn near_the_limit_konnects_clock_decides() {
     for (start, skew, expired) in [
         ("2026-11-14T11:59:00Z", TimeDelta::zero(), true),
