@@ -123,3 +123,22 @@ fn kubeconfig_of_nowhere() -> std::path::PathBuf {
     std::fs::write(&path, text).unwrap();
     path
 }
+
+#[test]
+fn text_that_goes_to_a_pipe_has_no_colours() {
+    // Nobody answers at that address; the first line comes before anybody is asked.
+    let kubeconfig = kubeconfig_of_nowhere();
+    let env = [("KUBECONFIG", kubeconfig.to_str().unwrap())];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_konnect-replay"))
+        .env_clear()
+        .envs(env)
+        .args(["run", "--log-format=text", "--listen=127.0.0.1:0"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stderr.take().unwrap()), &mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.contains("starting") && !line.contains('\u{1b}'), "{line:?}");
+}
