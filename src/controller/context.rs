@@ -67,8 +67,9 @@ impl Context {
     /// Fresh randomness.
     pub(super) fn draw() -> Draw {
         let id = uuid::Uuid::new_v4();
-        let bits = u32::from_le_bytes([id.as_bytes()[0], id.as_bytes()[1], id.as_bytes()[2], id.as_bytes()[3]]);
-        Draw { jitter: f64::from(bits) / f64::from(u32::MAX), submission_id: uuid::Uuid::new_v4().to_string() }
+        // The first field of a v4 is all random.
+        let (bits, ..) = id.as_fields();
+        Draw { jitter: f64::from(bits) / f64::from(u32::MAX), submission_id: id.to_string() }
     }
 
     pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {

@@ -5,7 +5,7 @@ use super::memory::{Memory, Progress, PutAnswer};
 use super::observed::Observed;
 use super::policy::Policy;
 use super::situation::{Decision, Situation};
-use super::step::Step;
+use super::step::{Place, Step};
 use super::{deadline, follow, prepare, report, settle};
 use crate::api::{AuditLogReplayJob, Reason, Submission, SubmissionState, UNOBSERVED_GENERATION};
 
@@ -138,9 +138,12 @@ pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>)
     let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
     let under_way = Standing::of(submission, memory).may_be_under_way();
     match last {
-        Some(Step::Wait { cause, .. }) if cause.gives_place_up() => false,
         Some(Step::AwaitChange) if is_held_back(job) => false,
-        Some(Step::Wait { cause, .. }) => under_way || cause.keeps_place(),
+        Some(Step::Wait { cause, .. }) => match cause.place() {
+            Place::Kept => true,
+            Place::KeptForARun => under_way,
+            Place::GivenUp => false,
+        },
         _ => under_way,
     }
 }

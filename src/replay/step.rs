@@ -91,28 +91,27 @@ impl WaitCause {
         }
     }
 
-    /// Whether a job that waits for this gives its place up whatever its record says. A request in doubt was read not to have been
-    /// taken before any of these is said; what is to be tried again is over.
-    pub(super) fn gives_place_up(self) -> bool {
-        match self {
-            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry => true,
-            Self::Poll
-            | Self::Settle
-            | Self::RemoteJob
-            | Self::Konnect
-            | Self::RateLimit
-            | Self::Credentials
-            | Self::Portal
-            | Self::Resting => false,
-        }
-    }
-
-    /// Whether a job that waits for this keeps its place in the lane. What blocks the whole lane does; what is this job's own
+    /// What a job that waits for this does with its place in the lane. What blocks the whole lane keeps it; what is this job's own
     /// trouble does not, so that it blocks nobody else (invariant I6).
-    pub(super) fn keeps_place(self) -> bool {
+    pub(super) fn place(self) -> Place {
         match self {
-            Self::Poll | Self::Settle | Self::RemoteJob | Self::Konnect | Self::RateLimit | Self::Resting => true,
-            Self::Credentials | Self::Webhook | Self::Portal | Self::WindowEnd | Self::Turn | Self::Retry => false,
+            Self::Poll | Self::Settle | Self::RemoteJob | Self::Konnect | Self::RateLimit | Self::Resting => {
+                Place::Kept
+            }
+            Self::Credentials | Self::Portal => Place::KeptForARun,
+            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry => Place::GivenUp,
         }
     }
+}
+
+/// What becomes of a place in the lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is kept.
+    Kept,
+    /// It is kept if a run of the job's may be under way.
+    KeptForARun,
+    /// It is given up whatever the record says: a request in doubt was read not to have been taken before any such wait is said, and
+    /// what is to be tried again is over.
+    GivenUp,
 }
