@@ -134,6 +134,7 @@ impl<'a> Pass<'a> {
     /// A question may be dropped at any moment: nothing is lost by it.
     async fn ask(&mut self, step: &Step) -> Outcome {
         if !matches!(step, Step::ReadToken) && !self.may_call() {
+            self.step_aside();
             return Outcome::End(Action::requeue(PERMIT_RETRY));
         }
         let told_to_end = self.ctx.stop.clone();
@@ -149,6 +150,16 @@ impl<'a> Pass<'a> {
             self.permit = self.candidate().and_then(|who| self.ctx.permit(&who.base_url));
         }
         self.permit.is_some()
+    }
+
+    /// Gives the place up while others of the region make all its calls, unless a run may be under way: asked for anew, it tells
+    /// what those calls have found out meanwhile.
+    fn step_aside(&self) {
+        if !holds_turn(&self.job, &self.kept.memory, None)
+            && let Some(candidate) = self.candidate()
+        {
+            self.ctx.leave(&candidate.id);
+        }
     }
 
     async fn learn(&mut self, step: &Step) {
