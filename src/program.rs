@@ -31,6 +31,11 @@ fn run(args: RunArgs) -> ExitCode {
     };
     match runtime.block_on(controller::run(config)) {
         Ok(()) => ExitCode::SUCCESS,
+        // In the middle of the work, the log is the place, in its own form.
+        Err(error @ controller::RunError::LeaseLost) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
         Err(error) if error.is_setting() => fail(2, &error),
         Err(error) => fail(1, &error),
     }
