@@ -27,7 +27,7 @@ async fn many_objects_behind_one_bad_secret_cost_as_many_calls_as_one() {
     let (begun, before) = (Instant::now(), reads_of_secret(&world, "missing"));
     let enough = before + 6;
     while reads_of_secret(&world, "missing") < enough {
-        assert!(begun.elapsed() < Duration::from_secs(30), "the Secret is looked at no more");
+        assert!(begun.elapsed() < Duration::from_mins(2), "the Secret is looked at no more");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // One look each 400 to 500 ms (the retry interval of the tests), however many wait for it.
@@ -42,7 +42,7 @@ async fn many_objects_behind_one_bad_secret_cost_as_many_calls_as_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_region_that_hangs_does_not_slow_another() {
-    let world = World::builder().flag("--concurrency=4").build().await;
+    let world = World::builder().flag("--concurrency=4").flag("--request-timeout=2m").build().await;
     world.emulator.add_fault(Fault::new(Action::Hang).region("us"));
     for n in 0..20 {
         let secret = format!("token-{n}");
@@ -63,7 +63,7 @@ async fn a_region_that_hangs_does_not_slow_another() {
     world.create(world.job("elsewhere")).await;
     world.wait_until_complete("elsewhere").await;
 
-    assert!(begun.elapsed() < Duration::from_secs(12), "it took {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_mins(1), "it took {:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,7 @@ use crate::{ControlPlane, Error};
 /// Who owns what [`ControlPlane::apply`] sets.
 const FIELD_MANAGER: &str = "control-plane";
 /// A CRD is established within a second; more means that it never will.
-const CRD_WITHIN: Duration = Duration::from_secs(20);
+const CRD_WITHIN: Duration = Duration::from_mins(1);
 
 impl ControlPlane {
     /// Server-side-applies each document of `manifests` (YAML or JSON, any kinds), in order, as the

@@ -18,9 +18,9 @@ pub(crate) const PORTAL: &str = "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
 pub(crate) const ACCEPTED: &str = r#"{"start_at":"2026-11-20T08:00:00Z","end_at":"2026-11-20T11:30:00Z","status":"accepted","updated_at":"2026-11-21T12:00:00Z"}"#;
 
 /// `--request-timeout` where none is under test. Far above what a call on loopback takes, on a busy machine too.
-pub(crate) const AMPLE: Duration = Duration::from_secs(20);
+pub(crate) const AMPLE: Duration = Duration::from_mins(2);
 /// Bound of a call that must not wait for its timeout.
-pub(crate) const QUICK: Duration = Duration::from_secs(5);
+pub(crate) const QUICK: Duration = Duration::from_mins(1);
 
 pub(crate) fn token() -> Token {
     Token::parse(CANARY.as_bytes(), &["kpat_".to_owned()]).unwrap()

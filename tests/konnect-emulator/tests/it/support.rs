@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 pub(crate) const TOKEN: &str = "kpat_administrator";
 pub(crate) const PORTAL: &str = "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
-pub(crate) const LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Bench {
     pub(crate) emulator: Emulator,
