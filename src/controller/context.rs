@@ -16,7 +16,7 @@ use super::siblings::Stores;
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::konnect::HttpClient;
-use crate::replay::{Clock, Draw, Lanes, ObjectId, TroubleWith};
+use crate::replay::{Clock, Draw, Lanes, ObjectId};
 
 /// An object as the watch delivers it: one that does not parse is isolated, not fatal.
 pub(super) type Guarded = DeserializeGuard<AuditLogReplayJob>;
@@ -85,21 +85,9 @@ impl Context {
         Arc::clone(of_base_url).try_acquire_owned().ok()
     }
 
-    /// Gives up what `who` holds, and wakes those whose turn it is.
-    pub(super) fn leave(&self, who: &ObjectId) {
-        let woken = self.lanes().leave(who, self.clock().mono);
-        self.wake_all(&woken);
-    }
-
-    /// The same for an object that asks no more questions: what it looked into is open to the next.
+    /// Gives up what `who` holds, an object that is gone, and wakes those whose turn it is; what it looked into is open to the next.
     pub(super) fn retire(&self, who: &ObjectId) {
         let woken = self.lanes().gone(who, self.clock().mono);
-        self.wake_all(&woken);
-    }
-
-    /// Trouble that others share is over.
-    pub(super) fn mended(&self, with: &TroubleWith) {
-        let woken = self.lanes().mended(with, self.clock().mono);
         self.wake_all(&woken);
     }
 
@@ -112,7 +100,8 @@ impl Context {
         }
     }
 
-    fn wake_all(&self, woken: &[ObjectId]) {
+    /// Wakes those whose turn it may be.
+    pub(super) fn wake_all(&self, woken: &[ObjectId]) {
         for id in woken {
             self.wake(id);
         }

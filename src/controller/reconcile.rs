@@ -36,7 +36,7 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     }
     let mut kept = ctx.keeper.take(job);
     let failures = kept.failures;
-    let result = contained(Box::pin(Pass::new(&ctx, job, &mut kept).run())).await;
+    let result = contained(Box::pin(async { Pass::new(&ctx, job, &mut kept).run().await })).await;
     match result {
         Ok(action) => {
             kept.failures = 0;

@@ -57,7 +57,7 @@ impl Candidate {
 }
 
 /// Who holds a lane or a target, and who waits for it. More than one may hold it: submissions found at start are held as found.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Queue {
     holders: BTreeSet<ObjectId>,
     waiting: BTreeSet<Place>,
@@ -71,7 +71,7 @@ impl Queue {
 
 /// Who holds what, and who waits for it. Asking and answering cost O(log n) in the number of those who wait, besides those at
 /// the head of a lane whose target another lane holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lanes {
     by_lane: HashMap<LaneKey, Queue>,
     by_target: HashMap<TargetKey, Queue>,
