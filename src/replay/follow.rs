@@ -1,14 +1,14 @@
 //! A run under way at Konnect, until its end was read.
 
 use super::job::ValidatedJob;
-use super::observed::Observed;
+use super::observed::{Clock, Observed};
 use super::over::{self, Ending};
 use super::policy::Policy;
 use super::settle::{self, Finding};
 use super::situation::{Decision, Situation};
 use super::step::Step;
 use super::{deadline, prepare, report, wait};
-use crate::api::{Reason, Submission};
+use crate::api::{Reason, Submission, SubmissionState};
 use crate::konnect::{CallError, RemoteJob, RemoteStatus};
 
 /// What to do about a run under way.
@@ -22,6 +22,7 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy, submissi
         Ok(reading) => &reading.value,
     };
     match settle::find(submission, remote) {
+        Finding::Ours if is_from_before(o, policy, submission, remote, seen.at) => Decision::Do(wait::poll(o, policy)),
         Finding::Ours => ours(o, job, policy, submission, remote),
         // A GET may lag behind a PUT: what it shows of the time before says nothing.
         Finding::Nothing | Finding::AnotherWindow if o.submission_age_at(seen.at) < policy.settle_time() => {
@@ -81,6 +82,15 @@ fn last_read(submission: &Submission, remote: &RemoteJob) -> Option<RemoteStatus
     let answered = submission.accepted.as_ref().map(|answer| &answer.status);
     let echo = submission.last_read.is_none() && answered == Some(&remote.status);
     (!echo).then(|| remote.status.clone())
+}
+
+/// Whether a GET that lags shows a run of the same window that ended before this one began: an earlier one of ours, or somebody
+/// else's. Konnect's own times tell, and are believed no longer than a GET may lag: then no two of its clocks can hold a job up.
+fn is_from_before(o: &Observed, policy: &Policy, submission: &Submission, remote: &RemoteJob, at: Clock) -> bool {
+    let adopted = submission.previous.as_ref().filter(|_| submission.state == SubmissionState::Adopted);
+    let begun = submission.accepted.as_ref().or(adopted).and_then(|job| job.updated_at);
+    let is_older = begun.zip(remote.updated_at).is_some_and(|(begun, shown)| shown < begun);
+    is_older && o.submission_age_at(at) < policy.settle_time()
 }
 
 /// Whether a terminal word is the end of this run, and not of the one before it: the job is another than before our request,

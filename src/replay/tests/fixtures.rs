@@ -78,6 +78,7 @@ pub(super) fn job() -> JobBuilder {
     JobBuilder(job)
 }
 
+#[derive(Clone)]
 pub(super) struct JobBuilder(AuditLogReplayJob);
 
 impl JobBuilder {

@@ -281,3 +281,19 @@ fn whoever_loses_the_write_of_an_intent_sends_nothing_until_the_other_is_settled
         assert_eq!((s.reason().as_str(), s.puts.len()), ("Completed", usize::from(!theirs_was_sent)));
     }
 }
+
+/// Two answers of Konnect's may come in the wrong order: a run was adopted, and the next GET shows the one before it, of the same
+/// window. Found by the model check.
+#[test]
+fn a_lagging_get_that_shows_an_earlier_run_of_our_window_is_not_the_end_of_this_one() {
+    for (builder, earlier) in [(job().adopted(), "2026-11-21T11:59:00Z"), (job().submitted(), "2026-11-20T12:00:00Z")] {
+        for word in ["failed", "completed"] {
+            let mut s = story(builder.clone()).konnect_has(remote(word, our_window(), earlier));
+            s.pass();
+            assert!(!s.is(&ConditionType::Finished) && s.status().retries.is_none(), "{word}: {:?}", s.ready());
+            s.run_for(mins(3));
+            let ended = s.is(&ConditionType::Finished) || s.status().retries.is_some();
+            assert!(ended, "{word}: what is shown for longer than a GET may lag is believed");
+        }
+    }
+}

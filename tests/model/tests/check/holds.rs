@@ -1,0 +1,80 @@
+//! The invariants hold in every state within the bounds. How many states that are is asserted: a model that has shrunk by
+//! mistake proves less, and fails here.
+
+use std::time::Instant;
+
+use stateright::{Checker, Model as _};
+
+use super::konnect::{OnAccepted, Questions};
+use super::model::{Bounds, Model, Setup};
+
+/// What is the same in all models that are checked with `cargo test`.
+const BOUNDS: Bounds =
+    Bounds { objects: 1, horizon: 5, faults: 0, failures: 0, outsider: 0, outsider_slips_in: false, share: 50 };
+
+/// One way to answer the questions: the one that allows most.
+const QUESTIONS: Questions =
+    Questions { q1: OnAccepted::Replaces, q2_region: true, q5_moves: true, q6_keeps: true };
+
+/// Explores all of it, and says how many states there are.
+fn explore(setup: Setup, questions: Questions, bounds: Bounds) -> usize {
+    let began = Instant::now();
+    let checker = Model::new(setup, questions, bounds).checker().threads(2).spawn_bfs().join();
+    for (property, path) in checker.discoveries() {
+        panic!("{property}\n{}", super::trace::told(checker.model(), path));
+    }
+    let (states, processes) = (checker.unique_state_count(), checker.model().processes.len());
+    println!("{setup:?}; {questions}; {states} states, {processes} of a process, {:.1?}", began.elapsed());
+    states
+}
+
+#[test]
+fn one_process_loses_answers_writes_and_itself() {
+    let bounds = Bounds { faults: 1, failures: 1, ..BOUNDS };
+    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 0);
+}
+
+#[test]
+fn everything_goes_wrong_within_half_a_minute() {
+    let bounds = Bounds { faults: 1, failures: 1, outsider: 1, horizon: 3, ..BOUNDS };
+    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 0);
+}
+
+#[test]
+fn one_process_makes_two_passes_at_once() {
+    let bounds = Bounds { objects: 2, ..BOUNDS };
+    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 0);
+}
+
+#[test]
+fn two_installs_work_on_one_object() {
+    assert_eq!(explore(Setup::TwoInstalls, QUESTIONS, BOUNDS), 0);
+}
+
+#[test]
+fn a_leader_is_followed_by_another_and_does_not_know() {
+    let bounds = Bounds { faults: 1, ..BOUNDS };
+    assert_eq!(explore(Setup::Takeover, QUESTIONS, bounds), 0);
+}
+
+#[test]
+fn each_combination_of_answers_to_the_open_questions() {
+    let bounds = Bounds { failures: 1, outsider: 1, horizon: 4, ..BOUNDS };
+    let states: Vec<usize> = Questions::every().map(|questions| explore(Setup::One, questions, bounds)).collect();
+    assert_eq!(states.len(), Questions::ALL);
+    assert_eq!(states, [0; Questions::ALL]);
+}
+
+/// The larger bound: `cargo test -p konnect-replay-model --test check -- --ignored --nocapture --test-threads 1`.
+#[test]
+#[ignore = "takes hours, and tens of GB of memory"]
+fn larger_bounds() {
+    let one = Bounds { horizon: 8, faults: 2, failures: 1, share: 1, ..BOUNDS };
+    explore(Setup::One, QUESTIONS, one);
+    for questions in Questions::every() {
+        explore(Setup::One, questions, Bounds { faults: 1, failures: 1, outsider: 1, share: 1, ..BOUNDS });
+        explore(Setup::Takeover, questions, Bounds { faults: 1, outsider: 1, share: 1, ..BOUNDS });
+    }
+    explore(Setup::Takeover, QUESTIONS, Bounds { objects: 2, faults: 1, ..BOUNDS });
+    explore(Setup::TwoInstalls, QUESTIONS, Bounds { faults: 1, ..BOUNDS });
+}

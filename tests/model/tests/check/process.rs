@@ -1,0 +1,351 @@
+//! One process: lanes, memory and running passes, as the binary has them. The code is the core's; what stands here is the part of
+//! the driver, `src/controller/pass.rs`, that makes the calls. A pass stops wherever it waits for the world.
+
+use chrono::TimeDelta;
+use konnect_replay_model::api::AuditLogReplayJobStatus;
+use konnect_replay_model::konnect::{ApiError, CallError, Reading, Webhook, WebhookStatus};
+use konnect_replay_model::replay::{
+    Candidate, Clock, Course, Draw, Lanes, Memory, OwnWrites, Policy, PutAnswer, Step, WebhookReading, holds_turn,
+    is_finished,
+};
+
+use super::cluster::{StatusId, Statuses, Version};
+use super::flaw::Flaw;
+use super::konnect::{Answer, Job, Object, Window};
+use super::time::{Tick, clock};
+
+/// As in the driver.
+const MAX_STEPS: usize = 32;
+/// As in the driver.
+const MAX_CONFLICTS: u8 = 3;
+
+/// What all processes of a model have in common.
+pub struct Rules {
+    pub policy: Policy,
+    pub statuses: Statuses,
+    pub flaw: Option<Flaw>,
+}
+
+impl Rules {
+    pub fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == Some(flaw)
+    }
+}
+
+/// All that a process has in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Process {
+    /// Which of the processes, and how often it has begun anew: no two draw the same ids.
+    name: (usize, u8),
+    /// How far its wall clock is ahead.
+    ahead: TimeDelta,
+    pub lanes: Lanes,
+    pub kept: Vec<Kept>,
+}
+
+/// What it has of one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// What the watch has shown last.
+    pub cached: Version,
+    memory: Memory,
+    own: OwnWrites,
+    pub pass: Option<Pass>,
+    /// Ids drawn.
+    drawn: u8,
+}
+
+/// A pass that waits for the world.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pass {
+    course: Course,
+    conflicts: u8,
+    pub waits_for: WaitsFor,
+    /// The last reading of Konnect's job in this pass.
+    pub read: Option<Look>,
+}
+
+/// What is true of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Look {
+    pub at: Tick,
+    /// It showed the target busy.
+    pub busy: bool,
+    /// It lagged, and what it did not show yet is somebody else's.
+    pub hides_outsider: bool,
+}
+
+/// What a pass waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WaitsFor {
+    /// Konnect's job.
+    Reading,
+    /// A status to be written on exactly this version.
+    Write { on: Version, status: StatusId, intent: bool },
+    /// The processor: the intent is written, and the process may be stopped at the worst moment.
+    GoingOn,
+    /// The answer to its PUT, which has just been sent if `now`.
+    Answer { window: Window, sent: Tick },
+}
+
+/// What came of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Written {
+    Done(Version),
+    /// Somebody else wrote first; this is what a read returns.
+    Overtaken(Version),
+    /// The apiserver did not answer.
+    NoAnswer,
+}
+
+/// Something that the world does to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// A pass begins, on the version that the watch has shown.
+    Begin(Version),
+    /// Konnect's job; with whether it hides what an outsider has just begun.
+    Read(Job, bool),
+    Write(Written),
+    GoOn,
+    Answer(Answer),
+}
+
+impl Process {
+    /// A process begins: it lists the objects, and reserves what may be under way.
+    pub fn start(name: (usize, u8), ahead: TimeDelta, rules: &Rules, objects: &[Version], rest: Option<Tick>) -> Self {
+        let mut lanes = Lanes::default();
+        if let Some(now) = rest.filter(|_| !rules.has(Flaw::DoesNotRest)) {
+            lanes.rest_until(clock(now, ahead).mono + rules.policy.settle_time());
+        }
+        for (which, version) in objects.iter().enumerate() {
+            let job = rules.statuses.object(which, *version);
+            if holds_turn(&job, &Memory::default(), None)
+                && let Some(candidate) = Candidate::of(&job, &rules.policy)
+            {
+                lanes.hold(&candidate);
+            }
+        }
+        let kept = objects.iter().map(|cached| Kept::new(*cached)).collect();
+        Self { name, ahead, lanes, kept }
+    }
+
+    pub fn is_in_a_pass(&self) -> bool {
+        self.kept.iter().any(|kept| kept.pass.is_some())
+    }
+
+    pub fn name(&self) -> (usize, u8) {
+        self.name
+    }
+
+    /// The same process after `input` for one of its objects.
+    pub fn after(&self, object: Object, input: Input, now: Tick, rules: &Rules) -> Self {
+        let mut process = self.clone();
+        Turn { process: &mut process, object, now, rules }.take(input);
+        process
+    }
+}
+
+impl Kept {
+    fn new(cached: Version) -> Self {
+        Self { cached, memory: Memory::default(), own: OwnWrites::default(), pass: None, drawn: 0 }
+    }
+}
+
+/// A process at work on one object, until it has to wait.
+struct Turn<'a> {
+    process: &'a mut Process,
+    object: Object,
+    now: Tick,
+    rules: &'a Rules,
+}
+
+impl Turn<'_> {
+    fn take(mut self, input: Input) {
+        match input {
+            Input::Begin(version) => self.begin(version),
+            Input::Read(job, hides_outsider) => self.read(job, hides_outsider),
+            Input::Write(written) => self.written(written),
+            Input::GoOn => self.go_on(),
+            Input::Answer(answer) => self.answered(answer),
+        }
+    }
+
+    fn kept(&mut self) -> &mut Kept {
+        &mut self.process.kept[self.object]
+    }
+
+    fn pass(&mut self) -> &mut Pass {
+        self.kept().pass.as_mut().expect("a pass")
+    }
+
+    fn clock(&self) -> Clock {
+        let now = match &self.process.kept[self.object].pass {
+            Some(Pass { read: Some(look), .. }) if self.rules.has(Flaw::TrustsTheReading) => look.at,
+            _ => self.now,
+        };
+        clock(now, self.process.ahead)
+    }
+
+    fn begin(&mut self, version: Version) {
+        let (object, clock) = (self.object, self.clock());
+        let Process { lanes, kept, .. } = &mut *self.process;
+        let Kept { cached, memory, own, pass, .. } = &mut kept[object];
+        *cached = version;
+        let job = own.newest(&self.rules.statuses.object(object, version));
+        let seen = if self.rules.has(Flaw::ComparesClocks) { since_the_record(&job.status, clock) } else { clock };
+        let course = Course::begin(job, memory, lanes, &self.rules.policy, seen);
+        *pass = Some(Pass { course, conflicts: 0, waits_for: WaitsFor::GoingOn, read: None });
+        self.go_on();
+    }
+
+    fn read(&mut self, job: Job, hides_outsider: bool) {
+        let (object, clock, now) = (self.object, self.clock(), self.now);
+        let what = Ok(Reading { value: job.remote(), date: Some(super::time::instant(now)) });
+        let Process { lanes, kept, .. } = &mut *self.process;
+        let Kept { memory, pass, .. } = &mut kept[object];
+        let pass = pass.as_mut().expect("a pass");
+        pass.read = Some(Look { at: now, busy: job.word.is_busy(), hides_outsider });
+        pass.course.remote((clock, clock), what, memory, lanes, &self.rules.policy);
+        self.go_on();
+    }
+
+    fn written(&mut self, written: Written) {
+        let (object, clock) = (self.object, self.clock());
+        let Kept { memory, own, pass: slot, .. } = &mut self.process.kept[object];
+        let pass = slot.as_mut().expect("a pass");
+        match written {
+            Written::Done(version) => {
+                let was_intent = matches!(pass.waits_for, WaitsFor::Write { intent: true, .. });
+                pass.course.wrote(self.rules.statuses.object(object, version), own, memory);
+                pass.waits_for = WaitsFor::GoingOn;
+                if !was_intent {
+                    self.go_on();
+                }
+            }
+            Written::Overtaken(version) if pass.conflicts < MAX_CONFLICTS => {
+                pass.conflicts += 1;
+                pass.course.overtaken(self.rules.statuses.object(object, version), memory, clock);
+                self.go_on();
+            }
+            // The pass fails; what is kept of the object stays.
+            Written::Overtaken(_) | Written::NoAnswer => *slot = None,
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        let clock = self.clock();
+        let flaw = self.rules.has(Flaw::SendsAgainBlindly);
+        let kept = self.kept();
+        let pass = kept.pass.as_ref().expect("a pass");
+        let WaitsFor::Answer { window, .. } = pass.waits_for else { panic!("no PUT was sent") };
+        let submission = pass.course.job().status.as_ref().and_then(|s| s.submission.as_ref()).expect("a record");
+        let result = match answer {
+            Answer::Taken(job) => Ok(job.remote()),
+            Answer::Conflict => Err(CallError::Api(ApiError { status: 409, ..ApiError::default() })),
+            Answer::None if flaw => Err(CallError::NotConnected("as if it had never left".to_owned())),
+            Answer::None => Err(CallError::NoAnswer("the connection was lost".to_owned())),
+        };
+        kept.memory.answered(&submission.id, clock, PutAnswer::new(window.range(), result));
+        self.go_on();
+    }
+
+    /// Decides and notes down, until the world is needed.
+    fn go_on(&mut self) {
+        for _ in 0..MAX_STEPS {
+            let step = self.decide();
+            if let Some(waits_for) = self.perform(step) {
+                if let Some(waits_for) = waits_for {
+                    self.pass().waits_for = waits_for;
+                }
+                return;
+            }
+        }
+        panic!("a decision that goes in circles");
+    }
+
+    fn decide(&mut self) -> Step {
+        let clock = self.clock();
+        let ((which, incarnation), object) = (self.process.name, self.object);
+        let Kept { memory, pass, drawn, .. } = &self.process.kept[object];
+        let submission_id = format!("{which}.{incarnation}.{object}.{drawn}");
+        pass.as_ref().expect("a pass").course.next(memory, &self.rules.policy, clock, &Draw { jitter: 0.0, submission_id })
+    }
+
+    /// `None`: go on; `Some(None)`: the pass is over.
+    fn perform(&mut self, step: Step) -> Option<Option<WaitsFor>> {
+        let (object, clock, now) = (self.object, self.clock(), self.now);
+        let policy = &self.rules.policy;
+        let Process { lanes, kept, .. } = &mut *self.process;
+        let Kept { memory, pass: slot, drawn, .. } = &mut kept[object];
+        let pass = slot.as_mut().expect("a pass");
+        match step {
+            Step::TakeTurn if self.rules.flaw == Some(Flaw::SkipsReservation) => {
+                pass.course.take_turn(&mut Lanes::default(), policy, clock.mono);
+                None
+            }
+            Step::TakeTurn => {
+                pass.course.take_turn(lanes, policy, clock.mono);
+                None
+            }
+            Step::ReadSiblings => {
+                pass.course.siblings(Vec::new());
+                None
+            }
+            Step::ReadToken => {
+                pass.course.token(Ok(()));
+                None
+            }
+            Step::ReadWebhook { .. } => {
+                pass.course.webhook(clock, webhook(), memory);
+                None
+            }
+            Step::ReadOtherVersion => panic!("Konnect knows the target"),
+            Step::ReadRemoteJob => Some(Some(WaitsFor::Reading)),
+            Step::WriteIntent(mut status) => {
+                *drawn += 1;
+                pass.course.intending(&status, memory, lanes, policy, clock);
+                if self.rules.flaw == Some(Flaw::ForgetsPrevious) {
+                    status.submission.as_mut().expect("an intent").previous = None;
+                }
+                Some(Some(self.rules.write(&pass.course, &status, true)))
+            }
+            Step::WriteStatus(status) => Some(Some(self.rules.write(&pass.course, &status, false))),
+            Step::Submit { id, window } => {
+                memory.sending(&id);
+                Some(Some(WaitsFor::Answer { window: Window::of_range(window), sent: now }))
+            }
+            Step::Wait { .. } | Step::AwaitChange => {
+                pass.course.end(&step, memory, lanes, policy, clock);
+                *slot = None;
+                let (cached, drawn) = (kept[object].cached, kept[object].drawn);
+                if is_finished(&self.rules.statuses.object(object, cached)) {
+                    kept[object] = Kept { drawn, ..Kept::new(cached) };
+                }
+                Some(None)
+            }
+        }
+    }
+}
+
+impl Rules {
+    fn write(&self, course: &Course, status: &AuditLogReplayJobStatus, intent: bool) -> WaitsFor {
+        let job = course.job();
+        let number = job.metadata.resource_version.as_ref().and_then(|v| v.parse().ok()).expect("a version");
+        let standing = self.statuses.id(job.status.as_ref().expect("a status"));
+        WaitsFor::Write { on: Version { number, status: standing }, status: self.statuses.id(status), intent }
+    }
+}
+
+/// The clock by which a record of any process would have been first seen when it was written.
+fn since_the_record(status: &Option<AuditLogReplayJobStatus>, clock: Clock) -> Clock {
+    let intent = status.as_ref().and_then(|s| s.submission.as_ref()).map(|s| s.intent_time);
+    let age = intent.and_then(|intent| (clock.wall - intent).to_std().ok()).unwrap_or_default();
+    Clock { mono: clock.mono.saturating_sub(age), ..clock }
+}
+
+/// A webhook that works: what else there can be is not this model's matter.
+fn webhook() -> WebhookReading {
+    let config = Webhook { enabled: Some(true), ..Webhook::default() };
+    let status = WebhookStatus { webhook_enabled: Some(true), last_response_code: Some(200), ..WebhookStatus::default() };
+    WebhookReading { config: Ok(config), status: Some(status) }
+}
