@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use chrono::TimeDelta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use konnect_replay_model::api::{
     AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, KonnectApiVersion, Scope, SecretKeyRef, Target,
     WindowSpec,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::konnect::{Object, Window};
 
@@ -102,8 +102,7 @@ fn created(which: Object) -> AuditLogReplayJob {
         konnect_api_version: KonnectApiVersion::V2,
     };
     let secret = SecretKeyRef { name: "konnect-token".to_owned(), key: "token".to_owned() };
-    let mut spec =
-        AuditLogReplayJobSpec::new(target, WindowSpec::new(window.start_at, window.end_at), secret);
+    let mut spec = AuditLogReplayJobSpec::new(target, WindowSpec::new(window.start_at, window.end_at), secret);
     spec.backoff_limit = 1;
     let mut job = AuditLogReplayJob::new(NAMES[which], spec);
     job.metadata.namespace = Some("audit".to_owned());

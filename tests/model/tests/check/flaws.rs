@@ -9,8 +9,7 @@ use super::model::{Bounds, MISCOUNTED, Model, SENT_TWICE, Setup, TWO_AT_ONCE, UN
 
 const BOUNDS: Bounds =
     Bounds { objects: 1, horizon: 5, faults: 1, failures: 0, outsider: 0, outsider_slips_in: false, share: u64::MAX };
-const QUESTIONS: Questions =
-    Questions { q1: OnAccepted::Replaces, q2_region: false, q5_moves: true, q6_keeps: true };
+const QUESTIONS: Questions = Questions { q1: OnAccepted::Replaces, q2_region: false, q5_moves: true, q6_keeps: true };
 
 /// Asserts that `property` is what breaks, and prints how.
 fn breaks(property: &str, what: &str, model: Model) {

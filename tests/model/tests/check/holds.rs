@@ -13,8 +13,15 @@ const BOUNDS: Bounds =
     Bounds { objects: 1, horizon: 5, faults: 0, failures: 0, outsider: 0, outsider_slips_in: false, share: 50 };
 
 /// One way to answer the questions: the one that allows most.
-const QUESTIONS: Questions =
-    Questions { q1: OnAccepted::Replaces, q2_region: true, q5_moves: true, q6_keeps: true };
+const QUESTIONS: Questions = Questions { q1: OnAccepted::Replaces, q2_region: true, q5_moves: true, q6_keeps: true };
+
+/// How many states each combination has, in the order of [`Questions::every`]: one line for each answer to Q1.
+#[rustfmt::skip]
+const STATES: [usize; Questions::ALL] = [
+    19_628, 19_319, 47_075, 47_312, 21_855, 21_546, 51_720, 51_957,
+    35_308, 35_079, 78_588, 78_835, 37_535, 37_306, 83_233, 83_480,
+    15_852, 15_739, 40_120, 40_463, 18_037, 17_924, 44_723, 45_066,
+];
 
 /// Explores all of it, and says how many states there are.
 fn explore(setup: Setup, questions: Questions, bounds: Bounds) -> usize {
@@ -31,30 +38,24 @@ fn explore(setup: Setup, questions: Questions, bounds: Bounds) -> usize {
 #[test]
 fn one_process_loses_answers_writes_and_itself() {
     let bounds = Bounds { faults: 1, failures: 1, ..BOUNDS };
-    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 0);
-}
-
-#[test]
-fn everything_goes_wrong_within_half_a_minute() {
-    let bounds = Bounds { faults: 1, failures: 1, outsider: 1, horizon: 3, ..BOUNDS };
-    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 0);
+    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 52_470);
 }
 
 #[test]
 fn one_process_makes_two_passes_at_once() {
     let bounds = Bounds { objects: 2, ..BOUNDS };
-    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 0);
+    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 17_245);
 }
 
 #[test]
 fn two_installs_work_on_one_object() {
-    assert_eq!(explore(Setup::TwoInstalls, QUESTIONS, BOUNDS), 0);
+    assert_eq!(explore(Setup::TwoInstalls, QUESTIONS, BOUNDS), 33_347);
 }
 
 #[test]
 fn a_leader_is_followed_by_another_and_does_not_know() {
     let bounds = Bounds { faults: 1, ..BOUNDS };
-    assert_eq!(explore(Setup::Takeover, QUESTIONS, bounds), 0);
+    assert_eq!(explore(Setup::Takeover, QUESTIONS, bounds), 71_767);
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn each_combination_of_answers_to_the_open_questions() {
     let bounds = Bounds { failures: 1, outsider: 1, horizon: 4, ..BOUNDS };
     let states: Vec<usize> = Questions::every().map(|questions| explore(Setup::One, questions, bounds)).collect();
     assert_eq!(states.len(), Questions::ALL);
-    assert_eq!(states, [0; Questions::ALL]);
+    assert_eq!(states, STATES);
 }
 
 /// The larger bound: `cargo test -p konnect-replay-model --test check -- --ignored --nocapture --test-threads 1`.

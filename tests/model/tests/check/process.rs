@@ -268,7 +268,12 @@ impl Turn<'_> {
         let ((which, incarnation), object) = (self.process.name, self.object);
         let Kept { memory, pass, drawn, .. } = &self.process.kept[object];
         let submission_id = format!("{which}.{incarnation}.{object}.{drawn}");
-        pass.as_ref().expect("a pass").course.next(memory, &self.rules.policy, clock, &Draw { jitter: 0.0, submission_id })
+        pass.as_ref().expect("a pass").course.next(
+            memory,
+            &self.rules.policy,
+            clock,
+            &Draw { jitter: 0.0, submission_id },
+        )
     }
 
     /// `None`: go on; `Some(None)`: the pass is over.
@@ -346,6 +351,7 @@ fn since_the_record(status: &Option<AuditLogReplayJobStatus>, clock: Clock) -> C
 /// A webhook that works: what else there can be is not this model's matter.
 fn webhook() -> WebhookReading {
     let config = Webhook { enabled: Some(true), ..Webhook::default() };
-    let status = WebhookStatus { webhook_enabled: Some(true), last_response_code: Some(200), ..WebhookStatus::default() };
+    let status =
+        WebhookStatus { webhook_enabled: Some(true), last_response_code: Some(200), ..WebhookStatus::default() };
     WebhookReading { config: Ok(config), status: Some(status) }
 }

@@ -14,9 +14,9 @@ const PROCESSES: [&str; 2] = ["P1", "P2"];
 /// One line for each thing that happened, with the time.
 pub fn told(model: &Model, path: Path<World, Action>) -> String {
     let steps = path.into_vec().into_iter().filter_map(|(world, action)| Some((world, action?)));
-    let lines = steps.filter(|(_, action)| *action != Action::Tick).map(|(world, action)| {
-        format!("{:>4} s  {}", u32::from(world.now) * 10, line(model, &world, action))
-    });
+    let lines = steps
+        .filter(|(_, action)| *action != Action::Tick)
+        .map(|(world, action)| format!("{:>4} s  {}", u32::from(world.now) * 10, line(model, &world, action)));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -102,15 +102,36 @@ pub enum Breach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     Tick,
-    Begin { by: usize, of: Object, fresh: bool },
-    Read { by: usize, of: Object, stale: bool },
-    Write { by: usize, of: Object },
+    Begin {
+        by: usize,
+        of: Object,
+        fresh: bool,
+    },
+    Read {
+        by: usize,
+        of: Object,
+        stale: bool,
+    },
+    Write {
+        by: usize,
+        of: Object,
+    },
     /// The apiserver does not answer, whether or not it stored.
-    WriteUnanswered { by: usize, of: Object, stored: bool },
+    WriteUnanswered {
+        by: usize,
+        of: Object,
+        stored: bool,
+    },
     /// The apiserver does not answer in time, and stores later, perhaps.
-    WriteLate { by: usize, of: Object },
+    WriteLate {
+        by: usize,
+        of: Object,
+    },
     LateWriteArrives,
-    GoOn { by: usize, of: Object },
+    GoOn {
+        by: usize,
+        of: Object,
+    },
     /// A PUT reaches Konnect.
     Arrives(usize),
     /// It never does.
@@ -143,7 +164,8 @@ impl World {
             Actor { process: model.processes.id(process), role, stopped: false }
         };
         let processes = (0..model.setup.processes()).map(actor).collect();
-        let left = Left { faults: model.bounds.faults, failures: model.bounds.failures, outsider: model.bounds.outsider };
+        let left =
+            Left { faults: model.bounds.faults, failures: model.bounds.failures, outsider: model.bounds.outsider };
         let truth = vec![Truth::default(); model.bounds.objects];
         Self { now: 0, konnect, objects, processes, wire: Vec::new(), late: None, left, truth, breach: None }
     }
@@ -194,7 +216,9 @@ impl World {
         let on_time = self.wire.iter().all(|request| self.now < request.sent + ON_THE_WAY);
         let is_idle = |by: usize| {
             let Actor { process, role, stopped } = self.processes[by];
-            stopped || role != Role::Works || (0..self.objects.len()).all(|of| self.has_nothing_to_do(process, of, model))
+            stopped
+                || role != Role::Works
+                || (0..self.objects.len()).all(|of| self.has_nothing_to_do(process, of, model))
         };
         on_time && (0..self.processes.len()).all(is_idle)
     }
@@ -584,11 +608,7 @@ fn judge_end(before: &AuditLogReplayJobStatus, after: &AuditLogReplayJobStatus) 
 }
 
 /// I5.
-fn judge_complete(
-    before: &AuditLogReplayJobStatus,
-    after: &AuditLogReplayJobStatus,
-    truth: Truth,
-) -> Option<Breach> {
+fn judge_complete(before: &AuditLogReplayJobStatus, after: &AuditLogReplayJobStatus, truth: Truth) -> Option<Breach> {
     if !is_true(after, &ConditionType::Complete) || is_true(before, &ConditionType::Complete) {
         return None;
     }
