@@ -11,6 +11,8 @@ use super::world::{Action, Role, World, is_true};
 
 /// Rounds within which everything has ended. A round is a step of the clock.
 const ROUNDS: usize = 60;
+/// Calls in one pass; the driver ends one that goes in circles.
+const EFFECTS: usize = 32;
 /// Rounds in which nothing changes after the end.
 const QUIET: usize = 2;
 
@@ -96,7 +98,8 @@ fn pass(model: &Model, world: &mut World, by: usize, of: usize) {
     if waits_for(world).is_none() {
         world.happens(Action::Begin { by, of, fresh: true }, model);
     }
-    while let Some(waits_for) = waits_for(world) {
+    for _ in 0..EFFECTS {
+        let Some(waits_for) = waits_for(world) else { return };
         match waits_for {
             WaitsFor::Reading => world.happens(Action::Read { by, of, stale: false }, model),
             WaitsFor::Write { .. } => world.happens(Action::Write { by, of }, model),

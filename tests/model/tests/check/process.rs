@@ -307,7 +307,7 @@ impl Turn<'_> {
             Step::ReadOtherVersion => panic!("Konnect knows the target"),
             Step::ReadRemoteJob => Some(Some(WaitsFor::Reading)),
             Step::WriteIntent(mut status) => {
-                *drawn += 1;
+                *drawn = drawn.wrapping_add(1);
                 pass.course.intending(&status, memory, lanes, policy, clock);
                 if self.rules.flaw == Some(Flaw::ForgetsPrevious) {
                     status.submission.as_mut().expect("an intent").previous = None;
