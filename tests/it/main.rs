@@ -9,6 +9,7 @@ mod credentials;
 mod deletion;
 mod errors;
 mod konnect_client;
+mod kubernetes;
 mod lifecycle;
 mod policies;
 mod probes;
