@@ -19,7 +19,7 @@ pub(super) struct Kept {
     latest: Option<Latest>,
 }
 
-/// Our own last write, which the watch may not have shown yet.
+/// What we wrote last, or read past the watch, which the watch may not have shown yet.
 #[derive(Debug)]
 struct Latest {
     job: AuditLogReplayJob,
@@ -27,7 +27,7 @@ struct Latest {
 }
 
 impl Kept {
-    /// The newest version known: our own last write, as long as the watch still shows one from before it.
+    /// The newest version known: our own last write or reading, as long as the watch still shows one from before it.
     pub(super) fn newest(&mut self, watched: &AuditLogReplayJob) -> AuditLogReplayJob {
         let version = watched.resource_version().unwrap_or_default();
         match &self.latest {
@@ -39,8 +39,9 @@ impl Kept {
         }
     }
 
-    /// Takes note that our write turned version `from` into `job`.
-    pub(super) fn wrote(&mut self, from: String, job: &AuditLogReplayJob) {
+    /// Takes note that `job` has come after version `from`: we wrote it, or read it when our write on `from` was refused. Without the
+    /// latter, a watch that lags would have the next pass begin with `from` again, and lose its write again.
+    pub(super) fn came_after(&mut self, from: String, job: &AuditLogReplayJob) {
         let mut superseded = self.latest.take().map(|l| l.superseded).unwrap_or_default();
         superseded.push(from);
         self.latest = Some(Latest { job: job.clone(), superseded });

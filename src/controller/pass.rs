@@ -221,7 +221,7 @@ impl<'a> Pass<'a> {
     fn wrote(&mut self, written: AuditLogReplayJob) {
         self.kept.memory.conflicts_recorded();
         log::transition(&self.job, &written);
-        self.kept.wrote(self.job.resource_version().unwrap_or_default(), &written);
+        self.kept.came_after(self.job.resource_version().unwrap_or_default(), &written);
         self.job = written;
     }
 
@@ -232,6 +232,7 @@ impl<'a> Pass<'a> {
         if job.uid() != self.job.uid() {
             return Err(KubeError::Gone.into());
         }
+        self.kept.came_after(self.job.resource_version().unwrap_or_default(), &job);
         self.job = job;
         self.kept.memory.see(&self.job, self.ctx.clock());
         Ok(())
