@@ -14,7 +14,7 @@ use super::memory::Kept;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::Token;
 use crate::replay::{
-    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, TroubleWith, Turn, ValidatedJob, WaitCause, holds_turn,
+    Candidate, Clock, Hold, Learned, Observed, PutAnswer, Seen, Step, TroubleWith, ValidatedJob, WaitCause, holds_turn,
     next,
 };
 
@@ -86,10 +86,20 @@ impl<'a> Pass<'a> {
     /// Takes note of what stands in the object before anything is decided.
     fn take_in(&mut self) {
         self.kept.memory.see(&self.job, self.ctx.clock());
-        if holds_turn(&self.job, &self.kept.memory, None)
-            && let Some(candidate) = self.candidate()
-        {
-            self.ctx.lanes().hold(&candidate);
+        self.reserve(self.holds(None));
+    }
+
+    fn holds(&self, last: Option<&Step>) -> Hold {
+        holds_turn(&self.job, &self.kept.memory, last, self.ctx.clock().mono)
+    }
+
+    /// Reserves what a submission that may be under way has to itself.
+    fn reserve(&self, hold: Hold) {
+        let Some(candidate) = self.candidate() else { return };
+        match hold {
+            Hold::Nothing => {}
+            Hold::Target => self.ctx.hold_target(&candidate),
+            Hold::LaneAndTarget => self.ctx.lanes().hold(&candidate),
         }
     }
 
@@ -124,11 +134,7 @@ impl<'a> Pass<'a> {
     }
 
     fn take_turn(&mut self) {
-        let now = self.ctx.clock().mono;
-        self.learned.turn = self.candidate().map(|candidate| {
-            let mut lanes = self.ctx.lanes();
-            lanes.resting(now).map_or_else(|| lanes.take(&candidate, now), |wait| Turn::NotYet { wait })
-        });
+        self.learned.turn = self.candidate().map(|candidate| self.ctx.take_turn(&candidate));
     }
 
     /// A question may be dropped at any moment: nothing is lost by it.
@@ -155,7 +161,7 @@ impl<'a> Pass<'a> {
     /// Gives the place up while others of the region make all its calls, unless a run may be under way: asked for anew, it tells
     /// what those calls have found out meanwhile.
     fn step_aside(&self) {
-        if !holds_turn(&self.job, &self.kept.memory, None)
+        if self.holds(None) == Hold::Nothing
             && let Some(candidate) = self.candidate()
         {
             self.ctx.leave(&candidate.id);
@@ -267,6 +273,7 @@ impl<'a> Pass<'a> {
                 if cause.is_rest() {
                     self.kept.memory.rest(self.job.metadata.generation.unwrap_or_default(), clock, *wait);
                 }
+                self.tell_the_lane(*cause);
                 self.share_trouble(*cause, clock.mono + *wait);
                 Action::requeue(*wait)
             }
@@ -275,13 +282,35 @@ impl<'a> Pass<'a> {
     }
 
     fn keep_or_leave_turn(&self, last: &Step) {
-        let Some(candidate) = self.candidate().filter(|_| !holds_turn(&self.job, &self.kept.memory, Some(last))) else {
-            return;
-        };
-        if *last == Step::AwaitChange {
-            self.ctx.retire(&candidate.id);
-        } else {
-            self.ctx.leave(&candidate.id);
+        let Some(candidate) = self.candidate() else { return };
+        match self.holds(Some(last)) {
+            Hold::LaneAndTarget => {}
+            Hold::Target => self.ctx.hold_target(&candidate),
+            Hold::Nothing if *last == Step::AwaitChange => self.ctx.retire(&candidate.id),
+            Hold::Nothing => self.ctx.leave(&candidate.id),
+        }
+    }
+
+    /// What the lane should know of what this job, whose turn it is, has found.
+    fn tell_the_lane(&self, cause: WaitCause) {
+        let Some(Candidate { id, base_url, secret, .. }) = self.candidate() else { return };
+        match cause {
+            WaitCause::RemoteJob => self.ctx.blocked(&id),
+            WaitCause::Conflict => self.ctx.refused(&id),
+            WaitCause::Poll => {
+                self.ctx.lanes().going(&id);
+                self.ctx.mended(&TroubleWith::Busy(base_url, secret));
+            }
+            WaitCause::Settle
+            | WaitCause::Konnect
+            | WaitCause::RateLimit
+            | WaitCause::Credentials
+            | WaitCause::Webhook
+            | WaitCause::Portal
+            | WaitCause::WindowEnd
+            | WaitCause::Turn
+            | WaitCause::Retry
+            | WaitCause::Resting => {}
         }
     }
 
