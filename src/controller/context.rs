@@ -92,6 +92,7 @@ impl Context {
         Arc::clone(of_base_url).try_acquire_owned().ok()
     }
 
+    /// Wakes those whose turn it may be.
     pub(super) fn wake_all<'a>(&self, woken: impl IntoIterator<Item = &'a ObjectId>) {
         for id in woken {
             self.wake(id);

@@ -6,24 +6,18 @@ use std::sync::{Mutex, PoisonError};
 use kube::ResourceExt;
 
 use crate::api::AuditLogReplayJob;
-use crate::replay::{Memory, ObjectId};
+use crate::replay::{Memory, ObjectId, OwnWrites};
 
 /// What is kept of one object.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// What the decision remembers.
     pub(super) memory: Memory,
+    /// What the watch may not have shown yet.
+    pub(super) own: OwnWrites,
     /// Passes that ended in an error since the last that did not.
     pub(super) failures: u32,
     uid: String,
-    latest: Option<Latest>,
-}
-
-/// Our own last write, which the watch may not have shown yet.
-#[derive(Debug)]
-struct Latest {
-    job: AuditLogReplayJob,
-    superseded: Vec<String>,
 }
 
 impl Kept {
@@ -35,25 +29,6 @@ impl Kept {
     /// Whether it is of `who`.
     pub(super) fn is_of(&self, who: &ObjectId) -> bool {
         self.uid == who.uid
-    }
-
-    /// The newest version known: our own last write, as long as the watch still shows one from before it.
-    pub(super) fn newest(&mut self, watched: &AuditLogReplayJob) -> AuditLogReplayJob {
-        let version = watched.resource_version().unwrap_or_default();
-        match &self.latest {
-            Some(latest) if latest.superseded.contains(&version) => latest.job.clone(),
-            _ => {
-                self.latest = None;
-                watched.clone()
-            }
-        }
-    }
-
-    /// Takes note that our write turned version `from` into `job`.
-    pub(super) fn wrote(&mut self, from: String, job: &AuditLogReplayJob) {
-        let mut superseded = self.latest.take().map(|l| l.superseded).unwrap_or_default();
-        superseded.push(from);
-        self.latest = Some(Latest { job: job.clone(), superseded });
     }
 }
 

@@ -9,7 +9,7 @@ mod reconcile;
 mod run;
 mod siblings;
 mod status_patch;
-mod turns;
+mod vanished;
 mod work;
 
 pub use run::{RunError, run};

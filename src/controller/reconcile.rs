@@ -37,7 +37,7 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     let (mut kept, former) = ctx.keeper.take(job);
     ctx.replaced(job, former.as_ref());
     let failures = kept.failures;
-    let result = contained(Box::pin(Pass::new(&ctx, job, &mut kept).run())).await;
+    let result = contained(Box::pin(async { Pass::new(&ctx, job, &mut kept).run().await })).await;
     match result {
         Ok(action) => {
             kept.failures = 0;

@@ -61,7 +61,7 @@ struct KnownSubmission {
 }
 
 /// Nothing is to be asked of Konnect until then, for this generation and this value of the annotation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Rest {
     generation: i64,
     requested: Option<String>,
@@ -72,7 +72,7 @@ struct Rest {
 type Shown = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// Readings in a row that showed the same kind of thing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Streak {
     first: Duration,
     last: Duration,
@@ -89,7 +89,7 @@ impl Streak {
 }
 
 /// What one process remembers of an object.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     submission: Option<KnownSubmission>,
     rest: Option<Rest>,

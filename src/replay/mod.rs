@@ -10,6 +10,7 @@
 //! Reading order: [`next()`], then `prepare` (all that comes before a request to Konnect), `settle` (a request whose outcome is
 //! not known), `follow` (a run under way), `over` (one that ended otherwise than completed), and `report` (what the object says of each situation).
 
+mod course;
 mod deadline;
 mod duplicate;
 mod follow;
@@ -32,6 +33,7 @@ mod tests;
 mod wait;
 mod window;
 
+pub use course::{Course, OwnWrites, Woken};
 pub use duplicate::Sibling;
 pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
 pub use lanes::{Candidate, Lanes, ObjectId, TroubleWith};

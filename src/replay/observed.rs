@@ -112,7 +112,7 @@ pub struct WebhookReading {
 }
 
 /// What this pass has learned so far; absent until asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learned {
     /// Whether it is our turn.
     pub turn: Option<Turn>,

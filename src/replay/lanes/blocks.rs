@@ -11,7 +11,7 @@ use crate::replay::job::LaneKey;
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// A lane whose holder found somebody else's run in its way.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Block {
     since: Duration,
     /// Who stands aside for others. Each keeps its target: to look at it again for another object would tell nothing new.
@@ -19,7 +19,7 @@ struct Block {
 }
 
 /// All lanes that are blocked.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Blocks(HashMap<LaneKey, Block>);
 
 impl Blocks {

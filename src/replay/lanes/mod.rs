@@ -54,7 +54,7 @@ pub struct Candidate {
 type Place = (Option<Duration>, DateTime<Utc>, DateTime<Utc>, ObjectId);
 
 /// One that holds or waits.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Known {
     who: Candidate,
     /// Since when it stands aside.
@@ -68,7 +68,7 @@ impl Known {
 }
 
 /// Who holds a lane or a target, and who waits for it. More than one may hold it: submissions found at start are held as found.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Queue {
     holders: BTreeSet<ObjectId>,
     waiting: BTreeSet<Place>,
@@ -82,7 +82,7 @@ impl Queue {
 
 /// Who holds what, and who waits for it. Asking and answering cost O(log n) in the number of those who wait, besides those at
 /// the head of a lane whose target another lane holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lanes {
     by_lane: HashMap<LaneKey, Queue>,
     by_target: HashMap<TargetKey, Queue>,

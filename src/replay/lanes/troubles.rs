@@ -56,14 +56,14 @@ impl TroubleWith {
 }
 
 /// Who looks into it, and until when nobody else does.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Trouble {
     prober: ObjectId,
     until: Duration,
 }
 
 /// All known trouble.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Troubles(HashMap<TroubleWith, Trouble>);
 
 impl Troubles {

@@ -1,4 +1,4 @@
-//! Changes of who may go. Whoever gets to go by one is woken.
+//! What becomes of the places of objects that are gone.
 
 use std::sync::Arc;
 
@@ -9,55 +9,12 @@ use super::context::Context;
 use super::memory::Kept;
 use crate::api::AuditLogReplayJob;
 use crate::leader::Departure;
-use crate::replay::{Candidate, ObjectId, TroubleWith, Turn};
+use crate::replay::ObjectId;
 
 impl Context {
-    /// Asks for lane and target.
-    pub(super) fn take_turn(&self, who: &Candidate) -> Turn {
-        let now = self.clock().mono;
-        let mut lanes = self.lanes();
-        if let Some(wait) = lanes.resting(now) {
-            return Turn::NotYet { wait };
-        }
-        let next = lanes.give_way(&who.id, now);
-        let turn = lanes.take(who, now);
-        drop(lanes);
-        self.wake_all(&next);
-        turn
-    }
-
-    /// Reserves the target alone: others of the lane may go.
-    pub(super) fn hold_target(&self, who: &Candidate) {
-        let woken = self.lanes().hold_target(who, self.clock().mono);
-        self.wake_all(&woken);
-    }
-
-    /// Somebody else's run is in the way of `who`.
-    pub(super) fn blocked(&self, who: &ObjectId) {
-        self.lanes().blocked(who, self.clock().mono);
-    }
-
-    /// Konnect refused the request of `who` because of a run that cannot be seen.
-    pub(super) fn refused(&self, who: &ObjectId) {
-        let woken = self.lanes().refused(who, self.clock().mono);
-        self.wake_all(&woken);
-    }
-
-    /// Gives up what `who` holds.
-    pub(super) fn leave(&self, who: &ObjectId) {
-        let woken = self.lanes().leave(who, self.clock().mono);
-        self.wake_all(&woken);
-    }
-
-    /// The same for an object that asks no more questions: what it looked into is open to the next.
-    pub(super) fn retire(&self, who: &ObjectId) {
+    /// Gives up what `who` holds, an object that is gone; what it looked into is open to the next.
+    fn retire(&self, who: &ObjectId) {
         let woken = self.lanes().gone(who, self.clock().mono);
-        self.wake_all(&woken);
-    }
-
-    /// Trouble that others share is over.
-    pub(super) fn mended(&self, with: &TroubleWith) {
-        let woken = self.lanes().mended(with, self.clock().mono);
         self.wake_all(&woken);
     }
 
