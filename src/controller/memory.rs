@@ -7,12 +7,15 @@ use kube::ResourceExt;
 
 use crate::api::AuditLogReplayJob;
 use crate::replay::Memory;
+use crate::replay::events::Announcer;
 
 /// What is kept of one object.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// What the decision remembers.
     pub(super) memory: Memory,
+    /// What was announced of it.
+    pub(super) announcer: Announcer,
     /// Passes that ended in an error since the last that did not.
     pub(super) failures: u32,
     uid: String,

@@ -2,6 +2,7 @@
 
 mod actions;
 mod context;
+mod events;
 mod log;
 mod memory;
 mod pass;

@@ -12,7 +12,8 @@ use super::context::Context;
 use super::log;
 use super::memory::Kept;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
-use crate::konnect::Token;
+use crate::konnect::{CallError, Token};
+use crate::replay::events;
 use crate::replay::{
     Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, TroubleWith, Turn, ValidatedJob, WaitCause, holds_turn,
     next,
@@ -51,6 +52,8 @@ pub(super) struct Pass<'a> {
     token: Option<Token>,
     /// The right to call Konnect, for the whole pass once it is given.
     permit: Option<OwnedSemaphorePermit>,
+    /// Of the last answer, where that was an error: for Events.
+    trace_id: Option<String>,
     conflicts: usize,
 }
 
@@ -66,7 +69,8 @@ impl<'a> Pass<'a> {
     pub(super) fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
         let job = kept.newest(watched);
         let namespace = job.namespace().unwrap_or_default();
-        Self { ctx, kept, job, namespace, learned: Learned::default(), token: None, permit: None, conflicts: 0 }
+        let (learned, token, permit, trace_id) = (Learned::default(), None, None, None);
+        Self { ctx, kept, job, namespace, learned, token, permit, trace_id, conflicts: 0 }
     }
 
     pub(super) async fn run(mut self) -> Result<Action, PassError> {
@@ -168,6 +172,7 @@ impl<'a> Pass<'a> {
         match (step, self.token.clone()) {
             (Step::ReadRemoteJob, Some(token)) => {
                 let what = self.ctx.read_remote(&validated.target, &token).await;
+                self.trace_id = trace_id(what.as_ref().err());
                 let result = what.as_ref().map(|reading| &reading.value);
                 self.kept.memory.read_remote(result, &self.job, self.ctx.clock());
                 if what.is_ok() {
@@ -177,6 +182,7 @@ impl<'a> Pass<'a> {
             }
             (Step::ReadWebhook { brief }, Some(token)) => {
                 let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
+                self.trace_id = trace_id(what.config.as_ref().err());
                 self.kept.memory.read_webhook(what.config.as_ref());
                 self.learned.webhook = Some(Seen { at, what });
             }
@@ -221,8 +227,18 @@ impl<'a> Pass<'a> {
     fn wrote(&mut self, written: AuditLogReplayJob) {
         self.kept.memory.conflicts_recorded();
         log::transition(&self.job, &written);
+        self.announce_write(&written);
         self.kept.wrote(self.job.resource_version().unwrap_or_default(), &written);
         self.job = written;
+    }
+
+    fn announce_write(&mut self, written: &AuditLogReplayJob) {
+        let (before, after) = (self.job.status.clone().unwrap_or_default(), written.status.clone().unwrap_or_default());
+        let (version, clock) = (written.resource_version().unwrap_or_default(), self.ctx.clock());
+        let events = self.kept.announcer.written(&before, &after, self.trace_id.as_deref(), &version, clock);
+        for event in events {
+            self.ctx.events.publish(written, event, clock.wall);
+        }
     }
 
     /// Somebody else wrote first: what they wrote counts. What was learned of the world still holds.
@@ -253,11 +269,29 @@ impl<'a> Pass<'a> {
             () = self.ctx.stop.requested_for(LAST_CALL) => PutAnswer::InDoubt("the operator was stopped".to_owned()),
         };
         log::answer(&self.job, &answer);
+        self.announce_refusal(id, &answer);
         self.kept.memory.answered(id, self.ctx.clock(), answer);
         Outcome::Go
     }
 
+    fn announce_refusal(&mut self, id: &str, answer: &PutAnswer) {
+        let PutAnswer::Refused(error) = answer else { return };
+        self.trace_id = trace_id(Some(error));
+        let (status, clock) = (self.job.status.clone().unwrap_or_default(), self.ctx.clock());
+        if let Some(event) = self.kept.announcer.refused(&status, id, error, clock) {
+            self.ctx.events.publish(&self.job, event, clock.wall);
+        }
+    }
+
+    fn announce_waiting(&mut self) {
+        let clock = self.ctx.clock();
+        if let Some(event) = self.kept.announcer.waiting(&self.job, clock) {
+            self.ctx.events.publish(&self.job, event, clock.wall);
+        }
+    }
+
     fn end(&mut self, step: &Step) -> Action {
+        self.announce_waiting();
         if !matches!(step, Step::Wait { cause: WaitCause::Turn | WaitCause::Resting, .. }) {
             self.keep_or_leave_turn(step);
         }
@@ -268,10 +302,16 @@ impl<'a> Pass<'a> {
                     self.kept.memory.rest(self.job.metadata.generation.unwrap_or_default(), clock, *wait);
                 }
                 self.share_trouble(*cause, clock.mono + *wait);
-                Action::requeue(*wait)
+                self.look_again(Some(*wait))
             }
-            _ => Action::await_change(),
+            _ => self.look_again(None),
         }
+    }
+
+    /// After `wait`, or before that when there is something to tell.
+    fn look_again(&self, wait: Option<Duration>) -> Action {
+        let to_tell = events::look_again(&self.job, self.ctx.clock().wall);
+        wait.into_iter().chain(to_tell).min().map_or_else(Action::await_change, Action::requeue)
     }
 
     fn keep_or_leave_turn(&self, last: &Step) {
@@ -293,4 +333,8 @@ impl<'a> Pass<'a> {
             self.ctx.lanes().in_trouble(with, &candidate.id, again);
         }
     }
+}
+
+fn trace_id(error: Option<&CallError>) -> Option<String> {
+    error.and_then(CallError::trace_id).map(str::to_owned)
 }

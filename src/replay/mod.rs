@@ -12,6 +12,7 @@
 
 mod deadline;
 mod duplicate;
+pub mod events;
 mod follow;
 mod held_back;
 mod job;

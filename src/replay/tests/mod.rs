@@ -13,6 +13,7 @@ mod answer_to_put;
 mod any;
 mod deadlines;
 mod duplicates;
+mod events;
 mod follow;
 mod get_finds;
 mod held_back;
