@@ -11,6 +11,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::events::Publisher;
 use super::memory::Keeper;
 use super::siblings::Stores;
 use crate::api::AuditLogReplayJob;
@@ -29,6 +30,7 @@ pub(super) struct Context {
     pub(super) keeper: Keeper,
     pub(super) stores: Stores,
     pub(super) stop: Stop,
+    pub(super) events: Publisher,
     lanes: Mutex<Lanes>,
     /// By watched namespace; `None` watches all.
     wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
@@ -45,6 +47,7 @@ impl Context {
         config: Config,
         wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
         stop: Stop,
+        events: Publisher,
     ) -> Self {
         let (lanes, permits, started) = (Mutex::default(), Mutex::default(), Instant::now());
         Self {
@@ -54,6 +57,7 @@ impl Context {
             keeper: Keeper::default(),
             stores: Stores::default(),
             stop,
+            events,
             lanes,
             wakers,
             permits,

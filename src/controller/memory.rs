@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use kube::ResourceExt;
 
 use crate::api::AuditLogReplayJob;
+use crate::replay::events::Announcer;
 use crate::replay::{Memory, ObjectId, OwnWrites};
 
 /// What is kept of one object.
@@ -15,6 +16,8 @@ pub(super) struct Kept {
     pub(super) memory: Memory,
     /// What the watch may not have shown yet.
     pub(super) own: OwnWrites,
+    /// What was announced of it.
+    pub(super) announcer: Announcer,
     /// Passes that ended in an error since the last that did not.
     pub(super) failures: u32,
     uid: String,

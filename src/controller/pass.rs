@@ -9,11 +9,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
 use super::actions::KubeError;
+use super::announce::{self, Announcement};
 use super::context::Context;
 use super::log;
 use super::memory::Kept;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::Token;
+use crate::replay::events;
 use crate::replay::{Course, Policy, PutAnswer, Step, ValidatedJob};
 
 /// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
@@ -48,6 +50,7 @@ pub(super) struct Pass<'a> {
     token: Option<Token>,
     /// The right to call Konnect, for the whole pass once it is given.
     permit: Option<OwnedSemaphorePermit>,
+    announcement: Announcement,
     conflicts: usize,
 }
 
@@ -65,7 +68,8 @@ impl<'a> Pass<'a> {
         let namespace = job.namespace().unwrap_or_default();
         let (course, woken) = Course::begin(job, &mut kept.memory, &mut ctx.lanes(), &ctx.config.policy, ctx.clock());
         ctx.wake_all(&woken);
-        Self { ctx, kept, course, namespace, token: None, permit: None, conflicts: 0 }
+        let announcement = Announcement::default();
+        Self { ctx, kept, course, namespace, token: None, permit: None, announcement, conflicts: 0 }
     }
 
     pub(super) async fn run(mut self) -> Result<Action, PassError> {
@@ -146,12 +150,14 @@ impl<'a> Pass<'a> {
         match (step, self.token.clone()) {
             (Step::ReadRemoteJob, Some(token)) => {
                 let what = self.ctx.read_remote(&validated.target, &token).await;
+                self.announcement.answered(what.as_ref().err());
                 let (at, memory) = ((at, self.ctx.clock()), &mut self.kept.memory);
                 let woken = self.course.remote(at, what, memory, &mut self.ctx.lanes(), &self.ctx.config.policy);
                 self.ctx.wake_all(&woken);
             }
             (Step::ReadWebhook { brief }, Some(token)) => {
                 let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
+                self.announcement.answered(what.config.as_ref().err());
                 self.course.webhook(at, what, &mut self.kept.memory);
             }
             (Step::ReadOtherVersion, Some(token)) => {
@@ -187,6 +193,7 @@ impl<'a> Pass<'a> {
 
     fn wrote(&mut self, written: AuditLogReplayJob) {
         log::transition(self.job(), &written);
+        self.announcement.written(self.ctx, &mut self.kept.announcer, self.course.job(), &written);
         self.course.wrote(written, &mut self.kept.own, &mut self.kept.memory);
     }
 
@@ -215,6 +222,9 @@ impl<'a> Pass<'a> {
             () = self.ctx.stop.requested_for(LAST_CALL) => PutAnswer::InDoubt("the operator was stopped".to_owned()),
         };
         log::answer(self.job(), &answer);
+        if let PutAnswer::Refused(error) = &answer {
+            self.announcement.refused(self.ctx, &mut self.kept.announcer, self.course.job(), id, error);
+        }
         self.kept.memory.answered(id, self.ctx.clock(), answer);
         Outcome::Go
     }
@@ -223,9 +233,10 @@ impl<'a> Pass<'a> {
         let (clock, memory) = (self.ctx.clock(), &mut self.kept.memory);
         let woken = self.course.end(last, memory, &mut self.ctx.lanes(), &self.ctx.config.policy, clock);
         self.ctx.wake_all(&woken);
-        match last {
-            Step::Wait { wait, .. } => Action::requeue(*wait),
-            _ => Action::await_change(),
-        }
+        announce::waiting(self.ctx, &mut self.kept.announcer, self.course.job());
+        let wait = if let Step::Wait { wait, .. } = last { Some(*wait) } else { None };
+        // Before that, if there is something to tell.
+        let to_tell = events::look_again(self.job(), clock.wall);
+        wait.into_iter().chain(to_tell).min().map_or_else(Action::await_change, Action::requeue)
     }
 }

@@ -15,6 +15,7 @@ use kube::{Api, Client, ResourceExt};
 use tracing::{info, warn};
 
 use super::context::{Context, Guarded, Stop};
+use super::events;
 use super::reconcile::reconcile;
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
@@ -71,7 +72,8 @@ pub(super) async fn work(
             ((scope.clone(), waker), (scope.clone(), woken))
         })
         .unzip();
-    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone()));
+    let (publisher, publishing) = events::start(client.clone());
+    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone(), publisher));
     if succession == Succession::Unclean {
         info!("the leader before did not end in order: no request is begun until nothing of it can be on its way");
         ctx.lanes().rest_until(ctx.clock().mono + ctx.config.policy.settle_time());
@@ -83,6 +85,7 @@ pub(super) async fn work(
         }
         () = stop.requested() => {}
     }
+    publishing.finish().await;
     ctx.departure()
 }
 

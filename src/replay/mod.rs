@@ -13,6 +13,7 @@
 mod course;
 mod deadline;
 mod duplicate;
+pub mod events;
 mod follow;
 mod held_back;
 mod job;

@@ -14,6 +14,7 @@ mod any;
 mod blocks;
 mod deadlines;
 mod duplicates;
+mod events;
 mod follow;
 mod get_finds;
 mod held_back;
