@@ -161,15 +161,21 @@ impl Lanes {
         lane.is_some_and(|queue| queue.holders.contains(who))
     }
 
-    fn wait(&mut self, who: &Candidate) {
+    /// Takes note that `who` waits, without asking whether it may go.
+    pub fn wait(&mut self, who: &Candidate) {
         self.forget(&who.id);
         self.by_lane.entry(who.lane.clone()).or_default().waiting.insert(who.place());
         self.by_target.entry(who.target.clone()).or_default().waiting.insert(who.place());
         self.known.insert(who.id.clone(), who.clone());
     }
 
+    /// Those that wait for a lane, in the order in which they go.
+    pub fn waiting(&self, lane: &LaneKey) -> impl Iterator<Item = &ObjectId> {
+        self.by_lane.get(lane).into_iter().flat_map(|queue| queue.waiting.iter().map(|(_, _, id)| id))
+    }
+
     /// Who is in the way: a holder of the lane or target, else an earlier candidate of the same lane that may go itself.
-    fn blocker(&self, who: &Candidate, now: Duration) -> Option<ObjectId> {
+    pub fn blocker(&self, who: &Candidate, now: Duration) -> Option<ObjectId> {
         let holder = self.holder_of_lane(&who.lane).or_else(|| self.holder_of_target(&who.target));
         holder.cloned().or_else(|| self.head_of_lane(&who.lane, now).filter(|head| *head != who.id))
     }
