@@ -65,6 +65,24 @@ pub struct Policy {
     pub request_timeout: Duration,
 }
 
+impl Default for Policy {
+    /// What the operator does unless told otherwise: the defaults of its flags.
+    fn default() -> Self {
+        Self {
+            konnect_url: UrlTemplate::default(),
+            regions: ["us", "eu", "au", "me", "in", "sg", "ap"].map(str::to_owned).to_vec(),
+            serialize: Serialize::default(),
+            poll_interval: Duration::from_secs(15),
+            retry_interval: Duration::from_mins(1),
+            retention: Duration::from_hours(168),
+            ingest_delay: Duration::from_mins(1),
+            backoff_base: Duration::from_mins(1),
+            get_lag: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
 impl Policy {
     /// How long a request of unknown outcome is left alone before Konnect's answer to a GET counts: the request is sent within
     /// 10 s of its reading, ends within the timeout, and shows within the lag.

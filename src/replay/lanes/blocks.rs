@@ -87,7 +87,7 @@ impl Lanes {
     fn next_portal(&self, lane: &LaneKey, who: &ObjectId, now: Duration) -> Option<ObjectId> {
         let queue = self.by_lane.get(lane)?;
         let alone = queue.holders.iter().all(|holder| holder == who);
-        let mut waiting = self.waiting(queue).filter(|_| alone);
+        let mut waiting = self.waiting_in(queue).filter(|_| alone);
         waiting.find(|other| self.could_go(other, now)).map(|other| other.id.clone())
     }
 

@@ -197,7 +197,7 @@ impl Lanes {
     }
 
     /// Takes note that `who` waits. A target that it holds without its lane it keeps: nobody else is to go there meanwhile.
-    fn wait(&mut self, who: &Candidate) {
+    pub fn wait(&mut self, who: &Candidate) {
         let keeps_target = self.holds(&who.id) && !self.holds_lane(&who.id);
         let aside = self.known.get(&who.id).and_then(|known| known.aside);
         self.forget(&who.id);
@@ -224,8 +224,13 @@ impl Lanes {
         if is_next { Turn::Behind { blocked_by: name_for(&who.id, blocker) } } else { Turn::Later }
     }
 
+    /// Those that wait for a lane, in the order in which they go.
+    pub fn waiting(&self, lane: &LaneKey) -> impl Iterator<Item = &ObjectId> {
+        self.by_lane.get(lane).into_iter().flat_map(|queue| queue.waiting.iter().map(|(.., id)| id))
+    }
+
     /// Who is in the way: a holder of the lane or target, else an earlier candidate of the same lane that may go itself.
-    fn blocker(&self, who: &Candidate, now: Duration) -> Option<ObjectId> {
+    pub fn blocker(&self, who: &Candidate, now: Duration) -> Option<ObjectId> {
         let holder = self.holder_of_lane(&who.lane).or_else(|| self.other_holder_of_target(who));
         holder.cloned().or_else(|| self.head_of_lane(&who.lane, now).filter(|head| *head != who.id))
     }
@@ -254,10 +259,10 @@ impl Lanes {
             return None;
         }
         let lane_is_free = |who: &Candidate| self.holder_of_lane(&who.lane).is_none();
-        self.waiting(queue).find(|who| lane_is_free(who) && self.could_go(who, now)).map(|who| who.id.clone())
+        self.waiting_in(queue).find(|who| lane_is_free(who) && self.could_go(who, now)).map(|who| who.id.clone())
     }
 
-    fn waiting<'a>(&'a self, queue: &'a Queue) -> impl Iterator<Item = &'a Candidate> {
+    fn waiting_in<'a>(&'a self, queue: &'a Queue) -> impl Iterator<Item = &'a Candidate> {
         queue.waiting.iter().filter_map(|(.., id)| self.known.get(id).map(|known| &known.who))
     }
 
