@@ -8,6 +8,7 @@ mod crash;
 mod credentials;
 mod deletion;
 mod errors;
+mod events;
 mod konnect_client;
 mod kubernetes;
 mod lifecycle;
