@@ -18,7 +18,7 @@ async fn survives(label: impl Display, calls: Calls, fault: Fault) {
     let label = format!("{label}: {fault:?}");
     println!("  {label}");
     let world = World::builder().through_proxy().build().await;
-    let id = world.proxy().fault(calls.times(TIMES), fault);
+    let id = world.proxy().fault(calls, fault);
     world.create(world.job("survivor")).await;
     world.proxy().wait_hits(id, 1, PATIENCE).await.unwrap_or_else(|error| panic!("{label}: {error}"));
     world.ends_as_if_undisturbed("survivor").await;
@@ -38,13 +38,15 @@ async fn every_write_may_be_refused_fail_or_lose_its_answer() {
     };
     let cases = || [Step::FirstVisit, Step::Intent, Step::Acceptance, Step::End].into_iter();
     println!("{} cases:", cases().count() * faults().len());
-    join_all(cases().flat_map(|step| faults().map(|fault| survives(step, step.calls(), fault)))).await;
+    join_all(cases().flat_map(|step| faults().map(|fault| survives(step, step.calls().times(TIMES), fault)))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_write_may_go_unanswered_and_take_effect_or_not() {
     let cases = [Step::Intent, Step::Acceptance, Step::End].into_iter();
-    let both = |step: Step| [Point::Before, Point::After].map(|point| survives(step, step.calls(), Fault::Hold(point)));
+    let both = |step: Step| {
+        [Point::Before, Point::After].map(|point| survives(step, step.calls().times(TIMES), Fault::Hold(point)))
+    };
     join_all(cases.flat_map(both)).await;
 }
 
@@ -114,4 +116,11 @@ async fn a_secret_that_may_not_be_read_any_more_does_not_end_a_run() {
     assert!(!is_true(&job, &ConditionType::Finished), "{}", ready_reason(&job));
     world.proxy().release(forbidden);
     world.ends_as_if_undisturbed("survivor").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_may_not_be_written_or_are_never_answered_change_nothing() {
+    let events = || Calls::any().verb(Verb::Create).resource("events");
+    let faults = [Fault::Answer(403), Fault::Hold(Point::Before)];
+    join_all(faults.map(|fault| survives("every Event", events(), fault))).await;
 }
