@@ -26,7 +26,7 @@ pub(super) fn of(job: &AuditLogReplayJob) -> Vec<Step> {
         steps.extend(
             status.start_time.filter(|at| !is_told(status, *at)).map(|at| step(at, "first under way at Konnect")),
         );
-        steps.extend(status.retries.as_ref().and_then(next_try));
+        steps.extend(status.retries.as_ref().filter(|_| is_to_be_tried(status)).and_then(next_try));
         steps.extend(status.completion_time.map(|at| step(at, &format!("complete: {}", text::state(job)))));
         steps.extend(status.failed_time.map(|at| step(at, &format!("failed: {}", text::state(job)))));
     }
@@ -46,6 +46,11 @@ fn conflicts(at: DateTime<Utc>, count: u32) -> Step {
 /// Whether the acceptance of the standing request tells the start already.
 fn is_told(status: &AuditLogReplayJobStatus, at: DateTime<Utc>) -> bool {
     status.submission.as_ref().is_some_and(|submission| submission.accepted_time == Some(at))
+}
+
+/// Whether the standing request is over, so that a next one is waited for.
+fn is_to_be_tried(status: &AuditLogReplayJobStatus) -> bool {
+    status.submission.as_ref().is_some_and(|submission| submission.state.is_over())
 }
 
 fn submission(submission: &Submission) -> Vec<Step> {
