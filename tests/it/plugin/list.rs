@@ -1,6 +1,6 @@
 //! `list`: the order that is shown is the order in which the operator sends.
 
-use chrono::{TimeDelta, Utc};
+use chrono::{SubsecRound, TimeDelta, Utc};
 use konnect_emulator::{Status, Window};
 
 use super::Plugin;
@@ -22,7 +22,7 @@ fn row<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
 async fn jobs_go_in_the_order_that_is_shown() {
     let world = World::new().await;
     world.emulator.set_manual(&world.portal, true).unwrap();
-    let now = Utc::now();
+    let now = Utc::now().trunc_subsecs(0);
     let job = |name: &str, from: i64| world.job(name).window(now - TimeDelta::hours(from), now - TimeDelta::hours(1));
     world.create(job("runs", 4)).await;
     world.wait_for_reason("runs", "Accepted").await;
@@ -82,7 +82,7 @@ async fn what_blocks_from_outside_is_said() {
     let ran = Plugin::of(&world).run(&["list"]).await;
     let row = row(&ran.out, "waits");
     assert_eq!((row[0], row[row.len() - 1]), ("1", "a replay at Konnect that no job asked for"), "{ran:#?}");
-    assert!(ran.err.contains("Places are by the objects alone"), "an estimate is called one: {ran:#?}");
+    assert!(ran.err.contains("PLACE is an estimate from the objects"), "an estimate is called one: {ran:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

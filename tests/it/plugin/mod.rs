@@ -5,6 +5,7 @@ mod arguments;
 mod completion;
 mod create;
 mod list;
+mod readme;
 mod refusals;
 mod status;
 mod terminal;
