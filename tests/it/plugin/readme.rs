@@ -16,7 +16,7 @@ fn shown() -> Vec<(String, String)> {
     for line in blocks.filter(|block| block.contains(PROMPT)).flat_map(str::lines) {
         match (line.strip_prefix(PROMPT), shown.last_mut()) {
             (Some(command), _) => shown.push((command.to_owned(), String::new())),
-            (None, Some((_, output))) => output.push_str(&format!("{line}\n")),
+            (None, Some((_, output))) => output.extend([line, "\n"]),
             (None, None) => {}
         }
     }
@@ -94,13 +94,13 @@ async fn readme_shows_what_it_prints() {
     let yaml = plugin.run(&args(6)).await;
     let namespace = format!("  namespace: {}\n", world.namespace);
     printed.add(&format!("{}{}", yaml.err, yaml.out.replace(&namespace, "")));
+    let all: Vec<String> = commands
+        .iter()
+        .zip(&printed.outputs)
+        .map(|((command, _), output)| format!("{PROMPT}{command}\n{output}"))
+        .collect();
     for ((command, expected), output) in commands.iter().zip(&printed.outputs) {
-        let all =
-            || commands.iter().zip(&printed.outputs).map(|((c, _), o)| format!("{PROMPT}{c}\n{o}")).collect::<String>();
-        assert!(
-            masked(output) == masked(expected),
-            "README on {command:?} is not what is printed; all of it:\n{}",
-            all()
-        );
+        let same = masked(output) == masked(expected);
+        assert!(same, "README on {command:?} is not what is printed; all of it:\n{}", all.concat());
     }
 }
