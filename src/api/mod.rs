@@ -24,7 +24,7 @@ pub use status::{
     AuditLogReplayJobStatus, BLOCKED_BY_OTHER, BLOCKED_EXTERNALLY, KonnectJob, PlannedWindow, Retries, Submission,
     SubmissionState, TimeRange, UNOBSERVED_GENERATION, WebhookEvidence,
 };
-pub use time::from_kube_time;
+pub use time::{from_kube_time, to_micro_time};
 
 /// The API group. One constant, because it is also part of the annotation and field-manager names.
 pub const GROUP: &str = "konnect-replay.dev";

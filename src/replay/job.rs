@@ -23,6 +23,13 @@ pub struct LaneKey {
     portal: Option<String>,
 }
 
+impl LaneKey {
+    /// Whether the portals of a region have lanes of their own.
+    pub(super) fn is_of_one_portal(&self) -> bool {
+        self.portal.is_some()
+    }
+}
+
 /// What never has two of our submissions at once, whatever their Secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TargetKey {

@@ -16,6 +16,8 @@ pub(super) const MAX_LEAD: Duration = Duration::from_hours(8 * 24);
 pub(super) const MAX_WINDOW: Duration = Duration::from_hours(168);
 /// How long something that may mend itself is waited for before the object says Stalled.
 pub(super) const STALL_AFTER: Duration = Duration::from_mins(5);
+/// How long a run may be unreadable or unchanged before others of its lane may go.
+pub(super) const QUIET: Duration = Duration::from_hours(1);
 /// How long an unreadable webhook holds a replay back.
 pub(super) const WEBHOOK_PATIENCE: Duration = Duration::from_mins(10);
 
