@@ -16,6 +16,7 @@ use super::siblings::Stores;
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::konnect::HttpClient;
+use crate::metrics::Metrics;
 use crate::replay::{Clock, Draw, Lanes, ObjectId, TroubleWith};
 
 /// An object as the watch delivers it: one that does not parse is isolated, not fatal.
@@ -29,6 +30,7 @@ pub(super) struct Context {
     pub(super) keeper: Keeper,
     pub(super) stores: Stores,
     pub(super) stop: Stop,
+    pub(super) metrics: Metrics,
     lanes: Mutex<Lanes>,
     /// By watched namespace; `None` watches all.
     wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
@@ -43,6 +45,7 @@ impl Context {
         config: Config,
         wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
         stop: Stop,
+        metrics: Metrics,
     ) -> Self {
         let (lanes, permits, started) = (Mutex::default(), Mutex::default(), Instant::now());
         Self {
@@ -52,6 +55,7 @@ impl Context {
             keeper: Keeper::default(),
             stores: Stores::default(),
             stop,
+            metrics,
             lanes,
             wakers,
             permits,

@@ -13,6 +13,8 @@ use crate::replay::Memory;
 pub(super) struct Kept {
     /// What the decision remembers.
     pub(super) memory: Memory,
+    /// The object before a write of ours that may have landed, although its answer was lost.
+    pub(super) unconfirmed: Option<Box<AuditLogReplayJob>>,
     /// Passes that ended in an error since the last that did not.
     pub(super) failures: u32,
     uid: String,

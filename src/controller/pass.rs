@@ -12,10 +12,11 @@ use super::context::Context;
 use super::log;
 use super::memory::Kept;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
-use crate::konnect::Token;
+use crate::evidence::{self, Telling};
+use crate::konnect::{CallError, Token};
 use crate::replay::{
-    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, TroubleWith, Turn, ValidatedJob, WaitCause, holds_turn,
-    next,
+    Candidate, Change, Clock, Learned, Observed, PutAnswer, Seen, Step, TroubleWith, Turn, ValidatedJob, WaitCause,
+    changes, holds_turn, next,
 };
 
 /// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
@@ -51,6 +52,8 @@ pub(super) struct Pass<'a> {
     token: Option<Token>,
     /// The right to call Konnect, for the whole pass once it is given.
     permit: Option<OwnedSemaphorePermit>,
+    /// Of the last answer, where that was an error: for log lines.
+    trace_id: Option<String>,
     conflicts: usize,
 }
 
@@ -66,11 +69,13 @@ impl<'a> Pass<'a> {
     pub(super) fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
         let job = kept.newest(watched);
         let namespace = job.namespace().unwrap_or_default();
-        Self { ctx, kept, job, namespace, learned: Learned::default(), token: None, permit: None, conflicts: 0 }
+        let (learned, token, permit, trace_id) = (Learned::default(), None, None, None);
+        Self { ctx, kept, job, namespace, learned, token, permit, trace_id, conflicts: 0 }
     }
 
     pub(super) async fn run(mut self) -> Result<Action, PassError> {
         self.take_in();
+        self.confirm().await;
         let mut last = "none";
         for _ in 0..MAX_STEPS {
             let step = self.decide();
@@ -168,6 +173,7 @@ impl<'a> Pass<'a> {
         match (step, self.token.clone()) {
             (Step::ReadRemoteJob, Some(token)) => {
                 let what = self.ctx.read_remote(&validated.target, &token).await;
+                self.trace_id = trace_id(what.as_ref().err());
                 let result = what.as_ref().map(|reading| &reading.value);
                 self.kept.memory.read_remote(result, &self.job, self.ctx.clock());
                 if what.is_ok() {
@@ -177,6 +183,8 @@ impl<'a> Pass<'a> {
             }
             (Step::ReadWebhook { brief }, Some(token)) => {
                 let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
+                self.trace_id = trace_id(what.config.as_ref().err());
+                self.ctx.metrics.webhook(&validated.target, &what);
                 self.kept.memory.read_webhook(what.config.as_ref());
                 self.learned.webhook = Some(Seen { at, what });
             }
@@ -214,15 +222,44 @@ impl<'a> Pass<'a> {
                 Ok(())
             }
             Err(KubeError::Conflict) if self.conflicts < MAX_CONFLICTS => self.read_anew().await,
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                self.kept.unconfirmed = Some(Box::new(self.job.clone()));
+                Err(error.into())
+            }
         }
     }
 
     fn wrote(&mut self, written: AuditLogReplayJob) {
         self.kept.memory.conflicts_recorded();
-        log::transition(&self.job, &written);
+        self.kept.unconfirmed = None;
+        self.tell(&self.job, &written);
         self.kept.wrote(self.job.resource_version().unwrap_or_default(), &written);
         self.job = written;
+    }
+
+    /// What a write changed is told once: in the log, in the metrics, and in the record of a job that has ended.
+    fn tell(&self, before: &AuditLogReplayJob, after: &AuditLogReplayJob) {
+        log::transition(before, after, self.trace_id.as_deref());
+        for change in changes(before, after, &self.ctx.config.policy) {
+            self.ctx.metrics.changed(&after.spec.target.region, &change);
+            if matches!(change, Change::Finished(_)) {
+                evidence::emit(after, Telling::First);
+            }
+        }
+    }
+
+    /// A write whose answer was lost is told when the object shows that it landed.
+    async fn confirm(&mut self) {
+        let landed = |before: &AuditLogReplayJob| before.resource_version() != self.job.resource_version();
+        if !self.kept.unconfirmed.as_deref().is_some_and(landed) {
+            return;
+        }
+        // The watch leaves out who wrote what, which the record of a job tells.
+        let whole = self.ctx.read_job(&self.namespace, &self.job.name_any()).await.ok();
+        let after = whole.filter(|whole| whole.uid() == self.job.uid()).unwrap_or_else(|| self.job.clone());
+        if let Some(before) = self.kept.unconfirmed.take() {
+            self.tell(&before, &after);
+        }
     }
 
     /// Somebody else wrote first: what they wrote counts. What was learned of the world still holds.
@@ -234,6 +271,7 @@ impl<'a> Pass<'a> {
         }
         self.job = job;
         self.kept.memory.see(&self.job, self.ctx.clock());
+        self.confirm().await;
         Ok(())
     }
 
@@ -252,6 +290,9 @@ impl<'a> Pass<'a> {
             answer = self.ctx.submit(&validated.target, &token, window) => answer,
             () = self.ctx.stop.requested_for(LAST_CALL) => PutAnswer::InDoubt("the operator was stopped".to_owned()),
         };
+        if let PutAnswer::Refused(error) = &answer {
+            self.trace_id = trace_id(Some(error));
+        }
         log::answer(&self.job, &answer);
         self.kept.memory.answered(id, self.ctx.clock(), answer);
         Outcome::Go
@@ -293,4 +334,8 @@ impl<'a> Pass<'a> {
             self.ctx.lanes().in_trouble(with, &candidate.id, again);
         }
     }
+}
+
+fn trace_id(error: Option<&CallError>) -> Option<String> {
+    error.and_then(CallError::trace_id).map(str::to_owned)
 }
