@@ -15,6 +15,22 @@ const LONG: [f64; 10] = [60.0, 300.0, 900.0, 1800.0, 3600.0, 14_400.0, 43_200.0,
 /// A request that is answered at once, and one that has to be settled.
 const SHORT: [f64; 8] = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
+const COMPLETE: &str = "complete";
+const FAILED: &str = "failed";
+/// The reasons for which a job completes.
+const GOOD_ENDS: [Reason; 3] = [Reason::Completed, Reason::Adopted, Reason::AlreadyReplayed];
+/// Those for which it fails.
+const BAD_ENDS: [Reason; 8] = [
+    Reason::BackoffLimitExceeded,
+    Reason::DeadlineExceeded,
+    Reason::InvalidRequest,
+    Reason::PortalNotFound,
+    Reason::RemoteStateUnknown,
+    Reason::StartingDeadlineExceeded,
+    Reason::Superseded,
+    Reason::WindowExpired,
+];
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
     region: String,
@@ -59,11 +75,24 @@ impl Jobs {
         jobs.register_histograms(registry);
         for region in names.regions() {
             let region = Region { region: region.clone() };
+            jobs.begin_at_zero(&region);
             for counter in [&jobs.superseded, &jobs.adopted, &jobs.duplicates_skipped, &jobs.windows_expired] {
                 drop(counter.get_or_create(&region));
             }
         }
         jobs
+    }
+
+    /// What is there from the start shows its first increase; most regions have but a few replays a year.
+    fn begin_at_zero(&self, region: &Region) {
+        for (outcome, reasons) in [(COMPLETE, &GOOD_ENDS[..]), (FAILED, &BAD_ENDS)] {
+            let region = region.region.clone();
+            for reason in reasons.iter().map(|reason| reason.as_str()) {
+                drop(self.finished.get_or_create(&EndedFor { region: region.clone(), outcome, reason }));
+            }
+            drop(self.duration.get_or_create(&Ended { region, outcome }));
+        }
+        drop((self.queue_wait.get_or_create(region), self.submission_latency.get_or_create(region)));
     }
 
     fn register_counters(&self, registry: &mut Registry) {
@@ -120,7 +149,7 @@ impl Jobs {
     }
 
     fn count_end(&self, region: &Region, end: &End) {
-        let outcome = if end.complete { "complete" } else { "failed" };
+        let outcome = if end.complete { COMPLETE } else { FAILED };
         let reason = Reason::parse(&end.reason);
         match reason {
             Some(Reason::AlreadyReplayed) => drop(self.duplicates_skipped.get_or_create(region).inc()),

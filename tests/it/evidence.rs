@@ -90,7 +90,10 @@ async fn a_job_that_fails_leaves_a_record_too() {
     world.wait_until_failed("failing").await;
     let record = world.operator().wait_for_evidence("failing").await;
     is_valid(&record);
-    assert_eq!((&record["outcome"]["result"], &record["outcome"]["reason"]), (&json!("failed"), &json!("BackoffLimitExceeded")));
+    assert_eq!(
+        (&record["outcome"]["result"], &record["outcome"]["reason"]),
+        (&json!("failed"), &json!("BackoffLimitExceeded"))
+    );
     assert_eq!(record["retries"]["failed"], 1);
 
     // Nothing was sent: the record says so.

@@ -1,6 +1,6 @@
 //! What the log says where nobody has set anything, and how to make it say more.
 
-use konnect_emulator::Status;
+use konnect_emulator::{Role, Status};
 use serde_json::Value;
 
 use crate::support::{Operator, PATIENCE, World};
@@ -30,6 +30,7 @@ async fn a_transition_is_one_line_with_all_that_finds_it_and_a_poll_is_none() {
     assert_eq!(operator.log().len(), before, "{:#?}", operator.log());
     world.emulator.advance(&world.portal, Status::Completed).unwrap();
     operator.wait_for_evidence("quiet").await;
+    world.wait_until_complete("quiet").await;
 
     let all = lines(&operator);
     let reasons: Vec<&str> = all.iter().filter_map(|line| line["reason"].as_str()).collect();
@@ -41,7 +42,7 @@ async fn a_transition_is_one_line_with_all_that_finds_it_and_a_poll_is_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn konnects_trace_id_is_in_the_log_and_nowhere_else() {
     let mut world = World::new().await;
-    world.emulator.revoke_token(crate::support::TOKEN).unwrap();
+    world.emulator.set_role(crate::support::TOKEN, Role::Member).unwrap();
     world.create(world.job("refused")).await;
     let waiting = world.wait_for_reason("refused", "WaitingForCredentials").await;
     let is_it = |line: &Value| line["reason"] == "WaitingForCredentials";

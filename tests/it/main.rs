@@ -13,6 +13,7 @@ mod konnect_client;
 mod lifecycle;
 mod logs;
 mod metrics;
+mod operations;
 mod policies;
 mod probes;
 mod protocol;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{TimeDelta, Utc};
 use konnect_emulator::{Outage, Q3};
+use konnect_replay::metrics::JobState;
 
 use crate::support::{Operator, World};
 
@@ -33,18 +34,27 @@ fn labels_of(line: &str) -> Vec<String> {
     inner.split(',').filter_map(|pair| pair.split_once('=')).map(|(label, _)| label.to_owned()).collect()
 }
 
-/// The tables of docs/metrics.md: name, type, labels.
+/// The rows of the tables of docs/metrics.md, in cells.
+fn rows() -> Vec<Vec<&'static str>> {
+    let rows = include_str!("../../docs/metrics.md").lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.split('|').map(str::trim).collect()).collect()
+}
+
+fn is_metric(cells: &[&str]) -> bool {
+    ["gauge", "counter", "histogram"].contains(&cells[2])
+}
+
+/// The metrics that docs/metrics.md lists: name, type, labels.
 fn documented() -> Families {
-    let text = include_str!("../../docs/metrics.md");
-    let rows = text.lines().filter(|line| line.starts_with("| `"));
-    rows.map(|row| {
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let labels = cells[3].split(',').map(|label| label.trim().trim_matches('`').to_owned());
-        let name = cells[1].trim_matches('`');
-        let name = if cells[2] == "counter" { name.strip_suffix("_total").unwrap() } else { name };
-        (name.to_owned(), (cells[2].to_owned(), labels.filter(|label| !label.is_empty()).collect()))
-    })
-    .collect()
+    let metrics = rows().into_iter().filter(|cells| is_metric(cells));
+    metrics
+        .map(|cells| {
+            let labels = cells[3].split(',').map(|label| label.trim().trim_matches('`').to_owned());
+            let name = cells[1].trim_matches('`');
+            let name = if cells[2] == "counter" { name.strip_suffix("_total").unwrap() } else { name };
+            (name.to_owned(), (cells[2].to_owned(), labels.filter(|label| !label.is_empty()).collect()))
+        })
+        .collect()
 }
 
 fn value(text: &str, series: &str) -> Option<f64> {
@@ -53,6 +63,12 @@ fn value(text: &str, series: &str) -> Option<f64> {
 
 async fn leads(replica: &Operator) {
     replica.wait_for_log("that it leads", |line| line["message"] == "leading").await;
+}
+
+#[test]
+fn the_states_that_are_documented_are_those_there_are() {
+    let states: Vec<&str> = rows().iter().filter(|cells| !is_metric(cells)).map(|cells| cells[1]).collect();
+    assert_eq!(states, JobState::ALL.map(|state| format!("`{}`", state.as_str())));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
