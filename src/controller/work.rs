@@ -15,14 +15,15 @@ use kube::{Api, Client, ResourceExt};
 use tracing::{info, warn};
 
 use super::context::{Context, Guarded, Stop};
+use super::events;
 use super::reconcile::reconcile;
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::evidence::{self, Telling};
 use crate::konnect::HttpClient;
-use crate::leader::Succession;
+use crate::leader::{Departure, Succession};
 use crate::metrics::Metrics;
-use crate::replay::{Candidate, End, Memory, end, holds_turn};
+use crate::replay::{Candidate, End, Hold, Memory, end, holds_turn};
 use crate::server::Readiness;
 
 /// Objects per page of the list at start.
@@ -63,7 +64,7 @@ pub(super) async fn work(
     readiness: &Readiness,
     stop: &Stop,
     succession: Succession,
-) {
+) -> Departure {
     let scopes = Scopes::of(&config);
     readiness.leading(scopes.0.len());
     let (wakers, woken): (HashMap<_, _>, Vec<_>) = scopes
@@ -76,7 +77,8 @@ pub(super) async fn work(
         .unzip();
     // Without a lease nobody can tell how the process before ended.
     let repeat_evidence = succession == Succession::Unclean || config.lease.is_none();
-    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone(), metrics));
+    let (publisher, publishing) = events::start(client.clone());
+    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone(), publisher, metrics));
     show_metrics(&ctx, readiness);
     if succession == Succession::Unclean {
         info!("the leader before did not end in order: no request is begun until nothing of it can be on its way");
@@ -89,6 +91,8 @@ pub(super) async fn work(
         }
         () = stop.requested() => {}
     }
+    publishing.finish().await;
+    ctx.departure()
 }
 
 /// The metrics show the objects as soon as all have been seen.
@@ -129,7 +133,7 @@ async fn reserve_scope(ctx: &Context, scope: Option<&String>, repeat_evidence: b
         for job in jobs.clone().filter(|job| repeat_evidence && has_lately_ended(ctx, job)) {
             evidence::emit(job, Telling::Repeated);
         }
-        for job in jobs.filter(|job| holds_turn(job, &Memory::default(), None)) {
+        for job in jobs.filter(|job| is_under_way(job)) {
             if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
                 ctx.lanes().hold(&candidate);
             }
@@ -154,6 +158,10 @@ pub(super) fn brief(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
         Some(kube::Error::Api(status)) => format!("{} {}: {}", status.code, status.reason, status.message),
         _ => error.to_string(),
     }
+}
+
+fn is_under_way(job: &AuditLogReplayJob) -> bool {
+    holds_turn(job, &Memory::default(), None, Duration::ZERO) != Hold::Nothing
 }
 
 /// Watches one scope.
@@ -193,7 +201,7 @@ async fn watch_scope(
 }
 
 /// What the controller itself has to say: objects that are gone, and trouble with the watch.
-fn note<T>(ctx: &Context, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
+fn note<T>(ctx: &Arc<Context>, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
     match result {
         Ok(_) => {}
         Err(ControllerError::ObjectNotFound(object)) => {
