@@ -23,7 +23,7 @@ use crate::evidence::{self, Telling};
 use crate::konnect::HttpClient;
 use crate::leader::{Departure, Succession};
 use crate::metrics::Metrics;
-use crate::replay::{Candidate, End, Hold, Memory, end, holds_turn};
+use crate::replay::{Candidate, End, end, is_under_way};
 use crate::server::Readiness;
 
 /// Objects per page of the list at start.
@@ -158,10 +158,6 @@ pub(super) fn brief(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
         Some(kube::Error::Api(status)) => format!("{} {}: {}", status.code, status.reason, status.message),
         _ => error.to_string(),
     }
-}
-
-fn is_under_way(job: &AuditLogReplayJob) -> bool {
-    holds_turn(job, &Memory::default(), None, Duration::ZERO) != Hold::Nothing
 }
 
 /// Watches one scope.

@@ -26,7 +26,7 @@ fn now() -> DateTime<Utc> {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-fn job(region: &str, status: Value) -> AuditLogReplayJob {
+fn job(region: &str, status: &Value) -> AuditLogReplayJob {
     serde_json::from_value(json!({
         "apiVersion": "konnect-replay.dev/v1alpha1",
         "kind": "AuditLogReplayJob",
@@ -50,24 +50,26 @@ fn condition(type_: &str, status: &str, reason: &str) -> Value {
 }
 
 fn unfinished(reason: &str) -> AuditLogReplayJob {
-    job("eu", json!({ "conditions": [says(reason)] }))
+    job("eu", &json!({ "conditions": [says(reason)] }))
 }
 
 fn complete(at: &str, code: Option<i32>) -> AuditLogReplayJob {
     let conditions = ["Complete", "Finished", "Ready"].map(|type_| condition(type_, "True", "Completed"));
     let webhook = json!({ "enabled": true, "lastResponseCode": code });
-    job("eu", json!({ "conditions": conditions, "completionTime": at, "webhook": webhook }))
+    job("eu", &json!({ "conditions": conditions, "completionTime": at, "webhook": webhook }))
 }
 
 fn failed(at: &str) -> AuditLogReplayJob {
     let conditions = ["Failed", "Finished"].map(|type_| condition(type_, "True", "WindowExpired"));
-    job("eu", json!({ "conditions": conditions, "failedTime": at }))
+    job("eu", &json!({ "conditions": conditions, "failedTime": at }))
 }
 
 fn figures(jobs: &[AuditLogReplayJob]) -> Figures {
     let (names, mut figures) = (Names::new(&["eu".to_owned()]), Figures::default());
     let policy = config().policy;
-    jobs.iter().for_each(|job| figures.add(job, &names, &policy, now()));
+    for job in jobs {
+        figures.add(job, &names, &policy, now());
+    }
     figures
 }
 
@@ -112,7 +114,7 @@ fn every_reason_of_an_unfinished_job_is_one_of_the_states() {
     ] {
         assert_eq!(JobState::of(&unfinished(reason)), state, "{reason}");
     }
-    assert_eq!(JobState::of(&job("eu", json!(null))), JobState::Pending);
+    assert_eq!(JobState::of(&job("eu", &json!(null))), JobState::Pending);
     assert_eq!(JobState::of(&complete("2026-11-21T11:00:00Z", None)), JobState::Complete);
     assert_eq!(JobState::of(&failed("2026-11-21T11:00:00Z")), JobState::Failed);
 }
@@ -121,7 +123,7 @@ fn every_reason_of_an_unfinished_job_is_one_of_the_states() {
 fn a_run_whose_end_went_unseen_waits_for_its_repeat() {
     let submission = json!({ "id": "a", "attempt": 1, "state": "EndedUnseen", "intentTime": "2026-11-21T11:00:00Z",
         "window": { "startAt": "2026-11-20T08:00:00Z", "endAt": "2026-11-20T11:30:00Z" } });
-    let job = job("eu", json!({ "conditions": [says("RemoteStateUnknown")], "submission": submission }));
+    let job = job("eu", &json!({ "conditions": [says("RemoteStateUnknown")], "submission": submission }));
     assert_eq!(JobState::of(&job), JobState::Retrying);
 }
 
@@ -192,7 +194,7 @@ fn one_that_stands_by_shows_no_objects() {
 
 #[test]
 fn every_state_of_every_region_is_shown_and_names_of_objects_are_not() {
-    let text = metrics_of(vec![unfinished("Queued"), job("zz", json!(null))]).encode().unwrap();
+    let text = metrics_of(vec![unfinished("Queued"), job("zz", &json!(null))]).encode().unwrap();
     assert_eq!(text.matches("auditlogreplay_jobs{").count(), 3 * JobState::ALL.len(), "{text}");
     assert!(text.contains("auditlogreplay_jobs{region=\"eu\",state=\"queued\"} 1"), "{text}");
     assert!(text.contains("auditlogreplay_jobs{region=\"other\",state=\"pending\"} 1"), "{text}");

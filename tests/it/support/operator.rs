@@ -107,7 +107,7 @@ impl Operator {
         };
         match tokio::time::timeout(PATIENCE, looking).await {
             Ok(found) => found,
-            Err(_) => panic!("/metrics never had {what}:\n{}", self.metrics().await),
+            Err(late) => panic!("{late}: /metrics never had {what}:\n{}", self.metrics().await),
         }
     }
 
