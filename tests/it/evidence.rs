@@ -1,12 +1,14 @@
 //! The record that each finished job leaves in the log.
 
 use chrono::{TimeDelta, Utc};
+use control_plane::proxy::{Fault, Point};
 use konnect_emulator::Status;
 use konnect_replay::evidence::SCHEMA;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use crate::support::{Operator, PORTAL, World};
+use crate::kubernetes::steps::Step;
+use crate::support::{Operator, PATIENCE, PORTAL, World};
 
 /// The published schema, made strict: a field that it does not name is an error here.
 fn schema() -> jsonschema::Validator {
@@ -106,7 +108,6 @@ async fn a_job_that_fails_leaves_a_record_too() {
     assert_eq!(record["outcome"]["reason"], "WindowExpired");
 }
 
-/// The API server's own audit log shows which writes ended the job; a killed process may not have come to write the record.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_kill_the_record_is_written_again_under_the_same_id() {
     let mut world = World::new().await;
@@ -147,4 +148,42 @@ async fn a_leader_that_hands_over_in_order_leaves_nothing_to_repeat_and_a_killed
     assert_eq!(third.wait_for_evidence("done").await["repeated"], true);
     world.emulator.advance(&world.portal, Status::Completed).unwrap();
     assert_eq!(third.wait_for_evidence("next").await["repeated"], false);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_whose_write_got_no_answer_leaves_its_record_once_and_is_counted_once() {
+    let mut world = World::builder().through_proxy().build().await;
+    let end = Step::End.calls().namespace(&world.namespace).times(1);
+    let cut = world.proxy().fault(end, Fault::Cut(Point::After));
+    world.create(world.job("done")).await;
+    world.proxy().wait_hits(cut, 1, PATIENCE).await.unwrap();
+    let done = world.wait_until_complete("done").await;
+    let record = world.operator().wait_for_evidence("done").await;
+    is_valid(&record);
+    assert_eq!(record["repeated"], false);
+    assert_eq!(record["job"]["fieldManager"], done.managed_fields()[0].manager.clone().unwrap());
+    let counted = "auditlogreplay_jobs_finished_total{region=\"eu\",outcome=\"complete\",reason=\"Completed\"} 1\n";
+    assert!(world.operator().metrics().await.contains(counted));
+    // An edit brings another pass over the object.
+    world.suspend("done", true).await;
+    world.wait("done", "seen", |job| job.status.as_ref().is_some_and(|s| s.observed_generation == 2)).await;
+    assert_eq!(world.operator().evidence("done").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_between_the_end_and_its_record_the_next_one_leaves_it() {
+    let mut world = World::builder().through_proxy().build().await;
+    let end = Step::End.calls().namespace(&world.namespace).times(1);
+    let held = world.proxy().fault(end, Fault::Hold(Point::After));
+    world.create(world.job("done")).await;
+    world.proxy().wait_hits(held, 1, PATIENCE).await.unwrap();
+    world.wait_until_complete("done").await;
+    world.operator().signal("KILL");
+    world.operator().exit().await;
+    world.proxy().release(held);
+    assert_eq!(world.operator().evidence("done"), Vec::<Value>::new());
+    let next = world.start_operator(&[]).await;
+    let record = next.wait_for_evidence("done").await;
+    is_valid(&record);
+    assert_eq!(record["repeated"], true);
 }

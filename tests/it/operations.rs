@@ -1,6 +1,7 @@
 //! docs/operations.md has an answer to whatever the operator may say.
 
 use konnect_replay::api::Reason;
+use konnect_replay::replay::events::EventReason;
 use serde_json::Value;
 
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
@@ -26,6 +27,12 @@ fn sorted(mut words: Vec<&str>) -> Vec<&str> {
 fn every_reason_is_answered_once_and_nothing_else_is() {
     let reasons = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(sorted(first_cells(part("Reasons"))), sorted(reasons));
+}
+
+#[test]
+fn every_event_is_answered_once_and_nothing_else_is() {
+    let events = EventReason::ALL.iter().map(|reason| reason.as_str()).collect();
+    assert_eq!(sorted(first_cells(part("Events"))), sorted(events));
 }
 
 #[test]

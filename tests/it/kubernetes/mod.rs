@@ -2,4 +2,4 @@
 //! object says in the end what it would have said without them.
 
 mod crash;
-mod steps;
+pub mod steps;
