@@ -24,7 +24,7 @@ pub struct Config {
     pub lease: Option<Lease>,
     /// How many objects are worked on at once.
     pub concurrency: u16,
-    /// Where the probes are served.
+    /// Where probes and metrics are served.
     pub listen: SocketAddr,
     /// PEM certificates to trust besides the system's.
     pub ca_bundle: Option<Vec<u8>>,
@@ -163,7 +163,7 @@ mod tests {
         let cli = Cli::try_parse_from(["konnect-replay", "run"].iter().chain(flags)).unwrap();
         match cli.command {
             Command::Run(args) => Config::new(*args),
-            Command::Crd => unreachable!(),
+            Command::Crd | Command::EvidenceSchema => unreachable!(),
         }
     }
 

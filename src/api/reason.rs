@@ -121,6 +121,11 @@ impl Reason {
         Self::Suspended,
     ];
 
+    /// The reason of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|reason| reason.as_str() == word).copied()
+    }
+
     /// The word in the API.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -14,7 +14,9 @@ use super::work::{self, Scopes};
 use crate::config::{Config, Lease};
 use crate::konnect::HttpClient;
 use crate::leader::{self, Departure, Leadership, Succession};
+use crate::metrics::Metrics;
 use crate::server::{self, Readiness};
+use crate::telemetry::Verbosity;
 
 /// Where a pod finds the name of its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -53,9 +55,10 @@ impl RunError {
 }
 
 /// Runs the operator until SIGTERM or SIGINT. A second signal ends the process at once.
-pub async fn run(config: Config) -> Result<(), RunError> {
+pub async fn run(config: Config, metrics: Metrics, verbosity: Verbosity) -> Result<(), RunError> {
     let (say_stop, stop) = Stop::channel();
     stop_on_signals(say_stop)?;
+    tokio::spawn(verbosity.follow_signals());
     let (cluster, namespace) = cluster().await?;
     let client = connect(&cluster, config.policy.request_timeout, config.call_silence())?;
     let konnect = HttpClient::new(config.policy.request_timeout, config.ca_bundle.as_deref())?;
@@ -64,13 +67,14 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 
     let readiness = Readiness::default();
     let probes = tokio::spawn({
-        let (readiness, stop) = (readiness.clone(), stop.clone());
-        server::serve(listener, readiness, async move { stop.requested().await })
+        let (readiness, metrics, stop) = (readiness.clone(), metrics.clone(), stop.clone());
+        server::serve(listener, readiness, metrics, async move { stop.requested().await })
     });
     tokio::spawn(look_for_crd(client.clone(), Scopes::of(&config), readiness.clone()));
 
     let lease = config.lease.clone();
-    let work = async |succession| work::work(client.clone(), konnect, config, &readiness, &stop, succession).await;
+    let work =
+        async |succession| work::work(client.clone(), konnect, config, metrics, &readiness, &stop, succession).await;
     let outcome = match lease {
         None => {
             work(Succession::InOrder).await;

@@ -5,7 +5,7 @@ mod crash;
 mod crd;
 mod lease;
 mod refusals;
-mod steps;
+pub mod steps;
 mod stopped;
 mod views;
 mod watches;

@@ -16,7 +16,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::job::is_true;
-use super::{History, JobBuilder, Operator, PATIENCE, cluster, ready_reason};
+use super::{History, JobBuilder, Operator, PATIENCE, Unread, cluster, ready_reason};
 
 /// The token that works.
 pub const TOKEN: &str = "kpat_canary-of-the-tests";
@@ -165,6 +165,16 @@ impl World {
         let lease = format!("--lease-name={}", self.namespace);
         let flags = self.flags_with(&["--leader-elect=true", "--lease-namespace=konnect-replay", &lease]);
         Operator::start(&self.kubeconfig, &flags)
+    }
+
+    /// Starts an operator on this namespace that logs what it logs where nobody has set anything.
+    pub async fn start_with_default_log(&self) -> Operator {
+        Operator::start_with_default_log(&self.kubeconfig, &self.flags_with(&[])).ready().await
+    }
+
+    /// Starts an operator on this namespace whose log nobody reads.
+    pub fn start_unread(&self) -> Unread {
+        Unread::start(&self.kubeconfig, &self.flags_with(&[]))
     }
 
     fn flags_with(&self, more: &[&str]) -> Vec<String> {
