@@ -6,18 +6,35 @@ use std::sync::{Mutex, PoisonError};
 use kube::ResourceExt;
 
 use crate::api::AuditLogReplayJob;
-use crate::replay::{Memory, OwnWrites};
+use crate::replay::events::Announcer;
+use crate::replay::{Memory, ObjectId, OwnWrites};
 
 /// What is kept of one object.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// What the decision remembers.
     pub(super) memory: Memory,
+    /// The object before a write of ours that may have landed, although its answer was lost.
+    pub(super) unconfirmed: Option<Box<AuditLogReplayJob>>,
     /// What the watch may not have shown yet.
     pub(super) own: OwnWrites,
+    /// What was announced of it.
+    pub(super) announcer: Announcer,
     /// Passes that ended in an error since the last that did not.
     pub(super) failures: u32,
     uid: String,
+}
+
+impl Kept {
+    /// Which object it is of, by the name of `job`.
+    pub(super) fn id(&self, job: &AuditLogReplayJob) -> ObjectId {
+        ObjectId { namespace: job.namespace().unwrap_or_default(), name: job.name_any(), uid: self.uid.clone() }
+    }
+
+    /// Whether it is of `who`.
+    pub(super) fn is_of(&self, who: &ObjectId) -> bool {
+        self.uid == who.uid
+    }
 }
 
 /// All that is kept, by namespace and name.
@@ -25,12 +42,14 @@ pub(super) struct Kept {
 pub(super) struct Keeper(Mutex<HashMap<(String, String), Kept>>);
 
 impl Keeper {
-    /// Takes out what is kept of `job`: nothing, if it was re-created since. A pass that does not put it back, because it
-    /// panicked or was cut off, leaves nothing behind that could mislead the next.
-    pub(super) fn take(&self, job: &AuditLogReplayJob) -> Kept {
+    /// Takes out what is kept of `job`: nothing, if it was re-created since; what was kept of its forerunner comes second. A pass
+    /// that does not put it back, because it panicked or was cut off, leaves nothing behind that could mislead the next.
+    pub(super) fn take(&self, job: &AuditLogReplayJob) -> (Kept, Option<Kept>) {
         let uid = job.uid().unwrap_or_default();
-        let kept = self.lock().remove(&key(job)).filter(|kept| kept.uid == uid);
-        kept.unwrap_or_else(|| Kept { uid, ..Kept::default() })
+        match self.lock().remove(&key(job)) {
+            Some(kept) if kept.uid == uid => (kept, None),
+            former => (Kept { uid, ..Kept::default() }, former),
+        }
     }
 
     /// Puts it back.
@@ -38,9 +57,9 @@ impl Keeper {
         self.lock().insert(key(job), kept);
     }
 
-    /// Drops what is kept of an object that is gone.
-    pub(super) fn forget(&self, namespace: &str, name: &str) {
-        self.lock().remove(&(namespace.to_owned(), name.to_owned()));
+    /// Drops what is kept of an object that is gone, and says what it was.
+    pub(super) fn forget(&self, namespace: &str, name: &str) -> Option<Kept> {
+        self.lock().remove(&(namespace.to_owned(), name.to_owned()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Kept>> {

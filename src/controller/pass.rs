@@ -9,11 +9,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
 use super::actions::KubeError;
+use super::announce::{self, Announcement};
 use super::context::Context;
 use super::log;
 use super::memory::Kept;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::Token;
+use crate::replay::events;
 use crate::replay::{Course, Policy, PutAnswer, Step, ValidatedJob};
 
 /// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
@@ -48,6 +50,7 @@ pub(super) struct Pass<'a> {
     token: Option<Token>,
     /// The right to call Konnect, for the whole pass once it is given.
     permit: Option<OwnedSemaphorePermit>,
+    announcement: Announcement,
     conflicts: usize,
 }
 
@@ -63,11 +66,14 @@ impl<'a> Pass<'a> {
     pub(super) fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
         let job = kept.own.newest(watched);
         let namespace = job.namespace().unwrap_or_default();
-        let course = Course::begin(job, &mut kept.memory, &mut ctx.lanes(), &ctx.config.policy, ctx.clock());
-        Self { ctx, kept, course, namespace, token: None, permit: None, conflicts: 0 }
+        let (course, woken) = Course::begin(job, &mut kept.memory, &mut ctx.lanes(), &ctx.config.policy, ctx.clock());
+        ctx.wake_all(&woken);
+        let announcement = Announcement::default();
+        Self { ctx, kept, course, namespace, token: None, permit: None, announcement, conflicts: 0 }
     }
 
     pub(super) async fn run(mut self) -> Result<Action, PassError> {
+        self.confirm().await;
         let mut last = "none";
         for _ in 0..MAX_STEPS {
             let step = self.decide();
@@ -94,7 +100,7 @@ impl<'a> Pass<'a> {
 
     async fn perform(&mut self, step: Step) -> Result<Outcome, PassError> {
         match step {
-            Step::TakeTurn => self.course.take_turn(&mut self.ctx.lanes(), self.policy(), self.ctx.clock().mono),
+            Step::TakeTurn => self.take_turn(),
             Step::ReadSiblings => self.course.siblings(self.ctx.siblings(self.course.job())),
             Step::ReadToken | Step::ReadWebhook { .. } | Step::ReadRemoteJob | Step::ReadOtherVersion => {
                 return Ok(self.ask(&step).await);
@@ -105,6 +111,11 @@ impl<'a> Pass<'a> {
             Step::Wait { .. } | Step::AwaitChange => return Ok(Outcome::End(self.end(&step))),
         }
         Ok(Outcome::Go)
+    }
+
+    fn take_turn(&mut self) {
+        let woken = self.course.take_turn(&mut self.ctx.lanes(), self.policy(), self.ctx.clock().mono);
+        self.ctx.wake_all(&woken);
     }
 
     /// A question may be dropped at any moment: nothing is lost by it.
@@ -140,12 +151,15 @@ impl<'a> Pass<'a> {
         match (step, self.token.clone()) {
             (Step::ReadRemoteJob, Some(token)) => {
                 let what = self.ctx.read_remote(&validated.target, &token).await;
+                self.announcement.answered(what.as_ref().err());
                 let (at, memory) = ((at, self.ctx.clock()), &mut self.kept.memory);
                 let woken = self.course.remote(at, what, memory, &mut self.ctx.lanes(), &self.ctx.config.policy);
                 self.ctx.wake_all(&woken);
             }
             (Step::ReadWebhook { brief }, Some(token)) => {
                 let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
+                self.announcement.answered(what.config.as_ref().err());
+                self.ctx.metrics.webhook(&validated.target, &what);
                 self.course.webhook(at, what, &mut self.kept.memory);
             }
             (Step::ReadOtherVersion, Some(token)) => {
@@ -175,13 +189,31 @@ impl<'a> Pass<'a> {
                 Ok(())
             }
             Err(KubeError::Conflict) if self.conflicts < MAX_CONFLICTS => self.read_anew().await,
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                self.kept.unconfirmed = Some(Box::new(self.job().clone()));
+                Err(error.into())
+            }
         }
     }
 
     fn wrote(&mut self, written: AuditLogReplayJob) {
-        log::transition(self.job(), &written);
+        self.kept.unconfirmed = None;
+        self.announcement.written(self.ctx, &mut self.kept.announcer, self.course.job(), &written);
         self.course.wrote(written, &mut self.kept.own, &mut self.kept.memory);
+    }
+
+    /// A write whose answer was lost is told when the object shows that it landed.
+    async fn confirm(&mut self) {
+        let landed = |before: &AuditLogReplayJob| before.resource_version() != self.job().resource_version();
+        if !self.kept.unconfirmed.as_deref().is_some_and(landed) {
+            return;
+        }
+        // The watch leaves out who wrote what, which the record of a job tells.
+        let whole = self.ctx.read_job(&self.namespace, &self.job().name_any()).await.ok();
+        let after = whole.filter(|whole| whole.uid() == self.job().uid()).unwrap_or_else(|| self.job().clone());
+        if let Some(before) = self.kept.unconfirmed.take() {
+            self.announcement.written(self.ctx, &mut self.kept.announcer, &before, &after);
+        }
     }
 
     async fn read_anew(&mut self) -> Result<(), PassError> {
@@ -190,7 +222,10 @@ impl<'a> Pass<'a> {
         if job.uid() != self.job().uid() {
             return Err(KubeError::Gone.into());
         }
+        // Otherwise a watch that lags would have the next pass begin with the version whose write was just refused.
+        self.kept.own.note(self.job().resource_version().unwrap_or_default(), &job);
         self.course.overtaken(job, &mut self.kept.memory, self.ctx.clock());
+        self.confirm().await;
         Ok(())
     }
 
@@ -209,6 +244,9 @@ impl<'a> Pass<'a> {
             () = self.ctx.stop.requested_for(LAST_CALL) => PutAnswer::InDoubt("the operator was stopped".to_owned()),
         };
         log::answer(self.job(), &answer);
+        if let PutAnswer::Refused(error) = &answer {
+            self.announcement.refused(self.ctx, &mut self.kept.announcer, self.course.job(), id, error);
+        }
         self.kept.memory.answered(id, self.ctx.clock(), answer);
         Outcome::Go
     }
@@ -217,9 +255,10 @@ impl<'a> Pass<'a> {
         let (clock, memory) = (self.ctx.clock(), &mut self.kept.memory);
         let woken = self.course.end(last, memory, &mut self.ctx.lanes(), &self.ctx.config.policy, clock);
         self.ctx.wake_all(&woken);
-        match last {
-            Step::Wait { wait, .. } => Action::requeue(*wait),
-            _ => Action::await_change(),
-        }
+        announce::waiting(self.ctx, &mut self.kept.announcer, self.course.job());
+        let wait = if let Step::Wait { wait, .. } = last { Some(*wait) } else { None };
+        // Before that, if there is something to tell.
+        let to_tell = events::look_again(self.job(), clock.wall);
+        wait.into_iter().chain(to_tell).min().map_or_else(Action::await_change, Action::requeue)
     }
 }

@@ -12,7 +12,8 @@ use super::actions::KubeError;
 use super::context::{Context, Guarded};
 use super::log;
 use super::pass::{Pass, PassError};
-use crate::replay::{Candidate, is_finished};
+use crate::metrics::PassResult;
+use crate::replay::is_finished;
 
 /// Longest wait after passes that failed.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
@@ -34,9 +35,12 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     if ctx.stop.is_requested() {
         return Ok(Action::await_change());
     }
-    let mut kept = ctx.keeper.take(job);
+    let (mut kept, former) = ctx.keeper.take(job);
+    ctx.replaced(job, former.as_ref());
     let failures = kept.failures;
+    let measured = ctx.metrics.pass();
     let result = contained(Box::pin(async { Pass::new(&ctx, job, &mut kept).run().await })).await;
+    measured.end(measure(&result));
     match result {
         Ok(action) => {
             kept.failures = 0;
@@ -46,10 +50,8 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
             Ok(action)
         }
         Err(PassError::Kube(KubeError::Gone)) => {
-            // Nobody will ask for this object again: what it held is free.
-            if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
-                ctx.retire(&candidate.id);
-            }
+            // Nobody will ask for this object again.
+            ctx.vanished(&kept.id(job), Some(&kept));
             Ok(Action::await_change())
         }
         Err(failure) => {
@@ -61,6 +63,17 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
             }
             Ok(Action::requeue(backoff(failures)))
         }
+    }
+}
+
+/// An object that is gone was nobody's failure.
+fn measure(result: &Result<Action, PassError>) -> PassResult {
+    match result {
+        Ok(action) if *action == Action::await_change() => PassResult::Success,
+        Ok(_) => PassResult::RequeueAfter,
+        Err(PassError::Kube(KubeError::Gone)) => PassResult::Success,
+        Err(PassError::Kube(_) | PassError::Circles(_)) => PassResult::Error,
+        Err(PassError::Panicked) => PassResult::Panic,
     }
 }
 

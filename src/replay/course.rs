@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use super::duplicate::Sibling;
 use super::lanes::{Candidate, Lanes, ObjectId, TroubleWith};
 use super::memory::Memory;
-use super::next::{holds_turn, next};
+use super::next::{Hold, holds_turn, next};
 use super::observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
 use super::policy::Policy;
 use super::step::{Step, WaitCause};
@@ -36,15 +36,18 @@ impl Course {
         lanes: &mut Lanes,
         policy: &Policy,
         clock: Clock,
-    ) -> Self {
+    ) -> (Self, Woken) {
         memory.see(&job, clock);
         let course = Self { job, learned: Learned::default() };
-        if holds_turn(&course.job, memory, None)
-            && let Some(candidate) = course.candidate(policy)
-        {
-            lanes.hold(&candidate);
-        }
-        course
+        let woken = match (holds_turn(&course.job, memory, None, clock.mono), course.candidate(policy)) {
+            (Hold::Target, Some(candidate)) => lanes.hold_target(&candidate, clock.mono),
+            (Hold::LaneAndTarget, Some(candidate)) => {
+                lanes.hold(&candidate);
+                Woken::new()
+            }
+            (Hold::Nothing, _) | (_, None) => Woken::new(),
+        };
+        (course, woken)
     }
 
     /// The object, as last read or as our last write left it.
@@ -64,11 +67,12 @@ impl Course {
 
     /// Ends the pass with `last`: says what becomes of the place in the lane, when to call again, and what trouble is shared.
     pub fn end(&self, last: &Step, memory: &mut Memory, lanes: &mut Lanes, policy: &Policy, clock: Clock) -> Woken {
-        let woken = self.keep_or_leave_turn(last, memory, lanes, policy, clock.mono);
+        let mut woken = self.keep_or_leave_turn(last, memory, lanes, policy, clock.mono);
         if let Step::Wait { wait, cause } = last {
             if cause.is_rest() {
                 memory.rest(self.job.metadata.generation.unwrap_or_default(), clock, *wait);
             }
+            woken.extend(self.tell_the_lane(*cause, lanes, policy, clock.mono));
             self.share_trouble(*cause, clock.mono + *wait, lanes, policy);
         }
         woken
@@ -83,12 +87,40 @@ impl Course {
         now: Duration,
     ) -> Woken {
         let nothing_new = matches!(last, Step::Wait { cause: WaitCause::Turn | WaitCause::Resting, .. });
-        if nothing_new || holds_turn(&self.job, memory, Some(last)) {
-            return Woken::new();
+        let Some(candidate) = self.candidate(policy).filter(|_| !nothing_new) else { return Woken::new() };
+        match holds_turn(&self.job, memory, Some(last), now) {
+            Hold::LaneAndTarget => Woken::new(),
+            Hold::Target => lanes.hold_target(&candidate, now),
+            // One that asks no more questions leaves what it looked into to the next.
+            Hold::Nothing if *last == Step::AwaitChange => lanes.gone(&candidate.id, now),
+            Hold::Nothing => lanes.leave(&candidate.id, now),
         }
-        let Some(candidate) = self.candidate(policy) else { return Woken::new() };
-        // One that asks no more questions leaves what it looked into to the next.
-        if *last == Step::AwaitChange { lanes.gone(&candidate.id, now) } else { lanes.leave(&candidate.id, now) }
+    }
+
+    /// What the lane should know of what this job, whose turn it is, has found.
+    fn tell_the_lane(&self, cause: WaitCause, lanes: &mut Lanes, policy: &Policy, now: Duration) -> Woken {
+        let Some(Candidate { id, base_url, secret, .. }) = self.candidate(policy) else { return Woken::new() };
+        match cause {
+            WaitCause::RemoteJob => {
+                lanes.blocked(&id, now);
+                Woken::new()
+            }
+            WaitCause::Conflict => lanes.refused(&id, now),
+            WaitCause::Poll => {
+                lanes.going(&id);
+                lanes.mended(&TroubleWith::Busy(base_url, secret), now)
+            }
+            WaitCause::Settle
+            | WaitCause::Konnect
+            | WaitCause::RateLimit
+            | WaitCause::Credentials
+            | WaitCause::Webhook
+            | WaitCause::Portal
+            | WaitCause::WindowEnd
+            | WaitCause::Turn
+            | WaitCause::Retry
+            | WaitCause::Resting => Woken::new(),
+        }
     }
 
     /// What this job waits for may be what others would wait for too: they need not ask.
@@ -103,18 +135,24 @@ impl Course {
     /// Gives the place up while others of the region make all its calls, unless a run may be under way: asked for anew, it tells
     /// what those calls have found out meanwhile.
     pub fn step_aside(&self, memory: &Memory, lanes: &mut Lanes, policy: &Policy, now: Duration) -> Woken {
-        let candidate = self.candidate(policy).filter(|_| !holds_turn(&self.job, memory, None));
+        let keeps = holds_turn(&self.job, memory, None, now) != Hold::Nothing;
+        let candidate = self.candidate(policy).filter(|_| !keeps);
         candidate.map(|candidate| lanes.leave(&candidate.id, now)).unwrap_or_default()
     }
 }
 
 /// Learning.
 impl Course {
-    /// Asks for lane and target.
-    pub fn take_turn(&mut self, lanes: &mut Lanes, policy: &Policy, now: Duration) {
-        self.learned.turn = self.candidate(policy).map(|candidate| {
-            lanes.resting(now).map_or_else(|| lanes.take(&candidate, now), |wait| Turn::NotYet { wait })
-        });
+    /// Asks for lane and target. One that has looked in vain for long gives way to the next portal before it looks again.
+    pub fn take_turn(&mut self, lanes: &mut Lanes, policy: &Policy, now: Duration) -> Woken {
+        let Some(candidate) = self.candidate(policy) else { return Woken::new() };
+        if let Some(wait) = lanes.resting(now) {
+            self.learned.turn = Some(Turn::NotYet { wait });
+            return Woken::new();
+        }
+        let next = lanes.give_way(&candidate.id, now);
+        self.learned.turn = Some(lanes.take(&candidate, now));
+        next.into_iter().collect()
     }
 
     /// The Complete objects of the same namespace.
@@ -183,7 +221,7 @@ impl Course {
     }
 }
 
-/// Our own last write to an object, which the watch may not have shown yet.
+/// What we last wrote of an object, or read past the watch, which the watch may not have shown yet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnWrites(Option<Latest>);
 
@@ -194,7 +232,7 @@ struct Latest {
 }
 
 impl OwnWrites {
-    /// The newest version known: our own last write, as long as the watch still shows one from before it.
+    /// The newest version known: our own last write or reading, as long as the watch still shows one from before it.
     pub fn newest(&mut self, watched: &AuditLogReplayJob) -> AuditLogReplayJob {
         let version = watched.resource_version().unwrap_or_default();
         match &self.0 {
@@ -206,8 +244,8 @@ impl OwnWrites {
         }
     }
 
-    /// Takes note that our write turned version `from` into `job`.
-    fn note(&mut self, from: String, job: &AuditLogReplayJob) {
+    /// Takes note that `job` came after version `from`: we wrote it, or read it when our write on `from` was refused.
+    pub fn note(&mut self, from: String, job: &AuditLogReplayJob) {
         let mut superseded = self.0.take().map(|latest| latest.superseded).unwrap_or_default();
         superseded.push(from);
         self.0 = Some(Latest { job: job.clone(), superseded });

@@ -83,6 +83,7 @@ fn submission() -> impl Strategy<Value = Submission> {
         accepted,
         last_read: read.map(|word| word.to_owned().into()),
         end_time: None,
+        webhook: None,
         previous,
     })
 }
@@ -260,7 +261,7 @@ proptest! {
         let mut memory = memory(&job, pasts);
         let mut step = ask(&job, &learned, &memory);
         for _ in 0..4 {
-            let _ = holds_turn(&job, &memory, Some(&step));
+            let _ = holds_turn(&job, &memory, Some(&step), clock().mono);
             let (status, intent) = match &step {
                 Step::Submit { id, window } => {
                     assert_may_be_sent(&job, &learned, id, *window);

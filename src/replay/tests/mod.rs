@@ -11,8 +11,11 @@ mod story;
 
 mod answer_to_put;
 mod any;
+mod blocks;
+mod change;
 mod deadlines;
 mod duplicates;
+mod events;
 mod follow;
 mod get_finds;
 mod held_back;

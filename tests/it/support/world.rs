@@ -1,10 +1,11 @@
 //! One test's world.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use control_plane::proxy::FaultProxy;
 use control_plane::{AuditMark, AuditQuery, ControlPlane};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -15,7 +16,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::job::is_true;
-use super::{History, JobBuilder, Operator, PATIENCE, cluster, ready_reason};
+use super::{History, JobBuilder, Operator, PATIENCE, Unread, cluster, ready_reason};
 
 /// The token that works.
 pub const TOKEN: &str = "kpat_canary-of-the-tests";
@@ -34,6 +35,8 @@ pub struct WorldBuilder {
     emulator: Options,
     webhook: bool,
     operator: bool,
+    proxy: bool,
+    own_plane: bool,
 }
 
 impl WorldBuilder {
@@ -64,8 +67,21 @@ impl WorldBuilder {
         self
     }
 
+    /// A fault proxy stands between the operators and the API server; the test itself goes past it.
+    pub fn through_proxy(mut self) -> Self {
+        self.proxy = true;
+        self
+    }
+
+    /// An API server of this world's own, for tests that would disturb the others.
+    pub fn on_its_own_api_server(mut self) -> Self {
+        self.own_plane = true;
+        self
+    }
+
     pub async fn build(self) -> World {
-        let (plane, kubeconfig) = cluster::installed().await;
+        let (plane, direct) = if self.own_plane { cluster::own().await } else { cluster::installed().await };
+        let (proxy, kubeconfig) = if self.proxy { proxied(plane, &direct).await } else { (None, direct) };
         let born = plane.audit_mark().unwrap();
         let namespace = format!("it-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         plane.create_namespace(&namespace).await.unwrap();
@@ -78,6 +94,7 @@ impl WorldBuilder {
         let history = History::start(client.clone(), &namespace).await;
         let mut world = World {
             plane,
+            proxy,
             kubeconfig,
             namespace,
             client,
@@ -104,6 +121,7 @@ impl WorldBuilder {
 pub struct World {
     pub operator: Option<Operator>,
     pub plane: &'static ControlPlane,
+    proxy: Option<FaultProxy>,
     pub kubeconfig: PathBuf,
     pub namespace: String,
     pub client: Client,
@@ -130,7 +148,7 @@ impl World {
         let emulator =
             Options { timings: Timings::all(Duration::from_millis(150)), retry_scale: 0.001, ..Options::default() };
         let flags = flags.map(str::to_owned).to_vec();
-        WorldBuilder { flags, emulator, webhook: true, operator: true }
+        WorldBuilder { flags, emulator, webhook: true, operator: true, proxy: false, own_plane: false }
     }
 
     pub async fn new() -> Self {
@@ -149,6 +167,16 @@ impl World {
         Operator::start(&self.kubeconfig, &flags)
     }
 
+    /// Starts an operator on this namespace that logs what it logs where nobody has set anything.
+    pub async fn start_with_default_log(&self) -> Operator {
+        Operator::start_with_default_log(&self.kubeconfig, &self.flags_with(&[])).ready().await
+    }
+
+    /// Starts an operator on this namespace whose log nobody reads.
+    pub fn start_unread(&self) -> Unread {
+        Unread::start(&self.kubeconfig, &self.flags_with(&[]))
+    }
+
     fn flags_with(&self, more: &[&str]) -> Vec<String> {
         let mut flags = vec![
             format!("--watch-namespaces={}", self.namespace),
@@ -161,6 +189,11 @@ impl World {
 
     pub fn operator(&mut self) -> &mut Operator {
         self.operator.as_mut().unwrap()
+    }
+
+    /// What stands between the operators and the API server.
+    pub fn proxy(&self) -> &FaultProxy {
+        self.proxy.as_ref().expect("this world was built without a proxy")
     }
 
     pub fn enable_webhook(&self) {
@@ -303,6 +336,13 @@ impl Drop for World {
             assert!(!shown, "the token stands in an object");
         }
     }
+}
+
+/// A proxy of one world's own, and the operator's kubeconfig to go through it.
+async fn proxied(plane: &ControlPlane, direct: &Path) -> (Option<FaultProxy>, PathBuf) {
+    let proxy = FaultProxy::start(plane).await.unwrap();
+    let kubeconfig = plane.kubeconfig_via(direct, proxy.url()).unwrap();
+    (Some(proxy), kubeconfig)
 }
 
 fn last_of_each_name(flags: Vec<String>) -> Vec<String> {

@@ -20,7 +20,7 @@ const PORTAL: &str = "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Version {
     /// Its resourceVersion.
-    pub number: u8,
+    pub number: u32,
     /// Its status.
     pub status: StatusId,
 }

@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use konnect_replay_model::api::AuditLogReplayJobStatus;
 use konnect_replay_model::konnect::{ApiError, CallError, Reading, Webhook, WebhookStatus};
 use konnect_replay_model::replay::{
-    Candidate, Clock, Course, Draw, Lanes, Memory, OwnWrites, Policy, PutAnswer, Step, WebhookReading, holds_turn,
-    is_finished,
+    Candidate, Clock, Course, Draw, Lanes, Memory, OwnWrites, Policy, PutAnswer, Step, WebhookReading, is_finished,
+    is_under_way,
 };
 
 use super::cluster::{StatusId, Statuses, Version};
@@ -119,7 +119,7 @@ impl Process {
         }
         for (which, version) in objects.iter().enumerate() {
             let job = rules.statuses.object(which, *version);
-            if holds_turn(&job, &Memory::default(), None)
+            if is_under_way(&job)
                 && let Some(candidate) = Candidate::of(&job, &rules.policy)
             {
                 lanes.hold(&candidate);
@@ -193,7 +193,7 @@ impl Turn<'_> {
         *cached = version;
         let job = own.newest(&self.rules.statuses.object(object, version));
         let seen = if self.rules.has(Flaw::ComparesClocks) { since_the_record(&job.status, clock) } else { clock };
-        let course = Course::begin(job, memory, lanes, &self.rules.policy, seen);
+        let (course, _) = Course::begin(job, memory, lanes, &self.rules.policy, seen);
         *pass = Some(Pass { course, conflicts: 0, waits_for: WaitsFor::GoingOn, read: None });
         self.go_on();
     }
@@ -224,7 +224,9 @@ impl Turn<'_> {
             }
             Written::Overtaken(version) if pass.conflicts < MAX_CONFLICTS => {
                 pass.conflicts += 1;
-                pass.course.overtaken(self.rules.statuses.object(object, version), memory, clock);
+                let newest = self.rules.statuses.object(object, version);
+                own.note(pass.course.job().metadata.resource_version.clone().expect("a version"), &newest);
+                pass.course.overtaken(newest, memory, clock);
                 self.go_on();
             }
             // The pass fails; what is kept of the object stays.
