@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use konnect_replay_model::api::ConditionType;
 
-use super::model::Model;
+use super::model::{MOST_WRITES, Model};
 use super::process::WaitsFor;
 use super::world::{Action, Role, World, is_true};
 
@@ -21,90 +21,126 @@ pub fn ends(model: &Model, world: &World) -> bool {
     let mut hasher = DefaultHasher::new();
     // Ids of processes differ from run to run; what is looked at does not.
     (world.now, &world.konnect, &world.wire, &world.left, &world.truth).hash(&mut hasher);
-    world.breach.is_some() || !hasher.finish().is_multiple_of(model.bounds.share) || run(model, world.clone())
+    let is_looked_at = world.breach.is_none() && hasher.finish().is_multiple_of(model.bounds.share);
+    !is_looked_at || Schedule::new(model, world.clone()).run()
 }
 
-fn run(model: &Model, mut world: World) -> bool {
-    world.left.faults = 0;
-    world.left.outsider = 0;
-    world.left.failures = 0;
-    world.processes.iter_mut().for_each(|actor| actor.stopped = false);
-    for _ in 0..ROUNDS {
-        round(model, &mut world);
-        if world.breach.is_some() {
-            // Another property's matter; it is found where it belongs.
-            return true;
+/// What happens in the schedule that begins at `world`, line by line.
+pub fn told(model: &Model, world: &World) -> String {
+    let mut schedule = Schedule { lines: Some(Vec::new()), ..Schedule::new(model, world.clone()) };
+    schedule.run();
+    schedule.lines.unwrap_or_default().join("\n")
+}
+
+/// A schedule without faults.
+struct Schedule<'a> {
+    model: &'a Model,
+    world: World,
+    /// What has happened, where somebody wants to know.
+    lines: Option<Vec<String>>,
+}
+
+impl<'a> Schedule<'a> {
+    fn new(model: &'a Model, mut world: World) -> Self {
+        world.left.faults = 0;
+        world.left.outsider = 0;
+        world.left.failures = 0;
+        world.processes.iter_mut().for_each(|actor| actor.stopped = false);
+        Self { model, world, lines: None }
+    }
+
+    fn run(&mut self) -> bool {
+        let most = |world: &World| world.objects.iter().map(|version| version.number).max().unwrap_or_default();
+        let bound = most(&self.world) + MOST_WRITES;
+        for _ in 0..ROUNDS {
+            self.round();
+            if self.world.breach.is_some() {
+                // Another property's matter; it is found where it belongs.
+                return true;
+            }
+            if most(&self.world) > bound {
+                return false;
+            }
+            if self.finished() {
+                let end = self.world.objects.clone();
+                (0..QUIET).for_each(|_| self.round());
+                return end == self.world.objects;
+            }
         }
-        if finished(model, &world) {
-            let end = world.objects.clone();
-            (0..QUIET).for_each(|_| round(model, &mut world));
-            return end == world.objects;
+        false
+    }
+
+    fn finished(&self) -> bool {
+        let statuses = &self.model.rules.statuses;
+        self.world.objects.iter().all(|version| is_true(&statuses.get(version.status), &ConditionType::Finished))
+    }
+
+    fn happens(&mut self, action: Action) {
+        if let Some(lines) = &mut self.lines {
+            lines.extend(super::trace::line(self.model, &self.world, action));
+        }
+        self.world.happens(action, self.model);
+    }
+
+    /// Everything on its way arrives, Konnect goes on by one word, everybody who works makes a pass over each object, time passes.
+    fn round(&mut self) {
+        if self.world.late.is_some() {
+            self.happens(Action::LateWriteArrives);
+        }
+        if self.world.konnect.elsewhere {
+            self.happens(Action::ElsewhereEnds);
+        }
+        self.deliver();
+        for by in 0..self.world.processes.len() {
+            self.stand_by(by);
+            for of in 0..self.world.objects.len() {
+                self.pass(by, of);
+            }
+        }
+        let mut actions = Vec::new();
+        self.world.actions(self.model, &mut actions);
+        let going = |action: &&Action| matches!(action, Action::Becomes(_) | Action::Promoted);
+        if let Some(action) = actions.iter().find(going) {
+            self.happens(*action);
+        }
+        self.happens(Action::Tick);
+    }
+
+    fn deliver(&mut self) {
+        while let Some(request) = self.world.wire.first() {
+            self.happens(if request.answer.is_none() { Action::Arrives(0) } else { Action::Answered(0) });
         }
     }
-    false
-}
 
-fn finished(model: &Model, world: &World) -> bool {
-    world.objects.iter().all(|version| is_true(&model.rules.statuses.get(version.status), &ConditionType::Finished))
-}
-
-/// Everything on its way arrives, Konnect goes on by one word, everybody who works makes a pass over each object, time passes.
-fn round(model: &Model, world: &mut World) {
-    if world.late.is_some() {
-        world.happens(Action::LateWriteArrives, model);
-    }
-    if world.konnect.elsewhere {
-        world.happens(Action::ElsewhereEnds, model);
-    }
-    deliver(model, world);
-    for by in 0..world.processes.len() {
-        stand_by(model, world, by);
-        for of in 0..world.objects.len() {
-            pass(model, world, by, of);
+    /// Whoever died is followed by another.
+    fn stand_by(&mut self, by: usize) {
+        let processes = &self.world.processes;
+        if by == 1 && processes[1].role == Role::StandsBy && processes[0].role == Role::Dead {
+            self.happens(Action::TakesOver);
         }
     }
-    let mut actions = Vec::new();
-    world.actions(model, &mut actions);
-    let going = |action: &&Action| matches!(action, Action::Becomes(_) | Action::Promoted);
-    if let Some(action) = actions.iter().find(going) {
-        world.happens(*action, model);
-    }
-    world.happens(Action::Tick, model);
-}
 
-fn deliver(model: &Model, world: &mut World) {
-    while let Some(request) = world.wire.first() {
-        let action = if request.answer.is_none() { Action::Arrives(0) } else { Action::Answered(0) };
-        world.happens(action, model);
+    /// One pass to its end, begun on what stands in the cluster, unless one is under way.
+    fn pass(&mut self, by: usize, of: usize) {
+        if self.world.processes[by].role != Role::Works {
+            return;
+        }
+        if self.waits_for(by, of).is_none() {
+            self.happens(Action::Begin { by, of, fresh: true });
+        }
+        for _ in 0..EFFECTS {
+            let Some(waits_for) = self.waits_for(by, of) else { return };
+            match waits_for {
+                WaitsFor::Reading => self.happens(Action::Read { by, of, stale: false }),
+                WaitsFor::Write { .. } => self.happens(Action::Write { by, of }),
+                WaitsFor::GoingOn => self.happens(Action::GoOn { by, of }),
+                WaitsFor::Answer { .. } => self.deliver(),
+            }
+        }
     }
-}
 
-/// Whoever died is followed by another.
-fn stand_by(model: &Model, world: &mut World, by: usize) {
-    if by == 1 && world.processes[1].role == Role::StandsBy && world.processes[0].role == Role::Dead {
-        world.happens(Action::TakesOver, model);
-    }
-}
-
-/// One pass to its end, begun on what stands in the cluster, unless one is under way.
-fn pass(model: &Model, world: &mut World, by: usize, of: usize) {
-    if world.processes[by].role != Role::Works {
-        return;
-    }
-    let waits_for = |world: &World| {
-        let process = model.processes.get(world.processes[by].process);
+    fn waits_for(&self, by: usize, of: usize) -> Option<WaitsFor> {
+        let process = self.model.processes.get(self.world.processes[by].process);
         process.kept[of].pass.as_ref().map(|pass| pass.waits_for)
-    };
-    if waits_for(world).is_none() {
-        world.happens(Action::Begin { by, of, fresh: true }, model);
-    }
-    for _ in 0..EFFECTS {
-        let Some(waits_for) = waits_for(world) else { return };
-        match waits_for {
-            WaitsFor::Reading => world.happens(Action::Read { by, of, stale: false }, model),
-            WaitsFor::Write { .. } => world.happens(Action::Write { by, of }, model),
-            WaitsFor::GoingOn => world.happens(Action::GoOn { by, of }, model),
-            WaitsFor::Answer { .. } => deliver(model, world),
-        }
     }
 }

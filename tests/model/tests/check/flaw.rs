@@ -16,6 +16,8 @@ pub enum Flaw {
     SkipsReservation,
     /// The settle time counts from the time in the record, which another clock may have written.
     ComparesClocks,
+    /// What was read after a refused write is forgotten at the end of the pass.
+    ForgetsRefusals,
     /// A new leader does not rest although the one before did not end in order.
     DoesNotRest,
 }

@@ -5,7 +5,7 @@ use stateright::{Checker, HasDiscoveries, Model as _};
 
 use super::flaw::Flaw;
 use super::konnect::{OnAccepted, Questions};
-use super::model::{Bounds, MISCOUNTED, Model, SENT_TWICE, Setup, TWO_AT_ONCE, UNREAD};
+use super::model::{Bounds, ENDLESS, MISCOUNTED, Model, SENT_TWICE, Setup, TWO_AT_ONCE, UNREAD};
 
 const BOUNDS: Bounds =
     Bounds { objects: 1, horizon: 5, faults: 1, failures: 0, outsider: 0, outsider_slips_in: false, share: u64::MAX };
@@ -55,6 +55,12 @@ fn without_reservations_two_passes_send_at_once() {
 #[test]
 fn comparing_clocks_ends_the_settle_time_before_it_began() {
     breaks(SENT_TWICE, "comparing two clocks", flawed(Flaw::ComparesClocks, Setup::Takeover, BOUNDS));
+}
+
+#[test]
+fn without_a_note_of_what_a_refused_write_was_refused_for_a_watch_that_lags_makes_one_write_for_ever() {
+    let bounds = Bounds { failures: 1, outsider: 1, horizon: 2, ..BOUNDS };
+    breaks(ENDLESS, "forgetting refusals", flawed(Flaw::ForgetsRefusals, Setup::One, bounds));
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Model {
     }
 
     /// The second process has a clock of its own, four steps ahead: more than the settle time.
-    pub fn ahead(&self, process: usize) -> TimeDelta {
+    pub fn ahead(process: usize) -> TimeDelta {
         if process == 1 { TimeDelta::seconds(40) } else { TimeDelta::zero() }
     }
 }
@@ -96,17 +96,24 @@ impl stateright::Model for Model {
             Property::always(MISCOUNTED, |_, world: &World| world.breach != Some(Breach::Miscounted)),
             Property::always(UNREAD, |_, world: &World| world.breach != Some(Breach::Unread)),
             Property::always(TWO_AT_ONCE, |_, world: &World| world.breach != Some(Breach::TwoAtOnce)),
-            Property::always(ENDS, |model, world| super::fair::ends(model, world)),
+            Property::always(ENDS, super::fair::ends),
+            Property::always(ENDLESS, |_, world: &World| {
+                world.objects.iter().all(|version| version.number <= MOST_WRITES)
+            }),
             Property::always(END_CHANGED, |_, world: &World| world.breach != Some(Breach::EndChanged)),
             Property::always(FALSELY_COMPLETE, |_, world: &World| world.breach != Some(Breach::FalselyComplete)),
         ]
     }
 }
 
+/// Status writes of one object. More than any life within the bounds needs.
+pub const MOST_WRITES: u32 = 40;
+
 pub const SENT_TWICE: &str = "I1: a window is sent again only if its run is not under way and has not completed";
 pub const MISCOUNTED: &str = "I1: a try counts against a limit only for what has happened";
 pub const UNREAD: &str = "I2: no PUT unless a GET at most 10 s old showed the target free";
 pub const TWO_AT_ONCE: &str = "I2: never two runs of ours at once on a target";
 pub const ENDS: &str = "I3: once faults end, every job ends in bounded time, then never changes";
+pub const ENDLESS: &str = "I3: a status is not written without end";
 pub const END_CHANGED: &str = "I4: Complete and Failed exclude each other and stay";
 pub const FALSELY_COMPLETE: &str = "I5: Complete only after completed was read for our window, or it says how";

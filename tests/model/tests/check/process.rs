@@ -151,6 +151,16 @@ impl Kept {
     }
 }
 
+/// What a step came to.
+enum Outcome {
+    /// Ask again.
+    Go,
+    /// The world is needed.
+    Wait(WaitsFor),
+    /// The pass is over.
+    End,
+}
+
 /// A process at work on one object, until it has to wait.
 struct Turn<'a> {
     process: &'a mut Process,
@@ -192,7 +202,8 @@ impl Turn<'_> {
         let Kept { cached, memory, own, pass, .. } = &mut kept[object];
         *cached = version;
         let job = own.newest(&self.rules.statuses.object(object, version));
-        let seen = if self.rules.has(Flaw::ComparesClocks) { since_the_record(&job.status, clock) } else { clock };
+        let seen =
+            if self.rules.has(Flaw::ComparesClocks) { since_the_record(job.status.as_ref(), clock) } else { clock };
         let (course, _) = Course::begin(job, memory, lanes, &self.rules.policy, seen);
         *pass = Some(Pass { course, conflicts: 0, waits_for: WaitsFor::GoingOn, read: None });
         self.go_on();
@@ -225,7 +236,9 @@ impl Turn<'_> {
             Written::Overtaken(version) if pass.conflicts < MAX_CONFLICTS => {
                 pass.conflicts += 1;
                 let newest = self.rules.statuses.object(object, version);
-                own.note(pass.course.job().metadata.resource_version.clone().expect("a version"), &newest);
+                if !self.rules.has(Flaw::ForgetsRefusals) {
+                    own.note(pass.course.job().metadata.resource_version.clone().expect("a version"), &newest);
+                }
                 pass.course.overtaken(newest, memory, clock);
                 self.go_on();
             }
@@ -255,11 +268,13 @@ impl Turn<'_> {
     fn go_on(&mut self) {
         for _ in 0..MAX_STEPS {
             let step = self.decide();
-            if let Some(waits_for) = self.perform(step) {
-                if let Some(waits_for) = waits_for {
+            match self.perform(step) {
+                Outcome::Go => {}
+                Outcome::Wait(waits_for) => {
                     self.pass().waits_for = waits_for;
+                    return;
                 }
-                return;
+                Outcome::End => return,
             }
         }
         panic!("a decision that goes in circles");
@@ -278,8 +293,7 @@ impl Turn<'_> {
         )
     }
 
-    /// `None`: go on; `Some(None)`: the pass is over.
-    fn perform(&mut self, step: Step) -> Option<Option<WaitsFor>> {
+    fn perform(&mut self, step: Step) -> Outcome {
         let (object, clock, now) = (self.object, self.clock(), self.now);
         let policy = &self.rules.policy;
         let Process { lanes, kept, .. } = &mut *self.process;
@@ -288,38 +302,38 @@ impl Turn<'_> {
         match step {
             Step::TakeTurn if self.rules.flaw == Some(Flaw::SkipsReservation) => {
                 pass.course.take_turn(&mut Lanes::default(), policy, clock.mono);
-                None
+                Outcome::Go
             }
             Step::TakeTurn => {
                 pass.course.take_turn(lanes, policy, clock.mono);
-                None
+                Outcome::Go
             }
             Step::ReadSiblings => {
                 pass.course.siblings(Vec::new());
-                None
+                Outcome::Go
             }
             Step::ReadToken => {
                 pass.course.token(Ok(()));
-                None
+                Outcome::Go
             }
             Step::ReadWebhook { .. } => {
                 pass.course.webhook(clock, webhook(), memory);
-                None
+                Outcome::Go
             }
             Step::ReadOtherVersion => panic!("Konnect knows the target"),
-            Step::ReadRemoteJob => Some(Some(WaitsFor::Reading)),
+            Step::ReadRemoteJob => Outcome::Wait(WaitsFor::Reading),
             Step::WriteIntent(mut status) => {
                 *drawn = drawn.wrapping_add(1);
                 pass.course.intending(&status, memory, lanes, policy, clock);
                 if self.rules.flaw == Some(Flaw::ForgetsPrevious) {
                     status.submission.as_mut().expect("an intent").previous = None;
                 }
-                Some(Some(self.rules.write(&pass.course, &status, true)))
+                Outcome::Wait(self.rules.write(&pass.course, &status, true))
             }
-            Step::WriteStatus(status) => Some(Some(self.rules.write(&pass.course, &status, false))),
+            Step::WriteStatus(status) => Outcome::Wait(self.rules.write(&pass.course, &status, false)),
             Step::Submit { id, window } => {
                 memory.sending(&id);
-                Some(Some(WaitsFor::Answer { window: Window::of_range(window), sent: now }))
+                Outcome::Wait(WaitsFor::Answer { window: Window::of_range(window), sent: now })
             }
             Step::Wait { .. } | Step::AwaitChange => {
                 pass.course.end(&step, memory, lanes, policy, clock);
@@ -328,7 +342,7 @@ impl Turn<'_> {
                 if is_finished(&self.rules.statuses.object(object, cached)) {
                     kept[object] = Kept { drawn, ..Kept::new(cached) };
                 }
-                Some(None)
+                Outcome::End
             }
         }
     }
@@ -344,8 +358,8 @@ impl Rules {
 }
 
 /// The clock by which a record of any process would have been first seen when it was written.
-fn since_the_record(status: &Option<AuditLogReplayJobStatus>, clock: Clock) -> Clock {
-    let intent = status.as_ref().and_then(|s| s.submission.as_ref()).map(|s| s.intent_time);
+fn since_the_record(status: Option<&AuditLogReplayJobStatus>, clock: Clock) -> Clock {
+    let intent = status.and_then(|s| s.submission.as_ref()).map(|s| s.intent_time);
     let age = intent.and_then(|intent| (clock.wall - intent).to_std().ok()).unwrap_or_default();
     Clock { mono: clock.mono.saturating_sub(age), ..clock }
 }

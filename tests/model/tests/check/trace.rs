@@ -14,13 +14,16 @@ const PROCESSES: [&str; 2] = ["P1", "P2"];
 /// One line for each thing that happened, with the time.
 pub fn told(model: &Model, path: Path<World, Action>) -> String {
     let steps = path.into_vec().into_iter().filter_map(|(world, action)| Some((world, action?)));
-    let lines = steps
-        .filter(|(_, action)| *action != Action::Tick)
-        .map(|(world, action)| format!("{:>4} s  {}", u32::from(world.now) * 10, line(model, &world, action)));
-    lines.collect::<Vec<_>>().join("\n")
+    steps.filter_map(|(world, action)| line(model, &world, action)).collect::<Vec<_>>().join("\n")
 }
 
-fn line(model: &Model, world: &World, action: Action) -> String {
+/// One of these lines; that time passes is seen from the next.
+pub fn line(model: &Model, world: &World, action: Action) -> Option<String> {
+    let seconds = u32::from(world.now) * 10;
+    (action != Action::Tick).then(|| format!("{seconds:>4} s  {}", what_happens(model, world, action)))
+}
+
+fn what_happens(model: &Model, world: &World, action: Action) -> String {
     let pass = |by: usize, of: Object| format!("{}, {}:", PROCESSES[by], NAMES[of]);
     match action {
         Action::Tick => "time passes".to_owned(),

@@ -158,7 +158,7 @@ impl World {
         let objects = vec![Version { number: 1, status }; model.bounds.objects];
         let konnect = Konnect::with(job);
         let actor = |index: usize| {
-            let process = Process::start((index, 0), model.ahead(index), &model.rules, &objects, None);
+            let process = Process::start((index, 0), Model::ahead(index), &model.rules, &objects, None);
             let stands_by = model.setup == Setup::Takeover && index == 1;
             let role = if stands_by { Role::StandsBy } else { Role::Works };
             Actor { process: model.processes.id(process), role, stopped: false }
@@ -313,22 +313,19 @@ impl World {
 
     fn actions_of_request(&self, index: usize, request: &Request, actions: &mut Vec<Action>) {
         let faults = self.left.faults > 0;
-        match request.answer {
-            None => {
-                actions.push(Action::Arrives(index));
-                if faults || request.orphan {
-                    actions.push(Action::Lost(index));
-                }
-                if faults && !request.orphan {
-                    actions.push(Action::GivesUp(index));
-                }
+        if request.answer.is_some() {
+            actions.push(Action::Answered(index));
+            if faults {
+                actions.push(Action::AnswerLost(index));
             }
-            Some(_) => {
-                actions.push(Action::Answered(index));
-                if faults {
-                    actions.push(Action::AnswerLost(index));
-                }
-            }
+            return;
+        }
+        actions.push(Action::Arrives(index));
+        if faults || request.orphan {
+            actions.push(Action::Lost(index));
+        }
+        if faults && !request.orphan {
+            actions.push(Action::GivesUp(index));
         }
     }
 
@@ -538,7 +535,7 @@ impl World {
         // Where there is no election, nobody knows how the one before ended.
         let rest = (model.setup != Setup::TwoInstalls).then_some(self.now);
         let name = (index, incarnation + 1);
-        let process = Process::start(name, model.ahead(by), &model.rules, &self.objects, rest);
+        let process = Process::start(name, Model::ahead(by), &model.rules, &self.objects, rest);
         let role = if replaced { Role::Dead } else { Role::Works };
         self.processes[by] = Actor { process: model.processes.id(process), role, stopped: false };
     }
@@ -549,7 +546,7 @@ impl World {
             self.left.faults -= 1;
             self.processes[0].role = Role::Deposed;
         }
-        let process = Process::start((1, 0), model.ahead(1), &model.rules, &self.objects, Some(self.now));
+        let process = Process::start((1, 0), Model::ahead(1), &model.rules, &self.objects, Some(self.now));
         self.processes[1] = Actor { process: model.processes.id(process), role: Role::Works, stopped: false };
     }
 
