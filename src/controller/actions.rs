@@ -45,6 +45,18 @@ impl KubeError {
             _ => Self::Other(Box::new(error)),
         }
     }
+
+    /// Whether the same call may work a moment later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Gone => false,
+            Self::Timeout(_) => true,
+            Self::Other(source) => match source.as_ref() {
+                kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+                _ => true,
+            },
+        }
+    }
 }
 
 impl Context {
@@ -82,6 +94,7 @@ impl Context {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &secret.namespace);
         let found = self.kube(secrets.get(&secret.name)).await.map_err(|error| match error {
             KubeError::Gone => TokenProblem::SecretNotFound,
+            other if other.may_pass() => TokenProblem::SecretUnanswered(limits::clean(&unreadable_because(&other))),
             other => TokenProblem::SecretUnreadable(limits::clean(&unreadable_because(&other))),
         })?;
         let value = found.data.as_ref().and_then(|data| data.get(&secret.key)).ok_or(TokenProblem::KeyMissing)?;

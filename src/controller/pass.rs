@@ -169,7 +169,8 @@ impl<'a> Pass<'a> {
             }
             _ => {
                 let token = self.ctx.read_token(&validated.secret).await;
-                self.course.token(token.as_ref().map(|_| ()).map_err(Clone::clone));
+                let learned = token.as_ref().map(|_| ()).map_err(Clone::clone);
+                self.course.token(learned, &mut self.kept.memory);
                 self.token = token.ok();
             }
         }

@@ -113,6 +113,7 @@ impl Course {
             WaitCause::Settle
             | WaitCause::Konnect
             | WaitCause::RateLimit
+            | WaitCause::Kubernetes
             | WaitCause::Credentials
             | WaitCause::Webhook
             | WaitCause::Portal
@@ -161,7 +162,8 @@ impl Course {
     }
 
     /// Whether there is a token.
-    pub fn token(&mut self, token: Result<(), TokenProblem>) {
+    pub fn token(&mut self, token: Result<(), TokenProblem>, memory: &mut Memory) {
+        memory.read_token(&token);
         self.learned.token = Some(token);
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::job::ValidatedJob;
-use super::observed::{Clock, Observed, Turn};
+use super::observed::{Clock, Observed, TokenProblem, Turn};
 use super::over::{self, Ending};
 use super::policy::{LIMIT_MARGIN, Policy, WEBHOOK_PATIENCE};
 use super::situation::{Decision, Situation};
@@ -140,6 +140,10 @@ pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {
     match &o.learned.token {
         None => Some(Decision::Do(Step::ReadToken)),
         Some(Ok(())) => None,
+        // One question that an apiserver under load leaves open says nothing of the token.
+        Some(Err(TokenProblem::SecretUnanswered(_))) if o.memory.is_token_late() => {
+            Some(Decision::Do(wait::soon(o, policy)))
+        }
         Some(Err(problem)) => {
             let wait = wait::slow(o, policy, WaitCause::Credentials);
             Some(Decision::Be(Situation::NoToken(problem.clone()), wait))

@@ -61,6 +61,8 @@ pub enum WaitCause {
     Konnect,
     /// Konnect to let us call again.
     RateLimit,
+    /// The apiserver to answer.
+    Kubernetes,
     /// A usable token.
     Credentials,
     /// An enabled webhook.
@@ -87,6 +89,7 @@ impl WaitCause {
             | Self::Conflict
             | Self::Konnect
             | Self::RateLimit
+            | Self::Kubernetes
             | Self::Credentials
             | Self::Webhook
             | Self::Portal => true,
@@ -104,6 +107,7 @@ impl WaitCause {
             | Self::Conflict
             | Self::Konnect
             | Self::RateLimit
+            | Self::Kubernetes
             | Self::Resting => Place::Kept,
             Self::Credentials | Self::Portal => Place::KeptForARun,
             Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry => Place::GivenUp,

@@ -35,6 +35,7 @@ impl TroubleWith {
             }
             WaitCause::Conflict
             | WaitCause::Poll
+            | WaitCause::Kubernetes
             | WaitCause::Settle
             | WaitCause::RemoteJob
             | WaitCause::WindowEnd

@@ -14,7 +14,10 @@ impl Story {
     pub(super) fn perform(&mut self, step: &Step) {
         match step {
             Step::TakeTurn => self.learned.turn = Some(self.turn.clone()),
-            Step::ReadToken => self.learned.token = Some(self.token.clone()),
+            Step::ReadToken => {
+                self.memory.read_token(&self.token);
+                self.learned.token = Some(self.token.clone());
+            }
             Step::ReadWebhook { .. } => self.read_webhook(),
             Step::ReadRemoteJob => self.read_remote(),
             Step::ReadOtherVersion => self.memory.read_other_version(self.konnect.other_version),
