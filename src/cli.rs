@@ -75,7 +75,7 @@ pub struct RunArgs {
     #[arg(long, env = "KONNECT_REPLAY_TOKEN_PREFIXES", value_delimiter = ',', default_value = "kpat_,spat_")]
     pub token_prefixes: Vec<String>,
 
-    /// Longest duration of one call, to Konnect or to Kubernetes.
+    /// Longest duration of one call, to Konnect or to Kubernetes. A watch is renewed after twice as long.
     #[arg(long, env = "KONNECT_REPLAY_REQUEST_TIMEOUT", value_parser = duration, default_value = "30s")]
     pub request_timeout: Duration,
 

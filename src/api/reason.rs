@@ -1,7 +1,7 @@
 //! The reasons of conditions: a stable API. Alerts and scripts match on these words, so a word is never renamed.
 
 /// Why a condition is as it is. One word each; docs and messages carry the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, schemars::JsonSchema)]
 pub enum Reason {
     /// Seen, nothing done yet.
     Pending,

@@ -9,7 +9,7 @@ use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::{StreamExt, TryStreamExt, future};
 use kube::api::ListParams;
 use kube::runtime::controller::{Config as ControllerConfig, Error as ControllerError};
-use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use tracing::{info, warn};
@@ -169,8 +169,9 @@ async fn watch_scope(
 ) {
     let (reader, writer) = reflector::store();
     ctx.stores.add(reader.clone());
-    let mut readiness = Some(readiness.clone());
-    let stream = watcher(api(&ctx.client, scope.as_ref()), watcher::Config::default())
+    let (mut readiness, known) = (Some(readiness.clone()), reader.clone());
+    let renewed = watcher::Config::default().timeout(ctx.config.watch_seconds());
+    let stream = watcher(api(&ctx.client, scope.as_ref()), renewed)
         .default_backoff()
         .inspect_ok(move |event| {
             if matches!(event, watcher::Event::InitDone)
@@ -180,6 +181,7 @@ async fn watch_scope(
                 info!("ready");
             }
         })
+        .try_filter(move |event| future::ready(!is_of_an_earlier_namesake(event, &known)))
         .modify(|object: &mut Guarded| object.managed_fields_mut().clear())
         .reflect(writer)
         .touched_objects();
@@ -194,6 +196,19 @@ async fn watch_scope(
             future::ready(())
         })
         .await;
+}
+
+/// Whether an event is about an object that was deleted before the one we know under its name was made. A watch tells things in
+/// order, so this is no news; believed, it would hide the object there is until somebody changes it.
+fn is_of_an_earlier_namesake(event: &watcher::Event<Guarded>, known: &Store<Guarded>) -> bool {
+    let (told, is_gone) = match event {
+        watcher::Event::Apply(object) => (object, false),
+        watcher::Event::Delete(object) => (object, true),
+        watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::InitDone => return false,
+    };
+    known.get(&ObjectRef::from_obj(told)).is_some_and(|known| {
+        known.uid() != told.uid() && (is_gone || told.creation_timestamp() < known.creation_timestamp())
+    })
 }
 
 /// What the controller itself has to say: objects that are gone, and trouble with the watch.

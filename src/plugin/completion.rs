@@ -18,7 +18,7 @@ use super::{Outcome, say};
 const BINARY: &str = "kubectl-replay";
 /// What kubectl runs to complete `kubectl replay`.
 const FOR_KUBECTL: &str = "#!/bin/sh\n# Completes `kubectl replay`: kubectl runs this if it is in the PATH as kubectl_complete-replay.\n\
-                           exec kubectl-replay __complete -- \"$@\"";
+                           exec kubectl-replay __complete \"$@\"";
 /// cobra's directive for "these are all, no files".
 const NO_FILES: &str = ":4";
 /// Nobody waits longer for a name.
@@ -44,12 +44,20 @@ pub(super) fn script(shell: CompletionFor) -> Result<Outcome, PluginError> {
     Ok(Outcome::Done)
 }
 
+/// What was typed so far, if that is what we are asked for. No command of its own: nobody types it, no script is to offer it.
+pub(super) fn words(args: &[OsString]) -> Option<&[OsString]> {
+    match args {
+        [_, asked, words @ ..] if asked == "__complete" => Some(words),
+        _ => None,
+    }
+}
+
 /// Prints what the last of `words` may become.
-pub(super) async fn candidates(words: Vec<OsString>) -> Result<Outcome, PluginError> {
-    let names = if wants_a_name(&words) { names(&words).await } else { Vec::new() };
+pub(super) async fn candidates(words: &[OsString]) -> Result<Outcome, PluginError> {
+    let names = if wants_a_name(words) { names(words).await } else { Vec::new() };
     // Flags only for who begins one, as kubectl has it.
     let flags = words.last().is_some_and(|word| word.to_string_lossy().starts_with('-'));
-    let args: Vec<OsString> = std::iter::once(OsString::from(BINARY)).chain(words).collect();
+    let args: Vec<OsString> = std::iter::once(OsString::from(BINARY)).chain(words.iter().cloned()).collect();
     let last = args.len().saturating_sub(1);
     let found = complete(&mut with_names(&names), args, last, None)?;
     for candidate in found.iter().filter(|candidate| !candidate.is_hide_set()) {
@@ -108,7 +116,6 @@ async fn list(cluster: &Cluster) -> Result<Vec<String>, PluginError> {
 struct Typed {
     #[command(flatten)]
     cluster: ClusterArgs,
-    #[arg(trailing_var_arg = false, allow_hyphen_values = false)]
     rest: Vec<OsString>,
 }
 

@@ -51,13 +51,13 @@ fn places() -> Vec<Place> {
 
 /// Brings a job to the place and kills the operator there.
 async fn killed_at(world: &World, operator: &Operator, place: Place) {
-    let hold = || hold_at(world, place);
+    let begin = || hold_at(world, place);
     let held = if place.step.is_following() {
         world.create(world.job("survivor")).await;
         world.wait_for_reason("survivor", "Accepted").await;
-        hold()
+        begin()
     } else {
-        let held = hold();
+        let held = begin();
         world.create(world.job("survivor")).await;
         held
     };

@@ -36,6 +36,7 @@ pub struct WorldBuilder {
     webhook: bool,
     operator: bool,
     proxy: bool,
+    own_plane: bool,
 }
 
 impl WorldBuilder {
@@ -72,8 +73,14 @@ impl WorldBuilder {
         self
     }
 
+    /// An API server of this world's own, for tests that would disturb the others.
+    pub fn on_its_own_api_server(mut self) -> Self {
+        self.own_plane = true;
+        self
+    }
+
     pub async fn build(self) -> World {
-        let (plane, direct) = cluster::installed().await;
+        let (plane, direct) = if self.own_plane { cluster::own().await } else { cluster::installed().await };
         let (proxy, kubeconfig) = if self.proxy { proxied(plane, &direct).await } else { (None, direct) };
         let born = plane.audit_mark().unwrap();
         let namespace = format!("it-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -141,7 +148,7 @@ impl World {
         let emulator =
             Options { timings: Timings::all(Duration::from_millis(150)), retry_scale: 0.001, ..Options::default() };
         let flags = flags.map(str::to_owned).to_vec();
-        WorldBuilder { flags, emulator, webhook: true, operator: true, proxy: false }
+        WorldBuilder { flags, emulator, webhook: true, operator: true, proxy: false, own_plane: false }
     }
 
     pub async fn new() -> Self {
