@@ -28,6 +28,7 @@ pub(super) fn name(step: &Step) -> &'static str {
         Step::WriteIntent(_) => "write intent",
         Step::Submit { .. } => "submit",
         Step::WriteStatus(_) => "write status",
+        Step::Delete => "delete",
         Step::Wait { .. } => "wait",
         Step::AwaitChange => "await change",
     }
@@ -44,6 +45,12 @@ pub(super) fn transition(before: &AuditLogReplayJob, after: &AuditLogReplayJob) 
         let (namespace, name, uid) = (after.namespace(), after.name_any(), after.uid());
         info!(namespace, name, uid, region = after.spec.target.region, reason, "{message}");
     }
+}
+
+/// One line for an object that has lived as long as it asked for.
+pub(super) fn deleted(job: &AuditLogReplayJob) {
+    let (namespace, name, uid) = (job.namespace(), job.name_any(), job.uid());
+    info!(namespace, name, uid, "deleted, as spec.ttlSecondsAfterFinished says");
 }
 
 /// One line for each answer to a request.

@@ -16,7 +16,7 @@ use crate::konnect::{CallError, Token};
 use crate::replay::events;
 use crate::replay::{
     Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, TroubleWith, Turn, ValidatedJob, WaitCause, holds_turn,
-    next,
+    is_finished, next,
 };
 
 /// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
@@ -118,6 +118,7 @@ impl<'a> Pass<'a> {
             Step::WriteIntent(status) => self.write_intent(&status).await?,
             Step::Submit { id, window } => return Ok(self.submit(&id, window).await),
             Step::WriteStatus(status) => self.write(&status).await?,
+            Step::Delete => return self.delete().await,
             Step::Wait { .. } | Step::AwaitChange => return Ok(Outcome::End(self.end(&step))),
         }
         Ok(Outcome::Go)
@@ -224,6 +225,21 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Only the version that was looked at is deleted: whoever edits the object at this moment is heard first.
+    async fn delete(&mut self) -> Result<Outcome, PassError> {
+        match self.ctx.delete_job(&self.namespace, &self.job).await {
+            Ok(()) => {
+                log::deleted(&self.job);
+                Ok(Outcome::End(self.end(&Step::Delete)))
+            }
+            Err(KubeError::Conflict) if self.conflicts < MAX_CONFLICTS => {
+                self.read_anew().await?;
+                Ok(Outcome::Go)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn wrote(&mut self, written: AuditLogReplayJob) {
         self.kept.memory.conflicts_recorded();
         log::transition(&self.job, &written);
@@ -318,7 +334,7 @@ impl<'a> Pass<'a> {
         let Some(candidate) = self.candidate().filter(|_| !holds_turn(&self.job, &self.kept.memory, Some(last))) else {
             return;
         };
-        if *last == Step::AwaitChange {
+        if *last == Step::AwaitChange || is_finished(&self.job) {
             self.ctx.retire(&candidate.id);
         } else {
             self.ctx.leave(&candidate.id);

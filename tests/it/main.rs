@@ -19,6 +19,7 @@ mod sharing;
 mod shutdown;
 mod support;
 mod suspend;
+mod time_to_live;
 mod waiting;
 mod webhook;
 mod windows;

@@ -32,7 +32,8 @@ impl TroubleWith {
             | WaitCause::WindowEnd
             | WaitCause::Turn
             | WaitCause::Retry
-            | WaitCause::Resting => None,
+            | WaitCause::Resting
+            | WaitCause::TimeToLive => None,
         }
     }
 

@@ -26,6 +26,7 @@ mod purity;
 mod reasons;
 mod report;
 mod requested;
+mod time_to_live;
 mod troubles;
 mod troubles_shared;
 mod walk;
