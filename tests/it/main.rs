@@ -10,6 +10,7 @@ mod deletion;
 mod errors;
 mod events;
 mod konnect_client;
+mod kstatus;
 mod lifecycle;
 mod policies;
 mod probes;

@@ -23,6 +23,7 @@ mod memory;
 mod over;
 mod prepare;
 mod purity;
+mod queued;
 mod reasons;
 mod report;
 mod requested;

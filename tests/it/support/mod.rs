@@ -5,6 +5,7 @@ mod history;
 mod job;
 mod konnect;
 mod operator;
+mod readers;
 mod world;
 
 pub use cluster::SERVICE_ACCOUNT;
@@ -12,6 +13,7 @@ pub use history::History;
 pub use job::{JobBuilder, condition, is_true, ready_reason};
 pub use konnect::window_of;
 pub use operator::Operator;
+pub use readers::{Reader, ask};
 pub use world::{CANARY, PORTAL, TOKEN, World};
 
 /// How long anything that a test waits for may take. Generous: the machine may be busy with other tests.
