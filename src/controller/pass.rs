@@ -249,9 +249,8 @@ impl<'a> Pass<'a> {
     }
 
     fn announce_write(&mut self, written: &AuditLogReplayJob) {
-        let (before, after) = (self.job.status.clone().unwrap_or_default(), written.status.clone().unwrap_or_default());
-        let (version, clock) = (written.resource_version().unwrap_or_default(), self.ctx.clock());
-        let events = self.kept.announcer.written(&before, &after, self.trace_id.as_deref(), &version, clock);
+        let (before, clock) = (self.job.status.clone().unwrap_or_default(), self.ctx.clock());
+        let events = self.kept.announcer.written(&before, written, self.trace_id.as_deref(), clock);
         for event in events {
             self.ctx.events.publish(written, event, clock.wall);
         }

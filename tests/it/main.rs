@@ -9,6 +9,7 @@ mod credentials;
 mod deletion;
 mod errors;
 mod events;
+mod gitops;
 mod konnect_client;
 mod kstatus;
 mod lifecycle;

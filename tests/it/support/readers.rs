@@ -9,7 +9,6 @@ use serde_json::Value;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code)] // TEMP
 pub enum Reader {
     /// `sigs.k8s.io/cli-utils`, as Flux and others use it.
     Kstatus,
@@ -17,6 +16,8 @@ pub enum Reader {
     ArgoCd,
     /// cel-go, the interpreter that Flux runs `healthCheckExprs` in.
     Flux,
+    /// The library that both build kustomizations with.
+    Kustomize,
 }
 
 impl Reader {
@@ -25,6 +26,7 @@ impl Reader {
             Self::Kstatus => "kstatus",
             Self::ArgoCd => "argocd",
             Self::Flux => "flux",
+            Self::Kustomize => "kustomize",
         }
     }
 }
