@@ -4,6 +4,7 @@
 
 mod admission;
 mod cli;
+mod cluster_policies;
 mod crash;
 mod credentials;
 mod deletion;

@@ -91,7 +91,7 @@ async fn a_real_life_is_read_right_and_resumed_by_the_action() {
     world.create(world.job("failing").spec(|spec| spec.target.region = "xx".to_owned())).await;
     let failing = world.wait_for_reason("failing", "RegionNotAllowed").await;
     assert_eq!(
-        (ready_reason(&failing).as_str(), health_of(&[failing.clone()]).await),
+        (ready_reason(&failing).as_str(), health_of(std::slice::from_ref(&failing)).await),
         ("RegionNotAllowed", vec!["Degraded".to_owned()])
     );
 }

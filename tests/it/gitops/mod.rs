@@ -1,4 +1,4 @@
-//! What GitOps tools read and do. Reading is done with their own libraries; what they do to the API server is done as they do it:
+//! What the tools that apply objects from Git read and do. Reading is done with their own libraries; what they do to the API server is done as they do it:
 //! server-side apply under a manager's name, delete, create. The tools themselves do not run here.
 
 mod argocd;
