@@ -6,6 +6,7 @@
 mod condition;
 mod crd;
 mod reason;
+pub(crate) mod rules;
 mod spec;
 mod status;
 mod time;
@@ -13,6 +14,7 @@ mod time;
 pub use condition::{Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS};
 pub use crd::{CrdError, crd, crd_yaml};
 pub use reason::Reason;
+pub use rules::{Violation, violations};
 pub use spec::{
     AuditLogReplayJob, AuditLogReplayJobSpec, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, Scope, SecretKeyRef,
     Target, WebhookPolicy, WindowSpec,

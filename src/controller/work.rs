@@ -19,8 +19,8 @@ use super::events;
 use super::reconcile::reconcile;
 use crate::config::Config;
 use crate::konnect::HttpClient;
-use crate::leader::Succession;
-use crate::replay::{Candidate, Memory, holds_turn};
+use crate::leader::{Departure, Succession};
+use crate::replay::{Candidate, is_under_way};
 use crate::server::Readiness;
 
 /// Objects per page of the list at start.
@@ -60,7 +60,7 @@ pub(super) async fn work(
     readiness: &Readiness,
     stop: &Stop,
     succession: Succession,
-) {
+) -> Departure {
     let scopes = Scopes::of(&config);
     readiness.leading(scopes.0.len());
     let (wakers, woken): (HashMap<_, _>, Vec<_>) = scopes
@@ -85,6 +85,7 @@ pub(super) async fn work(
         () = stop.requested() => {}
     }
     publishing.finish().await;
+    ctx.departure()
 }
 
 fn api(client: &Client, scope: Option<&String>) -> Api<Guarded> {
@@ -110,7 +111,7 @@ async fn reserve_scope(ctx: &Context, scope: Option<&String>) -> Result<(), List
     loop {
         let page = tokio::time::timeout(ctx.config.policy.request_timeout, api.list(&params)).await??;
         let jobs = page.items.iter().filter_map(|guarded| guarded.0.as_ref().ok());
-        for job in jobs.filter(|job| holds_turn(job, &Memory::default(), None)) {
+        for job in jobs.filter(|job| is_under_way(job)) {
             if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
                 ctx.lanes().hold(&candidate);
             }
@@ -167,7 +168,7 @@ async fn watch_scope(
 }
 
 /// What the controller itself has to say: objects that are gone, and trouble with the watch.
-fn note<T>(ctx: &Context, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
+fn note<T>(ctx: &Arc<Context>, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
     match result {
         Ok(_) => {}
         Err(ControllerError::ObjectNotFound(object)) => {

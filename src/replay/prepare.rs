@@ -55,7 +55,7 @@ pub(super) fn after_refusal(
     }
     match error.status() {
         Some(409) => {
-            Decision::Be(Situation::Blocked { by: None }, Step::Wait { wait: left, cause: WaitCause::RemoteJob })
+            Decision::Be(Situation::Blocked { by: None }, Step::Wait { wait: left, cause: WaitCause::Conflict })
         }
         _ => respaced(wait::trouble(o, policy, error), left),
     }
@@ -114,6 +114,8 @@ fn turn(o: &Observed, policy: &Policy) -> Option<Decision> {
             let wake_up = Step::Wait { wait: *wait, cause: WaitCause::Turn };
             Some(Decision::Be(Situation::TakingOver, wake_up))
         }
+        // What it says is still the case: somebody else's run is in its way.
+        Some(Turn::Aside) => Some(Decision::Do(Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn })),
     }
 }
 
@@ -122,7 +124,7 @@ fn turn_of_another(o: &Observed) -> Option<Decision> {
         Turn::PassedOver { blocked_by, with } => Situation::PassedOver { blocked_by, with },
         Turn::Behind { blocked_by } => Situation::Queued { blocked_by: Some(blocked_by) },
         Turn::Later => Situation::Queued { blocked_by: None },
-        Turn::Ours | Turn::NotYet { .. } => return None,
+        Turn::Ours | Turn::NotYet { .. } | Turn::Aside => return None,
     };
     let wake_up = Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn };
     // One that waits for something to be mended goes on saying so while others go: that is what needs a hand.

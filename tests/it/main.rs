@@ -13,6 +13,7 @@ mod events;
 mod gitops;
 mod konnect_client;
 mod kstatus;
+mod kubernetes;
 mod lifecycle;
 mod policies;
 mod probes;

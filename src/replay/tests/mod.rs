@@ -11,6 +11,7 @@ mod story;
 
 mod answer_to_put;
 mod any;
+mod blocks;
 mod deadlines;
 mod duplicates;
 mod events;

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use clap::Parser;
 use clap::error::ErrorKind;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use crate::behaviour::{Behaviour, Lag, Patch, Q4};
 use crate::model::{Scope, TargetKey};
 use crate::settings::{Options, Q1, Q2, Timings, Tls};
 use crate::webhook::Webhook;
-use crate::{Emulator, Error};
+use crate::{Emit, Emulator, Error};
 
 /// The audit-log side of Kong Konnect on your own machine, with faults on demand.
 ///
@@ -44,6 +44,14 @@ pub struct Arguments {
     #[arg(long, env = "KONNECT_EMULATOR_TLS_NAME", value_delimiter = ',', value_name = "NAME", requires = "tls")]
     tls_name: Vec<String>,
 
+    /// Serve the Konnect API over HTTPS, with the certificates in this PEM file
+    #[arg(long, env = "KONNECT_EMULATOR_TLS_CERT", value_name = "FILE", requires = "tls_key", conflicts_with = "tls")]
+    tls_cert: Option<PathBuf>,
+
+    /// PEM file with the key of --tls-cert
+    #[arg(long, env = "KONNECT_EMULATOR_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
     /// Write the PEM of the private CA to this file
     #[arg(long, env = "KONNECT_EMULATOR_CA_FILE", value_name = "FILE", requires = "tls")]
     ca_file: Option<PathBuf>,
@@ -59,6 +67,14 @@ pub struct Arguments {
     /// Webhook of every portal that the configuration file gives none
     #[arg(long, env = "KONNECT_EMULATOR_WEBHOOK_URL", value_name = "URL", value_parser = url)]
     webhook_url: Option<String>,
+
+    /// Address of a SIEM stand-in in this process, which becomes the webhook of every portal that was given none
+    #[arg(long, env = "KONNECT_EMULATOR_RECEIVER", value_name = "ADDRESS", conflicts_with = "webhook_url")]
+    receiver: Option<SocketAddr>,
+
+    /// Events of each portal, spread over the day before the start, that live delivery has lost: replays find them
+    #[arg(long, env = "KONNECT_EMULATOR_LOST_EVENTS", default_value_t = 0, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(..=10_000))]
+    lost_events: u16,
 
     /// Time a run stays accepted, such as 500ms, 2s or 1m [default: 1s]
     #[arg(long, env = "KONNECT_EMULATOR_ACCEPTED_FOR", value_name = "TIME", value_parser = duration)]
@@ -129,6 +145,9 @@ pub struct Settings {
     pub options: Options,
     /// Where to write the PEM of the private CA.
     pub ca_file: Option<PathBuf>,
+    /// Where to run a SIEM stand-in.
+    pub receiver: Option<SocketAddr>,
+    lost_events: u16,
     organizations: Vec<OrganizationSeed>,
     portals: Vec<PortalSeed>,
 }
@@ -142,7 +161,7 @@ impl Settings {
         let file = arguments.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         let timings = arguments.timings(file.timings);
         let behaviour = arguments.behaviour(file.behaviour);
-        let tls = arguments.tls.then(|| Tls::SelfSigned { names: arguments.tls_name.clone() });
+        let tls = arguments.tls()?;
         let webhook = arguments.webhook_url.as_deref().map(Webhook::new);
         let named = arguments.portal.into_iter().map(|target| PortalSeed {
             target,
@@ -162,6 +181,8 @@ impl Settings {
                 ..Options::default()
             },
             ca_file: arguments.ca_file,
+            receiver: arguments.receiver,
+            lost_events: arguments.lost_events,
             organizations: file.organizations.into_iter().chain(arguments.org).collect(),
             portals: file.portals.into_iter().chain(named).map(|portal| portal.or_webhook(webhook.as_ref())).collect(),
         };
@@ -179,11 +200,11 @@ impl Settings {
         }
     }
 
-    /// Makes the organizations, portals and webhooks.
+    /// Makes the organizations, portals, webhooks and lost events. Who has no webhook gets `siem`, the URL of the stand-in.
     ///
     /// # Errors
     /// None for checked settings; the operations could refuse others.
-    pub fn seed(&self, emulator: &Emulator) -> Result<(), Error> {
+    pub fn seed(&self, emulator: &Emulator, siem: Option<&str>) -> Result<(), Error> {
         for org in &self.organizations {
             emulator.add_organization(&org.name, &org.token)?;
         }
@@ -191,8 +212,19 @@ impl Settings {
             if let Scope::Portal(id) = &portal.target.scope {
                 emulator.add_portal(&portal.target.org, &portal.target.region, id)?;
             }
-            emulator.set_webhook(&portal.target, portal.webhook.clone())?;
+            emulator.set_webhook(&portal.target, portal.webhook.clone().or_else(|| siem.map(Webhook::new)))?;
             emulator.change_behaviour(&portal.target, |behaviour| portal.behaviour.apply(behaviour))?;
+            self.lose_events(emulator, &portal.target)?;
+        }
+        Ok(())
+    }
+
+    /// One event in the middle of each of as many equal parts of the last day.
+    fn lose_events(&self, emulator: &Emulator, target: &TargetKey) -> Result<(), Error> {
+        let (count, now) = (i32::from(self.lost_events), Utc::now());
+        for part in 0..count {
+            let at = now - TimeDelta::days(1) + TimeDelta::days(1) * (2 * part + 1) / (2 * count);
+            emulator.emit(target, Emit::at(1, at).lost())?;
         }
         Ok(())
     }
@@ -206,6 +238,17 @@ impl PortalSeed {
 }
 
 impl Arguments {
+    fn tls(&self) -> Result<Option<Tls>, clap::Error> {
+        if let (Some(certificates), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            let read = |flag, path: &Path| {
+                fs::read_to_string(path).map_err(|error| invalid(format!("{flag} {}: {error}", path.display())))
+            };
+            let (certificates, key) = (read("--tls-cert", certificates)?, read("--tls-key", key)?);
+            return Ok(Some(Tls::Given { certificates, key }));
+        }
+        Ok(self.tls.then(|| Tls::SelfSigned { names: self.tls_name.clone() }))
+    }
+
     fn timings(&self, file: Timings) -> Timings {
         Timings {
             accepted: self.accepted_for.unwrap_or(file.accepted),
@@ -277,6 +320,10 @@ mod tests {
             (vec!["--webhook-url=ftp://a"], "--webhook-url"),
             (vec!["--retry-scale=-1"], "--retry-scale"),
             (vec!["--tls-name=a.test"], "--tls"),
+            (vec!["--tls-cert=a.pem"], "--tls-key"),
+            (vec!["--tls-cert=no-such-file.pem", "--tls-key=no-such-file.pem"], "--tls-cert"),
+            (vec!["--receiver=127.0.0.1:0", "--webhook-url=http://a"], "--webhook-url"),
+            (vec!["--lost-events=many"], "--lost-events"),
             (vec!["--config=no-such-file.json"], "--config"),
         ] {
             let error = settings(&arguments).unwrap_err();

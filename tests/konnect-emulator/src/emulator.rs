@@ -50,7 +50,8 @@ impl Emulator {
         let addresses = Addresses {
             listen: local(&listener, options.listen),
             control: options.control.zip(control.as_ref()).map(|(asked, listener)| local(listener, asked)),
-            ca_pem,
+            tls: acceptor.is_some(),
+            ca_pem: ca_pem.flatten(),
         };
         let handle = Handle { shared: shared.clone(), addresses };
         let mut tasks = vec![
@@ -92,7 +93,7 @@ impl Emulator {
         self.handle.addresses.control.map(|address| format!("http://{}", reachable(address)))
     }
 
-    /// PEM of the authority that made the server's certificate, with [`Options::tls`].
+    /// PEM of the authority that was made for the server's certificate, with [`Tls::SelfSigned`](crate::Tls).
     pub fn ca_pem(&self) -> Option<&str> {
         self.handle.addresses.ca_pem.as_deref()
     }

@@ -20,6 +20,9 @@ pub enum Error {
     /// The certificate authority or its certificate could not be made; most often a name that is none.
     #[error("cannot make the server's certificate")]
     Certificate(#[from] rcgen::Error),
+    /// The certificate or the key that was given is no PEM.
+    #[error("cannot read the given certificate or key")]
+    Pem(#[from] rustls::pki_types::pem::Error),
     /// The certificate could not be used.
     #[error("cannot serve TLS")]
     Tls(#[from] rustls::Error),

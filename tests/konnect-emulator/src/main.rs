@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use konnect_emulator::Emulator;
 use konnect_emulator::cli::{Arguments, Settings};
+use konnect_emulator::{Emulator, Receiver, ReceiverOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -33,7 +33,11 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let emulator = Emulator::start(settings.options.clone()).await?;
-    settings.seed(&emulator)?;
+    let receiver = match settings.receiver {
+        Some(listen) => Some(Receiver::start(ReceiverOptions { listen, jwks: Some(emulator.jwks()) }).await?),
+        None => None,
+    };
+    settings.seed(&emulator, receiver.as_ref().map(Receiver::url).as_deref())?;
     if let (Some(path), Some(pem)) = (&settings.ca_file, emulator.ca_pem()) {
         std::fs::write(path, pem).map_err(|error| format!("--ca-file {}: {error}", path.display()))?;
     }

@@ -66,6 +66,13 @@ pub enum Tls {
         /// DNS names or IP addresses to serve besides `localhost`, `127.0.0.1` and `::1`.
         names: Vec<String>,
     },
+    /// A certificate that somebody else made, such as a cluster's own authority.
+    Given {
+        /// PEM of the certificate, followed by those between it and its authority.
+        certificates: String,
+        /// PEM of its key.
+        key: String,
+    },
 }
 
 /// How long a run stays in each state before it moves on by itself.

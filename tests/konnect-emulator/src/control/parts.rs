@@ -33,7 +33,7 @@ impl From<Error> for Failure {
             }
             Error::Refused(_) => StatusCode::CONFLICT,
             Error::Timeout(_) => StatusCode::REQUEST_TIMEOUT,
-            Error::Listen { .. } | Error::Certificate(_) | Error::Tls(_) | Error::Random => {
+            Error::Listen { .. } | Error::Certificate(_) | Error::Pem(_) | Error::Tls(_) | Error::Random => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };

@@ -21,12 +21,13 @@ pub(crate) struct Handle {
 pub(crate) struct Addresses {
     pub(super) listen: SocketAddr,
     pub(super) control: Option<SocketAddr>,
+    pub(super) tls: bool,
     pub(crate) ca_pem: Option<String>,
 }
 
 impl Addresses {
     pub(super) fn root(&self) -> String {
-        let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
+        let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://{}", reachable(self.listen))
     }
 

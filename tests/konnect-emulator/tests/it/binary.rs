@@ -79,6 +79,48 @@ async fn a_configuration_file_describes_a_world() {
     assert_eq!((&behaviour["get_lag"][0]["ms"], &behaviour["clock_offset_ms"]), (&2000.into(), &(-90_000).into()));
 }
 
+#[tokio::test]
+async fn lost_events_reach_the_stand_in_by_a_replay_over_tls_with_a_given_certificate() {
+    let folder = std::env::temp_dir().join(format!("konnect-emulator-tls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let running = start(
+        &[
+            &format!("--portal=acme/eu/{PORTAL}"),
+            "--receiver=127.0.0.1:0",
+            "--lost-events=24",
+            &format!("--tls-cert={}", cert.display()),
+            &format!("--tls-key={}", key.display()),
+            "--accepted-for=10ms",
+            "--pending-for=10ms",
+            "--running-for=10ms",
+        ],
+        &[("KONNECT_EMULATOR_ORG", &format!("acme={TOKEN}"))],
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+    let ca = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let trusting = reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
+    let base = running.konnect_url.replace("{region}", "eu").replace("127.0.0.1", "localhost");
+    let ago = |minutes| chrono::Utc::now() - chrono::TimeDelta::minutes(minutes);
+    let body = serde_json::json!({"start_at": ago(345), "end_at": ago(105)}).to_string();
+    let put = trusting.put(format!("{base}/v2/portals/{PORTAL}/audit-log-replay-job")).bearer_auth(TOKEN).body(body);
+    assert_eq!(put.send().await.unwrap().status(), 202);
+    let control = |path: &str| client().get(format!("{}{path}", running.control_url)).send();
+    let mut changes = 0;
+    let delivered = loop {
+        let deliveries = Reply::read(control("/deliveries").await.unwrap()).await.json();
+        if let Some(first) = deliveries.as_array().unwrap().first() {
+            break first.clone();
+        }
+        let seen = Reply::read(control(&format!("/changes?after={changes}")).await.unwrap()).await.json();
+        changes = seen["changes"].as_u64().unwrap();
+    };
+    assert_eq!((&delivered["response_code"], &delivered["events"]), (&200.into(), &4.into()), "{delivered}");
+}
+
 #[test]
 fn wrong_flags_exit_with_2_and_a_taken_port_with_1() {
     let run = |argument: &str| Command::new(BINARY).arg(argument).output().unwrap();
