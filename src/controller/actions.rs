@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use tokio::time::timeout;
 
 use super::context::Context;
@@ -87,6 +87,15 @@ impl Context {
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let name = job.metadata.name.as_deref().unwrap_or_default();
         self.kube(self.jobs(namespace).patch_status(name, &params, &Patch::Merge(patch))).await
+    }
+
+    /// Deletes exactly the version of `job`.
+    pub(super) async fn delete_job(&self, namespace: &str, job: &AuditLogReplayJob) -> Result<(), KubeError> {
+        let exactly =
+            Preconditions { uid: job.metadata.uid.clone(), resource_version: job.metadata.resource_version.clone() };
+        let params = DeleteParams { preconditions: Some(exactly), ..DeleteParams::default() };
+        let name = job.metadata.name.as_deref().unwrap_or_default();
+        self.kube(self.jobs(namespace).delete(name, &params)).await.map(drop)
     }
 
     /// Reads the token from its Secret.

@@ -34,6 +34,8 @@ pub enum Step {
     },
     /// Write this status.
     WriteStatus(Box<AuditLogReplayJobStatus>),
+    /// Delete the object, if it is exactly the version that was looked at.
+    Delete,
 
     /// Come back after `wait`, or when the object changes.
     Wait {
@@ -77,6 +79,8 @@ pub enum WaitCause {
     Retry,
     /// The end of a wait that an earlier pass began.
     Resting,
+    /// The end of what a finished object has to live.
+    TimeToLive,
 }
 
 impl WaitCause {
@@ -93,7 +97,7 @@ impl WaitCause {
             | Self::Credentials
             | Self::Webhook
             | Self::Portal => true,
-            Self::WindowEnd | Self::Turn | Self::Retry | Self::Resting => false,
+            Self::WindowEnd | Self::Turn | Self::Retry | Self::Resting | Self::TimeToLive => false,
         }
     }
 
@@ -110,7 +114,7 @@ impl WaitCause {
             | Self::Kubernetes
             | Self::Resting => Place::Kept,
             Self::Credentials | Self::Portal => Place::KeptForARun,
-            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry => Place::GivenUp,
+            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry | Self::TimeToLive => Place::GivenUp,
         }
     }
 }

@@ -41,7 +41,8 @@ impl TroubleWith {
             | WaitCause::WindowEnd
             | WaitCause::Turn
             | WaitCause::Retry
-            | WaitCause::Resting => None,
+            | WaitCause::Resting
+            | WaitCause::TimeToLive => None,
         }
     }
 

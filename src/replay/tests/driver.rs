@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::invariants;
 use super::story::Story;
@@ -30,6 +31,7 @@ impl Story {
                     self.memory.rest(self.job.metadata.generation.unwrap(), self.clock, *wait);
                 }
             }
+            Step::Delete => self.job.metadata.deletion_timestamp = Some(Time(kube_time(self.clock))),
             Step::AwaitChange => {}
         }
     }
@@ -118,4 +120,8 @@ impl Story {
             "the settle time counts from the record, so the PUT must follow at once"
         );
     }
+}
+
+fn kube_time(clock: crate::replay::Clock) -> k8s_openapi::jiff::Timestamp {
+    crate::api::to_micro_time(clock.wall).0
 }
