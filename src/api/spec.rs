@@ -140,6 +140,13 @@ pub struct AuditLogReplayJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 31_536_000))]
     pub active_deadline_seconds: Option<u32>,
+    /// Seconds after the end, good or bad, after which this object is deleted; unset keeps it. Not for objects that a tool
+    /// applies from Git: it would create them again, and the window might be replayed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 31_536_000))]
+    #[x_kube(validation = Rule::new("self >= 60")
+        .message("ttlSecondsAfterFinished is at least 60, so that whoever waits for the end can see it: give 60 or more, or leave it out to keep the object"))]
+    pub ttl_seconds_after_finished: Option<u32>,
 }
 
 impl AuditLogReplayJobSpec {
@@ -156,6 +163,7 @@ impl AuditLogReplayJobSpec {
             backoff_limit: default_backoff_limit(),
             starting_deadline_seconds: None,
             active_deadline_seconds: None,
+            ttl_seconds_after_finished: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use tokio::time::timeout;
 
 use super::context::Context;
@@ -45,6 +45,18 @@ impl KubeError {
             _ => Self::Other(Box::new(error)),
         }
     }
+
+    /// Whether the same call may work a moment later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Gone => false,
+            Self::Timeout(_) => true,
+            Self::Other(source) => match source.as_ref() {
+                kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+                _ => true,
+            },
+        }
+    }
 }
 
 impl Context {
@@ -77,11 +89,21 @@ impl Context {
         self.kube(self.jobs(namespace).patch_status(name, &params, &Patch::Merge(patch))).await
     }
 
+    /// Deletes exactly the version of `job`.
+    pub(super) async fn delete_job(&self, namespace: &str, job: &AuditLogReplayJob) -> Result<(), KubeError> {
+        let exactly =
+            Preconditions { uid: job.metadata.uid.clone(), resource_version: job.metadata.resource_version.clone() };
+        let params = DeleteParams { preconditions: Some(exactly), ..DeleteParams::default() };
+        let name = job.metadata.name.as_deref().unwrap_or_default();
+        self.kube(self.jobs(namespace).delete(name, &params)).await.map(drop)
+    }
+
     /// Reads the token from its Secret.
     pub(super) async fn read_token(&self, secret: &SecretRef) -> Result<Token, TokenProblem> {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &secret.namespace);
         let found = self.kube(secrets.get(&secret.name)).await.map_err(|error| match error {
             KubeError::Gone => TokenProblem::SecretNotFound,
+            other if other.may_pass() => TokenProblem::SecretUnanswered(limits::clean(&unreadable_because(&other))),
             other => TokenProblem::SecretUnreadable(limits::clean(&unreadable_because(&other))),
         })?;
         let value = found.data.as_ref().and_then(|data| data.get(&secret.key)).ok_or(TokenProblem::KeyMissing)?;

@@ -1,7 +1,5 @@
 //! What a pass tells the world besides the status: a log line, Events, metrics, and the record of a job that has ended.
 
-use kube::ResourceExt;
-
 use super::context::Context;
 use super::log;
 use crate::api::AuditLogReplayJob;
@@ -33,9 +31,8 @@ impl Announcement {
     ) {
         log::transition(before, after, self.trace_id.as_deref());
         count(ctx, before, after);
-        let status = |job: &AuditLogReplayJob| job.status.clone().unwrap_or_default();
-        let (version, clock) = (after.resource_version().unwrap_or_default(), ctx.clock());
-        for event in announcer.written(&status(before), &status(after), self.trace_id.as_deref(), &version, clock) {
+        let (before, clock) = (before.status.clone().unwrap_or_default(), ctx.clock());
+        for event in announcer.written(&before, after, self.trace_id.as_deref(), clock) {
             ctx.events.publish(after, event, clock.wall);
         }
     }

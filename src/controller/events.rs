@@ -79,7 +79,7 @@ impl Publisher {
             regarding: Some(job.object_ref(&())),
             reporting_controller: Some(FIELD_MANAGER.to_owned()),
             reporting_instance: Some(self.instance.clone()),
-            type_: Some(event.reason.kind().as_str().to_owned()),
+            type_: Some(event.kind.as_str().to_owned()),
             ..KubeEvent::default()
         }
     }
@@ -202,7 +202,12 @@ mod tests {
     }
 
     fn event(key: &str) -> Event {
-        Event { reason: EventReason::Completed, note: "done".to_owned(), key: key.to_owned() }
+        Event {
+            reason: EventReason::Completed,
+            kind: EventReason::Completed.kind(),
+            note: "done".to_owned(),
+            key: key.to_owned(),
+        }
     }
 
     /// A server that takes connections and answers nothing.

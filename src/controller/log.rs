@@ -30,6 +30,7 @@ pub(super) fn name(step: &Step) -> &'static str {
         Step::WriteIntent(_) => "write intent",
         Step::Submit { .. } => "submit",
         Step::WriteStatus(_) => "write status",
+        Step::Delete => "delete",
         Step::Wait { .. } => "wait",
         Step::AwaitChange => "await change",
     }
@@ -47,6 +48,12 @@ pub(super) fn transition(before: &AuditLogReplayJob, after: &AuditLogReplayJob, 
         let (region, attempt) = (&after.spec.target.region, attempt(after));
         info!(namespace, name, uid, region, attempt, trace_id, reason, "{message}");
     }
+}
+
+/// One line for an object that has lived as long as it asked for.
+pub(super) fn deleted(job: &AuditLogReplayJob) {
+    let (namespace, name, uid) = (job.namespace(), job.name_any(), job.uid());
+    info!(namespace, name, uid, "deleted, as spec.ttlSecondsAfterFinished says");
 }
 
 /// One line for each answer to a request.

@@ -108,6 +108,7 @@ impl<'a> Pass<'a> {
             Step::WriteIntent(status) => self.write_intent(&status).await?,
             Step::Submit { id, window } => return Ok(self.submit(&id, window).await),
             Step::WriteStatus(status) => self.write(&status).await?,
+            Step::Delete => return self.delete().await,
             Step::Wait { .. } | Step::AwaitChange => return Ok(Outcome::End(self.end(&step))),
         }
         Ok(Outcome::Go)
@@ -169,7 +170,8 @@ impl<'a> Pass<'a> {
             }
             _ => {
                 let token = self.ctx.read_token(&validated.secret).await;
-                self.course.token(token.as_ref().map(|_| ()).map_err(Clone::clone));
+                let learned = token.as_ref().map(|_| ()).map_err(Clone::clone);
+                self.course.token(learned, &mut self.kept.memory);
                 self.token = token.ok();
             }
         }
@@ -193,6 +195,21 @@ impl<'a> Pass<'a> {
                 self.kept.unconfirmed = Some(Box::new(self.job().clone()));
                 Err(error.into())
             }
+        }
+    }
+
+    /// Only the version that was looked at is deleted: whoever edits the object at this moment is heard first.
+    async fn delete(&mut self) -> Result<Outcome, PassError> {
+        match self.ctx.delete_job(&self.namespace, self.course.job()).await {
+            Ok(()) => {
+                log::deleted(self.job());
+                Ok(Outcome::End(self.end(&Step::Delete)))
+            }
+            Err(KubeError::Conflict) if self.conflicts < MAX_CONFLICTS => {
+                self.read_anew().await?;
+                Ok(Outcome::Go)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 

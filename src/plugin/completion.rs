@@ -21,7 +21,7 @@ const FOR_KUBECTL: &str = "#!/bin/sh\n# Completes `kubectl replay`: kubectl runs
                            exec kubectl-replay __complete \"$@\"";
 /// cobra's directive for "these are all, no files".
 const NO_FILES: &str = ":4";
-/// Nobody waits longer for a name.
+/// Nobody waits longer for a name, unless `--request-timeout` says so.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// More names are of no help.
 const MANY: u32 = 500;
@@ -99,7 +99,9 @@ fn completer(names: Vec<String>) -> ArgValueCompleter {
 
 /// Names of jobs, if the cluster is quick to tell: no completion is better than a terminal that hangs, or an error in it.
 async fn names(words: &[OsString]) -> Vec<String> {
-    let listed = tokio::time::timeout(PATIENCE, list(&Cluster::new(&cluster_args(words)))).await;
+    let args = cluster_args(words);
+    let patience = if words.iter().any(|word| word == "--request-timeout") { args.request_timeout } else { PATIENCE };
+    let listed = tokio::time::timeout(patience, list(&Cluster::new(&args))).await;
     listed.ok().and_then(Result::ok).unwrap_or_default()
 }
 

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use super::duplicate::Sibling;
 use super::lanes::{Candidate, Lanes, ObjectId, TroubleWith};
 use super::memory::Memory;
-use super::next::{Hold, holds_turn, next};
+use super::next::{Hold, holds_turn, is_finished, next};
 use super::observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
 use super::policy::Policy;
 use super::step::{Step, WaitCause};
@@ -92,7 +92,7 @@ impl Course {
             Hold::LaneAndTarget => Woken::new(),
             Hold::Target => lanes.hold_target(&candidate, now),
             // One that asks no more questions leaves what it looked into to the next.
-            Hold::Nothing if *last == Step::AwaitChange => lanes.gone(&candidate.id, now),
+            Hold::Nothing if *last == Step::AwaitChange || is_finished(&self.job) => lanes.gone(&candidate.id, now),
             Hold::Nothing => lanes.leave(&candidate.id, now),
         }
     }
@@ -113,13 +113,15 @@ impl Course {
             WaitCause::Settle
             | WaitCause::Konnect
             | WaitCause::RateLimit
+            | WaitCause::Kubernetes
             | WaitCause::Credentials
             | WaitCause::Webhook
             | WaitCause::Portal
             | WaitCause::WindowEnd
             | WaitCause::Turn
             | WaitCause::Retry
-            | WaitCause::Resting => Woken::new(),
+            | WaitCause::Resting
+            | WaitCause::TimeToLive => Woken::new(),
         }
     }
 
@@ -161,7 +163,8 @@ impl Course {
     }
 
     /// Whether there is a token.
-    pub fn token(&mut self, token: Result<(), TokenProblem>) {
+    pub fn token(&mut self, token: Result<(), TokenProblem>, memory: &mut Memory) {
+        memory.read_token(&token);
         self.learned.token = Some(token);
     }
 

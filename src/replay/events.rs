@@ -89,7 +89,7 @@ event_reasons! {
     RemoteStateUnknown: Warning,
     /// Konnect begins to delete the events of the window within 24 h, or within 6 h, and no replay of it is under way.
     WindowExpiringSoon: Warning,
-    /// Konnect has begun to delete them: given up.
+    /// Konnect has begun to delete them: given up. Normal where that was so before the object was made.
     WindowExpired: Warning,
     /// Too many runs failed: given up.
     BackoffLimitExceeded: Warning,
@@ -140,6 +140,8 @@ impl EventReason {
 pub struct Event {
     /// Why.
     pub reason: EventReason,
+    /// Whether somebody should look.
+    pub kind: EventKind,
     /// What happened, for people: never a token, never a raw body, at most 1,024 bytes.
     pub note: String,
     /// Tells it from all other Events about the same object, also after a restart: an Event that is published twice is one.
@@ -151,7 +153,13 @@ impl Event {
         let trace = trace_id.filter(|_| reason.is_an_answer());
         let trace = trace.map(|id| format!(" (Konnect trace {})", cut(id, 128))).unwrap_or_default();
         let note = format!("{}{trace}", cut(message, MAX_NOTE_BYTES - trace.len()));
-        Self { reason, note, key: format!("{}-{key}", reason.as_str().to_ascii_lowercase()) }
+        Self { reason, kind: reason.kind(), note, key: format!("{}-{key}", reason.as_str().to_ascii_lowercase()) }
+    }
+
+    /// Of an object that was made for a window that was gone already, the end is no news to anybody.
+    fn without_alarm(self) -> Self {
+        let expired = self.reason == EventReason::WindowExpired;
+        Self { kind: if expired { EventKind::Normal } else { self.kind }, ..self }
     }
 }
 
@@ -195,20 +203,22 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// What follows from a write of the status, which left the object at `version`.
+    /// What follows from a write of the status, which left the object as `job`.
     pub fn written(
         &mut self,
         before: &AuditLogReplayJobStatus,
-        after: &AuditLogReplayJobStatus,
+        job: &AuditLogReplayJob,
         trace_id: Option<&str>,
-        version: &str,
         clock: Clock,
     ) -> Vec<Event> {
-        let change = Change { before, after };
+        let after = job.status.clone().unwrap_or_default();
+        let version = job.metadata.resource_version.as_deref().unwrap_or_default();
+        let change = Change { before, after: &after };
         let blocked = change.blocked().filter(|_| self.may_tell_of_conflict(before, clock));
         let facts = [change.credentials(), change.webhook(), change.submission(), change.way(), change.end(), blocked];
         let facts = facts.into_iter().flatten();
-        facts.map(|(reason, message)| Event::new(reason, message, trace_id, version)).collect()
+        let event = |(reason, message)| Event::new(reason, message, trace_id, version);
+        facts.map(event).map(|event| if came_too_late(job) { event.without_alarm() } else { event }).collect()
     }
 
     /// What follows from Konnect's refusal of the request `id`.
@@ -275,6 +285,14 @@ fn waits_until(job: &AuditLogReplayJob) -> Option<DateTime<Utc>> {
         return None;
     }
     status.window.as_ref().map(|window| window.expires_at)
+}
+
+/// Whether Konnect had begun to delete the events of the window before the object was made: somebody has applied an old manifest again,
+/// or restored a backup. Nothing was lost by waiting, so this is no alarm.
+pub fn came_too_late(job: &AuditLogReplayJob) -> bool {
+    let created = job.metadata.creation_timestamp.as_ref().map(crate::api::from_kube_time);
+    let window = job.status.as_ref().and_then(|status| status.window.as_ref());
+    created.zip(window).is_some_and(|(created, window)| !window.clamped && window.expires_at <= created)
 }
 
 /// A reason, and the message to tell with it.

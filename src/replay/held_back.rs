@@ -77,6 +77,14 @@ fn expired(o: &Observed, job: &ValidatedJob, policy: &Policy) -> (Reason, String
     let since = crate::konnect::time::format(window::expires_at(retention::planned(o, job.window), policy));
     let sent = if o.status().start_time.is_some() { "nothing more is sent" } else { "nothing was sent" };
     let all_gone = remote_now(o) >= job.window.end_at + delta(policy.retention);
+    let expires = window::expires_at(retention::planned(o, job.window), policy);
+    let created = o.job.metadata.creation_timestamp.as_ref().map(crate::api::from_kube_time);
+    let before = created.is_some_and(|created| expires <= created && o.submission().is_none());
+    let too_late = if before {
+        " That was so before this object was made, so nothing was lost by waiting: an old manifest was applied again, or a backup restored."
+    } else {
+        ""
+    };
     let message = match job.expiry_policy {
         ExpiryPolicy::Fail if !all_gone => format!(
             "Konnect keeps audit logs for {hours} h, so it began to delete the events of this window at {since}: the whole window can \
@@ -88,5 +96,6 @@ fn expired(o: &Observed, job: &ValidatedJob, policy: &Policy) -> (Reason, String
              replayed, and {sent}."
         ),
     };
+    let message = message + too_late;
     (Reason::WindowExpired, message)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::observed::{Clock, requested};
+use super::observed::{Clock, TokenProblem, requested};
 use super::policy::QUIET;
 use super::window::{self, is_window_of};
 use crate::api::{AuditLogReplayJob, DuplicatePolicy, TimeRange};
@@ -96,6 +96,8 @@ pub struct Memory {
     /// What the annotation said when this pass began.
     requested: Option<String>,
     failures: u32,
+    /// Questions for the token in a row that the apiserver did not answer.
+    unanswered: u32,
     /// Konnect's job as it was last read.
     last_read: Option<RemoteJob>,
     foreign_ran: bool,
@@ -173,6 +175,17 @@ impl Memory {
         if result.is_err_and(|error| error.status() != Some(404)) {
             self.failures = self.failures.saturating_add(1);
         }
+    }
+
+    /// Takes note of a reading of the token's Secret.
+    pub fn read_token(&mut self, token: &Result<(), TokenProblem>) {
+        let is_unanswered = matches!(token, Err(TokenProblem::SecretUnanswered(_)));
+        self.unanswered = if is_unanswered { self.unanswered.saturating_add(1) } else { 0 };
+    }
+
+    /// Whether the apiserver failed to answer once, and not yet again.
+    pub(super) fn is_token_late(&self) -> bool {
+        self.unanswered == 1
     }
 
     fn read_job(&mut self, job: &RemoteJob, known: &[TimeRange], clock: Clock) {

@@ -32,6 +32,7 @@ mod situation;
 mod step;
 #[cfg(test)]
 mod tests;
+mod time_to_live;
 mod wait;
 mod window;
 

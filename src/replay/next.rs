@@ -8,7 +8,7 @@ use super::observed::Observed;
 use super::policy::Policy;
 use super::situation::{Decision, Situation};
 use super::step::{Place, Step};
-use super::{deadline, follow, prepare, report, settle};
+use super::{deadline, follow, prepare, report, settle, time_to_live};
 use crate::api::{AuditLogReplayJob, Reason, Submission, SubmissionState, UNOBSERVED_GENERATION};
 
 /// The one thing to do next, from everything that is known. No I/O, no clock, no randomness.
@@ -61,11 +61,11 @@ fn introduced(o: &Observed, decision: Decision) -> Decision {
     }
 }
 
-/// After the end nothing changes, except that `observedGeneration` follows an edit.
+/// After the end nothing changes, except that `observedGeneration` follows an edit, until the object has lived long enough.
 fn after_the_end(o: &Observed) -> Decision {
     let mut status = o.status();
     if status.observed_generation == o.generation() {
-        return Decision::Do(Step::AwaitChange);
+        return Decision::Do(time_to_live::next(o));
     }
     status.observed_generation = o.generation();
     Decision::Do(Step::WriteStatus(Box::new(status)))

@@ -84,8 +84,10 @@ pub enum Turn {
 pub enum TokenProblem {
     /// No such Secret.
     SecretNotFound,
-    /// The apiserver does not let us read the Secret, or did not answer.
+    /// The apiserver does not let us read the Secret.
     SecretUnreadable(String),
+    /// The apiserver failed, or did not answer: the same question may be answered a moment later.
+    SecretUnanswered(String),
     /// No such key in it.
     KeyMissing,
     /// A value that cannot be a token.
@@ -95,7 +97,7 @@ pub enum TokenProblem {
 impl TokenProblem {
     pub(super) fn reason(&self) -> Reason {
         match self {
-            Self::SecretNotFound | Self::SecretUnreadable(_) => Reason::SecretNotFound,
+            Self::SecretNotFound | Self::SecretUnreadable(_) | Self::SecretUnanswered(_) => Reason::SecretNotFound,
             Self::KeyMissing => Reason::SecretKeyMissing,
             Self::Invalid(_) => Reason::InvalidToken,
         }

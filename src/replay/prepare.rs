@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::job::ValidatedJob;
-use super::observed::{Clock, Observed, Turn};
+use super::lanes::TroubleWith;
+use super::observed::{Clock, Observed, TokenProblem, Turn};
 use super::over::{self, Ending};
 use super::policy::{LIMIT_MARGIN, Policy, WEBHOOK_PATIENCE};
 use super::situation::{Decision, Situation};
@@ -23,7 +24,7 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decis
         .or_else(|| held_back::decide(o, job, policy))
         .or_else(|| resting(o))
         .or_else(|| over::spacing(o, policy))
-        .or_else(|| turn(o))
+        .or_else(|| turn(o, policy))
         .or_else(|| duplicate::siblings(o, job))
         .or_else(|| token(o, policy))
         .or_else(|| still_blocked(o, job, policy))
@@ -96,32 +97,51 @@ pub(super) fn resting(o: &Observed) -> Option<Decision> {
 }
 
 /// One run at a time per lane, one submission at a time per target.
-fn turn(o: &Observed) -> Option<Decision> {
+fn turn(o: &Observed, policy: &Policy) -> Option<Decision> {
     match &o.learned.turn {
         None => Some(Decision::Do(Step::TakeTurn)),
         Some(Turn::Ours) => None,
-        Some(Turn::PassedOver { blocked_by, with }) => {
+        // That message names the Secret.
+        Some(Turn::PassedOver { blocked_by, with: with @ TroubleWith::Secret(_) }) => {
             let situation = Situation::PassedOver { blocked_by: blocked_by.clone(), with: with.clone() };
             Some(Decision::Be(situation, Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn }))
         }
+        Some(Turn::PassedOver { .. } | Turn::Behind { .. } | Turn::Later) if wants_its_token_looked_at(o) => {
+            token(o, policy).or_else(|| turn_of_another(o))
+        }
+        Some(Turn::PassedOver { .. } | Turn::Behind { .. } | Turn::Later) => turn_of_another(o),
         Some(Turn::NotYet { wait }) => {
             let wake_up = Step::Wait { wait: *wait, cause: WaitCause::Turn };
             Some(Decision::Be(Situation::TakingOver, wake_up))
         }
-        Some(Turn::Behind { blocked_by }) => Some(queued(o, Some(blocked_by.clone()))),
-        Some(Turn::Later) => Some(queued(o, None)),
         // What it says is still the case: somebody else's run is in its way.
         Some(Turn::Aside) => Some(Decision::Do(Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn })),
     }
 }
 
-fn queued(o: &Observed, blocked_by: Option<String>) -> Decision {
+fn turn_of_another(o: &Observed) -> Option<Decision> {
+    let situation = match o.learned.turn.clone()? {
+        Turn::PassedOver { blocked_by, with } => Situation::PassedOver { blocked_by, with },
+        Turn::Behind { blocked_by } => Situation::Queued { blocked_by: Some(blocked_by) },
+        Turn::Later => Situation::Queued { blocked_by: None },
+        Turn::Ours | Turn::NotYet { .. } | Turn::Aside => return None,
+    };
     let wake_up = Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn };
     // One that waits for something to be mended goes on saying so while others go: that is what needs a hand.
-    if waits_to_be_mended(o) {
-        return Decision::Do(wake_up);
+    let says_more = waits_to_be_mended(o) && matches!(situation, Situation::Queued { .. }) && o.learned.token.is_none();
+    Some(if says_more { Decision::Do(wake_up) } else { Decision::Be(situation, wake_up) })
+}
+
+/// A Secret that is not there is named before the queue is: on the first visit of a spec, and as long as that is what the object says.
+/// Reading a Secret asks nothing of Konnect.
+fn wants_its_token_looked_at(o: &Observed) -> bool {
+    let status = o.status();
+    let says = report::ready_reason(&status);
+    if says == Some(Reason::WaitingForCredentials.as_str()) {
+        return report::lacks_token(&status);
     }
-    Decision::Be(Situation::Queued { blocked_by }, wake_up)
+    let queued_before = says == Some(Reason::Queued.as_str()) && status.observed_generation == o.generation();
+    !queued_before && !waits_to_be_mended(o)
 }
 
 fn waits_to_be_mended(o: &Observed) -> bool {
@@ -140,6 +160,10 @@ pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {
     match &o.learned.token {
         None => Some(Decision::Do(Step::ReadToken)),
         Some(Ok(())) => None,
+        // One question that an apiserver under load leaves open says nothing of the token.
+        Some(Err(TokenProblem::SecretUnanswered(_))) if o.memory.is_token_late() => {
+            Some(Decision::Do(wait::soon(o, policy)))
+        }
         Some(Err(problem)) => {
             let wait = wait::slow(o, policy, WaitCause::Credentials);
             Some(Decision::Be(Situation::NoToken(problem.clone()), wait))

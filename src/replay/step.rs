@@ -34,6 +34,8 @@ pub enum Step {
     },
     /// Write this status.
     WriteStatus(Box<AuditLogReplayJobStatus>),
+    /// Delete the object, if it is exactly the version that was looked at.
+    Delete,
 
     /// Come back after `wait`, or when the object changes.
     Wait {
@@ -61,6 +63,8 @@ pub enum WaitCause {
     Konnect,
     /// Konnect to let us call again.
     RateLimit,
+    /// The apiserver to answer.
+    Kubernetes,
     /// A usable token.
     Credentials,
     /// An enabled webhook.
@@ -75,6 +79,8 @@ pub enum WaitCause {
     Retry,
     /// The end of a wait that an earlier pass began.
     Resting,
+    /// The end of what a finished object has to live.
+    TimeToLive,
 }
 
 impl WaitCause {
@@ -87,10 +93,11 @@ impl WaitCause {
             | Self::Conflict
             | Self::Konnect
             | Self::RateLimit
+            | Self::Kubernetes
             | Self::Credentials
             | Self::Webhook
             | Self::Portal => true,
-            Self::WindowEnd | Self::Turn | Self::Retry | Self::Resting => false,
+            Self::WindowEnd | Self::Turn | Self::Retry | Self::Resting | Self::TimeToLive => false,
         }
     }
 
@@ -104,9 +111,10 @@ impl WaitCause {
             | Self::Conflict
             | Self::Konnect
             | Self::RateLimit
+            | Self::Kubernetes
             | Self::Resting => Place::Kept,
             Self::Credentials | Self::Portal => Place::KeptForARun,
-            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry => Place::GivenUp,
+            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry | Self::TimeToLive => Place::GivenUp,
         }
     }
 }

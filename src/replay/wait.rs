@@ -31,6 +31,11 @@ pub(super) fn remote_job(o: &Observed, policy: &Policy) -> Step {
     Step::Wait { wait: shortened(policy.poll_interval, o), cause: WaitCause::RemoteJob }
 }
 
+/// The next question to an apiserver that left one open.
+pub(super) fn soon(o: &Observed, policy: &Policy) -> Step {
+    Step::Wait { wait: shortened(policy.poll_interval, o), cause: WaitCause::Kubernetes }
+}
+
 /// A slow retry of something that somebody has to mend.
 pub(super) fn slow(o: &Observed, policy: &Policy, cause: WaitCause) -> Step {
     Step::Wait { wait: shortened(policy.retry_interval, o), cause }

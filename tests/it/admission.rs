@@ -57,6 +57,8 @@ async fn what_is_wrong_is_refused_and_the_message_says_what_to_do() {
     let long = "x".repeat(300);
     let rows = [
         (json!({ "target": { "region": "global" } }), "global serves no replay, so name the region itself"),
+        (json!({ "ttlSecondsAfterFinished": 0 }), "give 60 or more, or leave it out to keep the object"),
+        (json!({ "ttlSecondsAfterFinished": 59 }), "give 60 or more, or leave it out to keep the object"),
         (json!({ "target": { "region": "EU" } }), "two lower-case letters of a Konnect region, such as eu"),
         (json!({ "target": { "region": "e" } }), "two lower-case letters"),
         (json!({ "target": { "region": "eu/../us" } }), "two lower-case letters"),

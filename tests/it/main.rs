@@ -4,13 +4,16 @@
 
 mod admission;
 mod cli;
+mod cluster_policies;
 mod crash;
 mod credentials;
 mod deletion;
 mod errors;
 mod events;
 mod evidence;
+mod gitops;
 mod konnect_client;
+mod kstatus;
 mod kubernetes;
 mod lifecycle;
 mod logs;
@@ -27,6 +30,7 @@ mod sharing;
 mod shutdown;
 mod support;
 mod suspend;
+mod time_to_live;
 mod waiting;
 mod webhook;
 mod windows;

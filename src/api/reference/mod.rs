@@ -1,5 +1,5 @@
 //! docs/api.md: the reference of the object, from its schema and its vocabulary, so that it cannot say anything else than they do.
-//! What only people know, what to do about a state, is in [`advice`], one sentence for each, and the compiler asks for it.
+//! What only people know, what to do about a state, is in `advice`, one sentence for each, and the compiler asks for it.
 
 mod advice;
 mod fields;

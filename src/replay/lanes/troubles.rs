@@ -35,12 +35,14 @@ impl TroubleWith {
             }
             WaitCause::Conflict
             | WaitCause::Poll
+            | WaitCause::Kubernetes
             | WaitCause::Settle
             | WaitCause::RemoteJob
             | WaitCause::WindowEnd
             | WaitCause::Turn
             | WaitCause::Retry
-            | WaitCause::Resting => None,
+            | WaitCause::Resting
+            | WaitCause::TimeToLive => None,
         }
     }
 

@@ -158,6 +158,10 @@ fn credentials(o: &Observed, situation: &Situation, conditions: &mut Conditions)
             let message = "Konnect accepted the token at the last call.";
             conditions.set(ConditionType::CredentialsValid, ConditionStatus::True, Reason::TokenAccepted, message);
         }
+        // There is a token now; whether it works is not known before the next call.
+        _ if o.learned.token == Some(Ok(())) && super::lacks_token(&o.status()) => {
+            conditions.remove(&ConditionType::CredentialsValid);
+        }
         _ => {}
     }
 }

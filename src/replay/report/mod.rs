@@ -136,6 +136,13 @@ pub fn ready_reason(status: &AuditLogReplayJobStatus) -> Option<&str> {
     status.conditions.iter().find(|c| c.type_ == ConditionType::Ready).map(|c| c.reason.as_str())
 }
 
+/// Whether the object says that there is no token to use, which is not that Konnect refused one.
+pub(super) fn lacks_token(status: &AuditLogReplayJobStatus) -> bool {
+    let missing = [Reason::SecretNotFound, Reason::SecretKeyMissing, Reason::InvalidToken];
+    let credentials = status.conditions.iter().find(|c| c.type_ == ConditionType::CredentialsValid);
+    credentials.is_some_and(|c| c.status == ConditionStatus::False && missing.iter().any(|r| r.as_str() == c.reason))
+}
+
 /// Konnect's job, to be kept in the status.
 pub(super) fn konnect_job(job: &RemoteJob, clock: Clock) -> KonnectJob {
     KonnectJob {

@@ -12,7 +12,7 @@ pub(super) fn no_token(o: &Observed, problem: &TokenProblem) -> String {
             "Secret {name:?} does not exist in this namespace. Create it with the Konnect token under the key {key:?}, or correct \
              spec.tokenSecretRef."
         ),
-        TokenProblem::SecretUnreadable(why) => {
+        TokenProblem::SecretUnreadable(why) | TokenProblem::SecretUnanswered(why) => {
             format!(
                 "Secret {name:?} cannot be read ({why}). The operator needs the verb get on Secrets in this namespace."
             )

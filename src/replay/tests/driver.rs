@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::invariants;
 use super::story::Story;
@@ -14,7 +15,10 @@ impl Story {
     pub(super) fn perform(&mut self, step: &Step) {
         match step {
             Step::TakeTurn => self.learned.turn = Some(self.turn.clone()),
-            Step::ReadToken => self.learned.token = Some(self.token.clone()),
+            Step::ReadToken => {
+                self.memory.read_token(&self.token);
+                self.learned.token = Some(self.token.clone());
+            }
             Step::ReadWebhook { .. } => self.read_webhook(),
             Step::ReadRemoteJob => self.read_remote(),
             Step::ReadOtherVersion => self.memory.read_other_version(self.konnect.other_version),
@@ -27,6 +31,7 @@ impl Story {
                     self.memory.rest(self.job.metadata.generation.unwrap(), self.clock, *wait);
                 }
             }
+            Step::Delete => self.job.metadata.deletion_timestamp = Some(Time(kube_time(self.clock))),
             Step::AwaitChange => {}
         }
     }
@@ -115,4 +120,8 @@ impl Story {
             "the settle time counts from the record, so the PUT must follow at once"
         );
     }
+}
+
+fn kube_time(clock: crate::replay::Clock) -> k8s_openapi::jiff::Timestamp {
+    crate::api::to_micro_time(clock.wall).0
 }

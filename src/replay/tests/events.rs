@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::fixtures::*;
 use super::konnect::{Put, deliveries, webhook};
@@ -18,7 +19,9 @@ fn events(s: &Story) -> Vec<Event> {
     let mut before = AuditLogReplayJobStatus::default();
     let mut events = Vec::new();
     for (n, after) in s.writes.iter().enumerate() {
-        events.extend(announcer.written(&before, after, Some("kong:trace:7"), &n.to_string(), s.clock));
+        let mut job = s.job.clone();
+        (job.status, job.metadata.resource_version) = (Some(after.clone()), Some(n.to_string()));
+        events.extend(announcer.written(&before, &job, Some("kong:trace:7"), s.clock));
         before = after.clone();
     }
     events
@@ -118,6 +121,27 @@ fn what_needs_another_object_is_told() {
         s.pass();
         assert_eq!(reasons(&s), [reason]);
         assert_eq!(events(&s)[0].reason.kind(), EventKind::Warning);
+    }
+}
+
+/// Made from an old manifest: it is Failed and says why, and nobody is woken for it.
+#[test]
+fn a_window_that_was_gone_before_the_object_was_made_is_no_alarm() {
+    for (made, kind, says) in
+        [("2026-11-21T11:59:00Z", EventKind::Normal, true), ("2026-11-01T11:00:00Z", EventKind::Warning, false)]
+    {
+        let mut s = story(job().window("2026-11-01T08:00:00Z", "2026-11-02T08:00:00Z"));
+        s.job.metadata.creation_timestamp = Some(Time(crate::api::to_micro_time(at(made)).0));
+        s.pass();
+        let event = &events(&s)[0];
+        assert_eq!((event.reason, event.kind), (EventReason::WindowExpired, kind), "made at {made}");
+        assert_eq!(
+            event.note.contains("before this object was made, so nothing was lost by waiting"),
+            says,
+            "{}",
+            event.note
+        );
+        assert_eq!(s.message().contains("nothing was lost by waiting"), says, "{}", s.message());
     }
 }
 

@@ -87,14 +87,14 @@ fn an_adopted_run_that_fails_is_a_failure() {
 }
 
 #[test]
-fn no_call_is_made_before_it_is_our_turn() {
+fn konnect_is_not_called_before_it_is_our_turn() {
     for (blocked_by, word) in [("first", "AuditLogReplayJob first"), ("other", "another namespace")] {
         let mut s = story(job());
         s.turn = Turn::Behind { blocked_by: blocked_by.to_owned() };
         s.pass();
         assert_eq!((s.reason().as_str(), s.status().blocked_by.as_deref()), ("Queued", Some(blocked_by)));
         assert!(s.message().contains(word), "{}", s.message());
-        assert_eq!(s.count(&Step::ReadToken) + s.count(&Step::ReadRemoteJob), 0);
+        assert_eq!(s.count(&Step::ReadWebhook { brief: false }) + s.count(&Step::ReadRemoteJob), 0);
         assert!(matches!(s.last, Step::Wait { cause: WaitCause::Turn, .. }));
         s.turn = Turn::Ours;
         s.wait();

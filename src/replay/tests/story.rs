@@ -175,7 +175,7 @@ impl Story {
             Some(Death::AfterPut) => matches!(step, Step::Submit { .. }),
             None => false,
         };
-        died || matches!(step, Step::Wait { .. } | Step::AwaitChange)
+        died || matches!(step, Step::Wait { .. } | Step::AwaitChange | Step::Delete)
     }
 
     /// The process dies and another begins, which remembers nothing and counts its own time.

@@ -8,6 +8,26 @@ use crate::konnect::TokenError;
 use crate::replay::{Step, TokenProblem};
 
 #[test]
+fn one_question_that_the_apiserver_leaves_open_says_nothing_of_the_token() {
+    let mut s = story(job());
+    s.pass().konnect_says("running");
+    let writes = s.writes.len();
+    for _ in 0..3 {
+        s.token = Err(TokenProblem::SecretUnanswered("500 Internal Server Error".to_owned()));
+        s.wait();
+        assert_eq!((s.reason().as_str(), s.writes.len()), ("Running", writes));
+        s.token = Ok(());
+        s.wait();
+    }
+    s.token = Err(TokenProblem::SecretUnanswered("500 Internal Server Error".to_owned()));
+    s.wait().wait();
+    assert_eq!(s.reason(), "WaitingForCredentials");
+    assert!(s.message().contains("500 Internal Server Error"), "{}", s.message());
+    s.token = Ok(());
+    s.until("Running");
+}
+
+#[test]
 fn each_trouble_with_the_token_is_named_stalls_after_five_minutes_and_goes_when_the_next_call_works() {
     for (problem, detail, word) in [
         (TokenProblem::SecretNotFound, "SecretNotFound", "does not exist"),

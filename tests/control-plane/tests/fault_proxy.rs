@@ -27,7 +27,7 @@ subjects: [{kind: ServiceAccount, name: somebody, namespace: through-the-proxy}]
 
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
-/// A namespace, a proxy, and two ways to the ConfigMaps in it.
+/// A namespace, a proxy, and two ways to the `ConfigMap`s in it.
 struct World {
     plane: &'static ControlPlane,
     proxy: FaultProxy,

@@ -1,16 +1,17 @@
 //! kill -9 at every call to Kubernetes, before and after its effect, and another process that goes on.
 
 use std::fmt;
-use std::time::Duration;
 
 use control_plane::proxy::{Fault, FaultId, Point};
 use futures::future::join_all;
+use konnect_emulator::Status;
+use tokio::sync::Semaphore;
 
 use super::steps::Step;
 use crate::support::{Operator, PATIENCE, World};
 
-/// Time in each state at Konnect: enough to be seen in each, on a busy machine too.
-const PACE: Duration = Duration::from_secs(2);
+/// Lives at once: each mostly waits, but has processes of its own.
+static LIVES: Semaphore = Semaphore::const_new(14);
 
 /// What becomes of the call that the killed process was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,27 +50,39 @@ fn places() -> Vec<Place> {
     Step::ALL.into_iter().flat_map(of).collect()
 }
 
-/// Brings a job to the place and kills the operator there.
+/// Brings a job to the place and kills the operator there. A run at Konnect goes on afterwards.
 async fn killed_at(world: &World, operator: &Operator, place: Place) {
-    let hold = || hold_at(world, place);
+    world.emulator.set_manual(&world.portal, true).unwrap();
     let held = if place.step.is_following() {
         world.create(world.job("survivor")).await;
         world.wait_for_reason("survivor", "Accepted").await;
-        hold()
+        let held = hold_at(world, place);
+        goes_on_until(world, place.step);
+        held
     } else {
-        let held = hold();
+        let held = hold_at(world, place);
         world.create(world.job("survivor")).await;
         held
     };
     let reached = world.proxy().wait_hits(held, 1, PATIENCE).await;
     reached.unwrap_or_else(|error| panic!("{place}: {error}; states {:#?}", world.states("survivor")));
-    if place.wire == Wire::Arrived && Step::WRITES.contains(&place.step) {
+    if place.wire == Wire::Arrived {
         has_its_effect(world, place).await;
     }
     operator.signal("KILL");
     match place.wire {
         Wire::Arrives | Wire::Arrived => world.proxy().release(held),
         Wire::IsLost => world.proxy().cut_held(held),
+    }
+    world.emulator.set_manual(&world.portal, false).unwrap();
+}
+
+/// Konnect moves on by as much as makes the operator take this step.
+fn goes_on_until(world: &World, step: Step) {
+    match step {
+        Step::Mirror => world.emulator.advance(&world.portal, Status::Pending).unwrap(),
+        Step::End => world.emulator.set_manual(&world.portal, false).unwrap(),
+        Step::FirstVisit | Step::Token | Step::Intent | Step::Acceptance | Step::TokenAgain => {}
     }
 }
 
@@ -92,7 +105,8 @@ async fn has_its_effect(world: &World, place: Place) {
 }
 
 async fn restarted(place: Place) {
-    let mut world = World::builder().pace(PACE).through_proxy().build().await;
+    let _turn = LIVES.acquire().await.unwrap();
+    let mut world = World::builder().through_proxy().build().await;
     let operator = world.operator.take().unwrap();
     killed_at(&world, &operator, place).await;
     drop(operator);
@@ -101,7 +115,8 @@ async fn restarted(place: Place) {
 }
 
 async fn taken_over(place: Place) {
-    let world = World::builder().pace(PACE).through_proxy().without_operator().build().await;
+    let _turn = LIVES.acquire().await.unwrap();
+    let world = World::builder().through_proxy().without_operator().build().await;
     let first = world.start_replica();
     first.wait_for_log("that it leads", |line| line["message"] == "leading").await;
     let _second = world.start_replica();

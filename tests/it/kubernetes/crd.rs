@@ -1,13 +1,12 @@
 //! The CRD is taken away under a running operator, and put back.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use konnect_replay::api::ConditionType;
 use kube::Api;
 use kube::api::DeleteParams;
 use kube::runtime::conditions::is_deleted;
 use kube::runtime::wait::await_condition;
 
-use crate::support::{PATIENCE, World, is_true};
+use crate::support::{PATIENCE, World};
 
 const CRD: &str = "auditlogreplayjobs.konnect-replay.dev";
 
@@ -35,8 +34,7 @@ async fn a_crd_that_goes_and_comes_back_finds_the_operator_at_work() {
     world.wait_for_reason("survivor", "Adopted").await;
     world.emulator.set_manual(&world.portal, false).unwrap();
 
-    let ended = world.wait("survivor", "Finished", |job| is_true(job, &ConditionType::Finished)).await;
-    assert!(is_true(&ended, &ConditionType::Complete), "{:#?}", world.states("survivor"));
-    world.ends_as_if_undisturbed("survivor").await;
-    assert_eq!(world.puts(), 1);
+    world.wait_until_complete("survivor").await;
+    world.holds_what_it_promises();
+    assert_eq!((world.puts(), world.runs().len()), (1, 1));
 }

@@ -38,25 +38,12 @@ async fn a_leader_that_may_not_renew_ends_and_the_next_goes_on_with_its_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lease_call_that_is_never_answered_costs_neither_the_lease_nor_the_next_leader() {
+async fn a_lease_call_that_is_never_answered_keeps_nobody_from_leading() {
     let world = world().await;
-    let mut first = world.start_replica();
-    leads(&first).await;
-    let second = world.start_replica();
-    second.wait_for_log("that it stands by", |line| line["message"] == "attempting to acquire leadership lease").await;
-    // Whoever is first waits longer for its answer than the other rests between two calls: it hits each of them.
-    let never = world.proxy().fault(leases().times(2), Fault::Hold(Point::Before));
-    world.proxy().wait_hits(never, 2, PATIENCE).await.unwrap();
+    let never = world.proxy().fault(leases().times(1), Fault::Hold(Point::Before));
+    let _only = world.start_replica();
+    world.proxy().wait_hits(never, 1, PATIENCE).await.unwrap();
     world.create(world.job("survivor")).await;
-    world.wait_for_reason("survivor", "Accepted").await;
-    let failed = |line: &serde_json::Value| {
-        line["message"].as_str().is_some_and(|m| m.contains("failed to renew") || m.contains("error while trying"))
-    };
-    first.wait_for_log("that a renewal failed", failed).await;
-    second.wait_for_log("that a look at the lease failed", failed).await;
-    first.signal("KILL");
-    let _ = first.exit().await;
-    leads(&second).await;
     world.ends_as_if_undisturbed("survivor").await;
 }
 

@@ -193,7 +193,7 @@ async fn restarted_in_the_past(over: bool) {
 
     let stale = world
         .proxy()
-        .fault(Calls::any().resource("auditlogreplayjobs").body_where(|b| b.is_null()), Fault::Stale(past));
+        .fault(Calls::any().resource("auditlogreplayjobs").body_where(serde_json::Value::is_null), Fault::Stale(past));
     let held = world.proxy().events(events(), EventFault::Hold);
     let lost = world.proxy().calls().len();
     let _second = world.start_operator(&[]).await;

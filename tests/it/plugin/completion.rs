@@ -57,7 +57,9 @@ async fn kubectl_gets_the_names_of_jobs() {
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let ask = |words: &[&str]| {
         let mut command = Command::new(&script);
-        command.env_clear().env("PATH", &path).env("KUBECONFIG", plugin.kubeconfig()).args(words);
+        command.env_clear().env("PATH", &path).env("KUBECONFIG", plugin.kubeconfig());
+        // A busy machine may take longer than the 3 s that people are made to wait.
+        command.args(["--request-timeout", "60s"]).args(words);
         run(command)
     };
     let namespaced = ask(&["status", "-n", &world.namespace, "out"]);

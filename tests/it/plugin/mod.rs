@@ -5,10 +5,12 @@ mod arguments;
 mod completion;
 mod create;
 mod list;
+mod proxies;
 mod readme;
 mod refusals;
 mod status;
 mod terminal;
+mod trouble;
 mod waiting;
 
 use std::path::{Path, PathBuf};

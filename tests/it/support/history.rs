@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::TryStreamExt;
+use futures::StreamExt;
 use konnect_replay::api::AuditLogReplayJob;
 use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -29,17 +29,18 @@ impl History {
             let (versions, mut ready) = (Arc::clone(&versions), Some(ready));
             async move {
                 let stream = watcher(api, watcher::Config::default()).default_backoff();
-                let _ = stream
-                    .try_for_each(|event| {
+                // An error is not the end: the stream goes on by itself.
+                stream
+                    .for_each(|event| {
                         match event {
-                            watcher::Event::Apply(job) | watcher::Event::InitApply(job) => {
+                            Ok(watcher::Event::Apply(job) | watcher::Event::InitApply(job)) => {
                                 versions.lock().unwrap().extend(job.0);
                             }
-                            watcher::Event::InitDone => drop(ready.take().map(|r| r.send(()))),
-                            watcher::Event::Init | watcher::Event::Delete(_) => {}
+                            Ok(watcher::Event::InitDone) => drop(ready.take().map(|r| r.send(()))),
+                            Ok(watcher::Event::Init | watcher::Event::Delete(_)) | Err(_) => {}
                         }
                         tell.send_modify(|n| *n += 1);
-                        futures::future::ok(())
+                        futures::future::ready(())
                     })
                     .await;
             }

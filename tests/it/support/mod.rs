@@ -6,6 +6,7 @@ mod job;
 mod konnect;
 mod operator;
 mod oracle;
+mod readers;
 mod world;
 
 pub use cluster::SERVICE_ACCOUNT;
@@ -13,6 +14,7 @@ pub use history::History;
 pub use job::{JobBuilder, condition, is_true, ready_reason};
 pub use konnect::window_of;
 pub use operator::{Operator, Unread};
+pub use readers::{Reader, ask};
 pub use world::{CANARY, PORTAL, TOKEN, World};
 
 /// How long anything that a test waits for may take. Generous: the machine may be busy with other tests.

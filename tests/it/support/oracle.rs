@@ -58,8 +58,8 @@ impl World {
 
     /// Somebody looked at the target at most 10 s before, and no run was under way then.
     fn was_free_just_before(&self, put: &Call) {
-        let looks = self.calls("GET").into_iter().filter(|get| get.number < put.number && get.status == Some(200));
-        let last = looks.last().unwrap_or_else(|| panic!("nobody looked before {put:#?}"));
+        let mut looks = self.calls("GET").into_iter().filter(|get| get.number < put.number && get.status == Some(200));
+        let last = looks.next_back().unwrap_or_else(|| panic!("nobody looked before {put:#?}"));
         assert!(put.at - last.at <= FRESH + ON_ITS_WAY, "the last look before {put:#?} was {last:#?}");
         let busy = |run: &Run| run.accepted_at <= last.at && run.ended_at.is_none_or(|ended| last.at < ended);
         assert!(!self.runs().iter().any(busy), "{put:#?} was sent on a target that was not free: {:#?}", self.runs());
@@ -109,7 +109,9 @@ fn bare_status(job: &AuditLogReplayJob) -> Value {
     status["webhook"]["destinationID"] = Value::Null;
     let generation = job.metadata.generation.unwrap();
     let conditions = status["conditions"].as_array_mut().unwrap();
-    conditions.iter_mut().for_each(|condition| current(condition, generation));
+    for condition in conditions {
+        current(condition, generation);
+    }
     current(&mut status, generation);
     without_times(status, job)
 }

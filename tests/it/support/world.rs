@@ -30,6 +30,7 @@ pub const PORTAL: &str = "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// How a world is to be.
+#[allow(clippy::struct_excessive_bools)] // each is a choice of its own
 pub struct WorldBuilder {
     flags: Vec<String>,
     emulator: Options,

@@ -70,6 +70,12 @@ fn a_leader_is_followed_by_another_and_does_not_know() {
 }
 
 #[test]
+fn a_leader_of_two_objects_is_followed_by_another() {
+    let bounds = Bounds { objects: 2, faults: 1, horizon: 2, ..BOUNDS };
+    assert_eq!(explore(Setup::Takeover, QUESTIONS, bounds), 0);
+}
+
+#[test]
 fn each_combination_of_answers_to_the_open_questions() {
     let bounds = Bounds { failures: 1, outsider: 1, horizon: 4, ..BOUNDS };
     let states: Vec<usize> = Questions::every().map(|questions| explore(Setup::One, questions, bounds)).collect();

@@ -313,7 +313,7 @@ impl Turn<'_> {
                 Outcome::Go
             }
             Step::ReadToken => {
-                pass.course.token(Ok(()));
+                pass.course.token(Ok(()), memory);
                 Outcome::Go
             }
             Step::ReadWebhook { .. } => {
@@ -321,6 +321,7 @@ impl Turn<'_> {
                 Outcome::Go
             }
             Step::ReadOtherVersion => panic!("Konnect knows the target"),
+            Step::Delete => panic!("no object has a time to live"),
             Step::ReadRemoteJob => Outcome::Wait(WaitsFor::Reading),
             Step::WriteIntent(mut status) => {
                 *drawn = drawn.wrapping_add(1);
