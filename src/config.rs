@@ -144,7 +144,7 @@ mod tests {
         let cli = Cli::try_parse_from(["konnect-replay", "run"].iter().chain(flags)).unwrap();
         match cli.command {
             Command::Run(args) => Config::new(*args),
-            Command::Crd => unreachable!(),
+            Command::Crd | Command::Probe { .. } => unreachable!(),
         }
     }
 

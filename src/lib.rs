@@ -10,6 +10,7 @@ pub mod controller;
 pub mod konnect;
 pub mod leader;
 mod open_enum;
+mod probe;
 pub mod program;
 pub mod replay;
 pub mod server;
