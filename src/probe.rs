@@ -9,7 +9,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Why a replica does not count as well.
 #[derive(Debug, thiserror::Error)]
-pub enum ProbeError {
+pub(crate) enum ProbeError {
     /// There was no answer.
     #[error("no answer")]
     NoAnswer(#[from] reqwest::Error),
@@ -26,7 +26,7 @@ pub enum ProbeError {
 }
 
 /// Asks once. No proxy is used and no redirect is followed: a replica is near.
-pub async fn probe(url: Url) -> Result<(), ProbeError> {
+pub(crate) async fn probe(url: Url) -> Result<(), ProbeError> {
     let client = reqwest::Client::builder().no_proxy().timeout(LIMIT).redirect(redirect::Policy::none()).build()?;
     let answer = client.get(url.clone()).send().await?;
     let status = answer.status();

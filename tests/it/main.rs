@@ -3,12 +3,14 @@
 #![allow(unreachable_pub)] // a test binary has no API
 
 mod admission;
+mod chart;
 mod cli;
 mod crash;
 mod credentials;
 mod deletion;
 mod errors;
 mod konnect_client;
+mod least_privilege;
 mod lifecycle;
 mod policies;
 mod probes;
