@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(config.policy.poll_interval, Duration::from_secs(15));
         assert_eq!(config.policy.settle_time(), Duration::from_secs(10 + 30 + 30));
         assert_eq!(config.token_prefixes, ["kpat_", "spat_"]);
+        assert_eq!(format!("{:?}", config.policy), format!("{:?}", Policy::default()));
     }
 
     #[test]

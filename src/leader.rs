@@ -33,6 +33,15 @@ pub enum Succession {
     Unclean,
 }
 
+/// How we leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// Whatever may still be on its way stands in an object's status.
+    Settled,
+    /// A request of an object that is gone may still be on its way.
+    Unsettled,
+}
+
 /// A place in the queue for the lease.
 #[derive(Clone)]
 pub struct Leadership {
@@ -53,13 +62,19 @@ impl Leadership {
     }
 
     /// Waits for the lease, then does `work` under it. `work` is dropped when the lease is lost, and the answer is `None`; when it
-    /// ends by itself, that is written down, the lease is released, and the next replica takes it at once.
-    pub async fn lead<T>(&self, work: impl AsyncFnOnce(Succession) -> T) -> Option<T> {
+    /// ends by itself, that is written down if nothing is left to settle, the lease is released, and the next replica takes it at
+    /// once.
+    pub async fn lead(&self, work: impl AsyncFnOnce(Succession) -> Departure) -> Option<Departure> {
         let term = async {
             info!("leading");
-            let outcome = work(self.succession().await).await;
-            self.leave_in_order().await;
-            outcome
+            let departure = work(self.succession().await).await;
+            match departure {
+                Departure::Settled => self.leave_in_order().await,
+                Departure::Unsettled => {
+                    info!("a request of a deleted object may be on its way: the next leader rests first");
+                }
+            }
+            departure
         };
         self.election.with_lease(term).await
     }

@@ -6,6 +6,7 @@
 mod condition;
 mod crd;
 mod reason;
+pub(crate) mod rules;
 mod spec;
 mod status;
 mod time;
@@ -13,6 +14,7 @@ mod time;
 pub use condition::{Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS};
 pub use crd::{CrdError, crd, crd_yaml};
 pub use reason::Reason;
+pub use rules::{Violation, violations};
 pub use spec::{
     AuditLogReplayJob, AuditLogReplayJobSpec, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, Scope, SecretKeyRef,
     Target, WebhookPolicy, WindowSpec,
@@ -21,7 +23,7 @@ pub use status::{
     AuditLogReplayJobStatus, BLOCKED_BY_OTHER, BLOCKED_EXTERNALLY, KonnectJob, PlannedWindow, Retries, Submission,
     SubmissionState, TimeRange, UNOBSERVED_GENERATION, WebhookEvidence,
 };
-pub use time::from_kube_time;
+pub use time::{from_kube_time, to_micro_time};
 
 /// The API group. One constant, because it is also part of the annotation and field-manager names.
 pub const GROUP: &str = "konnect-replay.dev";

@@ -11,6 +11,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rules;
 use super::status::AuditLogReplayJobStatus;
 
 /// One replay of one window of Konnect audit logs to the webhook of one target.
@@ -168,16 +169,16 @@ fn default_backoff_limit() -> u32 {
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
 #[x_kube(validation = Rule::new("self.scope != 'Portal' || has(self.portalID)")
-    .message("portalID is required with scope Portal: give the id of the Dev Portal, or set scope to Organization")
+    .message(rules::PORTAL_ID_REQUIRED)
     .field_path(".portalID"))]
 #[x_kube(validation = Rule::new("self.scope != 'Organization' || !has(self.portalID)")
-    .message("portalID is not allowed with scope Organization: remove it, or set scope to Portal")
+    .message(rules::PORTAL_ID_FORBIDDEN)
     .field_path(".portalID"))]
 pub struct Target {
     /// Two lower-case letters of a Konnect region, such as `eu`. The installer may allow fewer.
     #[schemars(length(max = 63))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z]{2}$')")
-        .message("region is the two lower-case letters of a Konnect region, such as eu; global serves no replay, so name the region itself"))]
+        .message(rules::REGION))]
     pub region: String,
     /// `Portal`: the log of one Dev Portal (authentication events). `Organization`: the organisation's own log.
     #[serde(default)]
@@ -186,7 +187,7 @@ pub struct Target {
     #[serde(default, rename = "portalID", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')")
-        .message("portalID is a UUID in lower case with dashes, such as 6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10"))]
+        .message(rules::PORTAL_ID))]
     pub portal_id: Option<String>,
     /// The version in the path of Konnect's API. Change it only if your portal is not found.
     #[serde(default, rename = "konnectAPIVersion")]
@@ -224,11 +225,11 @@ pub enum KonnectApiVersion {
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
 #[x_kube(validation = Rule::new("self.endAt >= self.startAt")
-    .message("endAt is before startAt: exchange them or correct one").field_path(".endAt"))]
+    .message(rules::ORDER).field_path(".endAt"))]
 #[x_kube(validation = Rule::new("self.endAt - self.startAt <= duration('168h')")
-    .message("the window is longer than 7 days (168h), which is all that Konnect keeps: make it shorter, or create several objects"))]
+    .message(rules::LENGTH))]
 #[x_kube(validation = Rule::new("self.startAt >= timestamp('2020-01-01T00:00:00Z') && self.endAt < timestamp('2100-01-01T00:00:00Z')")
-    .message("the years of a window lie between 2020 and 2099: correct startAt or endAt"))]
+    .message(rules::YEARS))]
 pub struct WindowSpec {
     /// RFC 3339 with a zone, such as `2026-11-20T08:00:00Z`. Fractions of a second are rounded down.
     #[schemars(with = "RfcTime")]
@@ -276,13 +277,13 @@ pub struct SecretKeyRef {
     /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')")
-        .message("the name of a Secret has lower-case letters, digits, dashes and dots only: give the name of a Secret in this namespace"))]
+        .message(rules::SECRET_NAME))]
     pub name: String,
     /// Key in the Secret's data whose value is the token.
     #[serde(default = "default_key")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
-        .message("a key of a Secret has letters, digits, dashes, dots and underscores only"))]
+        .message(rules::SECRET_KEY))]
     pub key: String,
 }
 

@@ -1,6 +1,6 @@
 //! What all passes share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,13 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::events::Publisher;
 use super::memory::Keeper;
 use super::siblings::Stores;
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::konnect::HttpClient;
-use crate::replay::{Clock, Draw, Lanes, ObjectId, TroubleWith};
+use crate::replay::{Clock, Draw, Lanes, ObjectId};
 
 /// An object as the watch delivers it: one that does not parse is isolated, not fatal.
 pub(super) type Guarded = DeserializeGuard<AuditLogReplayJob>;
@@ -29,10 +30,13 @@ pub(super) struct Context {
     pub(super) keeper: Keeper,
     pub(super) stores: Stores,
     pub(super) stop: Stop,
+    pub(super) events: Publisher,
     lanes: Mutex<Lanes>,
     /// By watched namespace; `None` watches all.
     wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
     permits: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// Objects that are gone, and still hold their places.
+    lingering: Mutex<HashSet<ObjectId>>,
     started: Instant,
 }
 
@@ -43,6 +47,7 @@ impl Context {
         config: Config,
         wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
         stop: Stop,
+        events: Publisher,
     ) -> Self {
         let (lanes, permits, started) = (Mutex::default(), Mutex::default(), Instant::now());
         Self {
@@ -52,9 +57,11 @@ impl Context {
             keeper: Keeper::default(),
             stores: Stores::default(),
             stop,
+            events,
             lanes,
             wakers,
             permits,
+            lingering: Mutex::default(),
             started,
         }
     }
@@ -77,6 +84,10 @@ impl Context {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn lingering(&self) -> MutexGuard<'_, HashSet<ObjectId>> {
+        self.lingering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A right to call Konnect at `base_url`, if one is left: one base URL gets half of the workers at most.
     pub(super) fn permit(&self, base_url: &str) -> Option<OwnedSemaphorePermit> {
         let share = usize::from(self.config.concurrency / 2).max(1);
@@ -85,34 +96,8 @@ impl Context {
         Arc::clone(of_base_url).try_acquire_owned().ok()
     }
 
-    /// Gives up what `who` holds, and wakes those whose turn it is.
-    pub(super) fn leave(&self, who: &ObjectId) {
-        let woken = self.lanes().leave(who, self.clock().mono);
-        self.wake_all(&woken);
-    }
-
-    /// The same for an object that asks no more questions: what it looked into is open to the next.
-    pub(super) fn retire(&self, who: &ObjectId) {
-        let woken = self.lanes().gone(who, self.clock().mono);
-        self.wake_all(&woken);
-    }
-
-    /// Trouble that others share is over.
-    pub(super) fn mended(&self, with: &TroubleWith) {
-        let woken = self.lanes().mended(with, self.clock().mono);
-        self.wake_all(&woken);
-    }
-
-    /// An object is gone: so are its places and what was kept of it.
-    pub(super) fn forget(&self, namespace: &str, name: &str) {
-        self.keeper.forget(namespace, name);
-        let known = self.lanes().named(namespace, name);
-        for id in known {
-            self.retire(&id);
-        }
-    }
-
-    fn wake_all(&self, woken: &[ObjectId]) {
+    /// Wakes those whose turn it may be.
+    pub(super) fn wake_all<'a>(&self, woken: impl IntoIterator<Item = &'a ObjectId>) {
         for id in woken {
             self.wake(id);
         }

@@ -6,44 +6,32 @@ use std::sync::{Mutex, PoisonError};
 use kube::ResourceExt;
 
 use crate::api::AuditLogReplayJob;
-use crate::replay::Memory;
+use crate::replay::events::Announcer;
+use crate::replay::{Memory, ObjectId, OwnWrites};
 
 /// What is kept of one object.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// What the decision remembers.
     pub(super) memory: Memory,
+    /// What the watch may not have shown yet.
+    pub(super) own: OwnWrites,
+    /// What was announced of it.
+    pub(super) announcer: Announcer,
     /// Passes that ended in an error since the last that did not.
     pub(super) failures: u32,
     uid: String,
-    latest: Option<Latest>,
-}
-
-/// Our own last write, which the watch may not have shown yet.
-#[derive(Debug)]
-struct Latest {
-    job: AuditLogReplayJob,
-    superseded: Vec<String>,
 }
 
 impl Kept {
-    /// The newest version known: our own last write, as long as the watch still shows one from before it.
-    pub(super) fn newest(&mut self, watched: &AuditLogReplayJob) -> AuditLogReplayJob {
-        let version = watched.resource_version().unwrap_or_default();
-        match &self.latest {
-            Some(latest) if latest.superseded.contains(&version) => latest.job.clone(),
-            _ => {
-                self.latest = None;
-                watched.clone()
-            }
-        }
+    /// Which object it is of, by the name of `job`.
+    pub(super) fn id(&self, job: &AuditLogReplayJob) -> ObjectId {
+        ObjectId { namespace: job.namespace().unwrap_or_default(), name: job.name_any(), uid: self.uid.clone() }
     }
 
-    /// Takes note that our write turned version `from` into `job`.
-    pub(super) fn wrote(&mut self, from: String, job: &AuditLogReplayJob) {
-        let mut superseded = self.latest.take().map(|l| l.superseded).unwrap_or_default();
-        superseded.push(from);
-        self.latest = Some(Latest { job: job.clone(), superseded });
+    /// Whether it is of `who`.
+    pub(super) fn is_of(&self, who: &ObjectId) -> bool {
+        self.uid == who.uid
     }
 }
 
@@ -52,12 +40,14 @@ impl Kept {
 pub(super) struct Keeper(Mutex<HashMap<(String, String), Kept>>);
 
 impl Keeper {
-    /// Takes out what is kept of `job`: nothing, if it was re-created since. A pass that does not put it back, because it
-    /// panicked or was cut off, leaves nothing behind that could mislead the next.
-    pub(super) fn take(&self, job: &AuditLogReplayJob) -> Kept {
+    /// Takes out what is kept of `job`: nothing, if it was re-created since; what was kept of its forerunner comes second. A pass
+    /// that does not put it back, because it panicked or was cut off, leaves nothing behind that could mislead the next.
+    pub(super) fn take(&self, job: &AuditLogReplayJob) -> (Kept, Option<Kept>) {
         let uid = job.uid().unwrap_or_default();
-        let kept = self.lock().remove(&key(job)).filter(|kept| kept.uid == uid);
-        kept.unwrap_or_else(|| Kept { uid, ..Kept::default() })
+        match self.lock().remove(&key(job)) {
+            Some(kept) if kept.uid == uid => (kept, None),
+            former => (Kept { uid, ..Kept::default() }, former),
+        }
     }
 
     /// Puts it back.
@@ -65,9 +55,9 @@ impl Keeper {
         self.lock().insert(key(job), kept);
     }
 
-    /// Drops what is kept of an object that is gone.
-    pub(super) fn forget(&self, namespace: &str, name: &str) {
-        self.lock().remove(&(namespace.to_owned(), name.to_owned()));
+    /// Drops what is kept of an object that is gone, and says what it was.
+    pub(super) fn forget(&self, namespace: &str, name: &str) -> Option<Kept> {
+        self.lock().remove(&(namespace.to_owned(), name.to_owned()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Kept>> {

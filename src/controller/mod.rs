@@ -1,7 +1,9 @@
 //! The glue to a cluster: watch, observe, decide, act, report. What to do is decided in [`crate::replay`]; here it is done.
 
 mod actions;
+mod announce;
 mod context;
+mod events;
 mod log;
 mod memory;
 mod pass;
@@ -9,6 +11,7 @@ mod reconcile;
 mod run;
 mod siblings;
 mod status_patch;
+mod vanished;
 mod work;
 
 pub use run::{RunError, run};

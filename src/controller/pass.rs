@@ -1,4 +1,5 @@
-//! One pass over one object: ask [`next`] what to do, do it, add what was learned, and ask again, until it says to wait.
+//! One pass over one object: ask what to do ([`Course::next`]), do it, note down what it brought, and ask again, until it says to
+//! wait.
 
 use std::time::Duration;
 
@@ -8,15 +9,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
 use super::actions::KubeError;
+use super::announce::{self, Announcement};
 use super::context::Context;
 use super::log;
 use super::memory::Kept;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::Token;
-use crate::replay::{
-    Candidate, Clock, Learned, Observed, PutAnswer, Seen, Step, TroubleWith, Turn, ValidatedJob, WaitCause, holds_turn,
-    next,
-};
+use crate::replay::events;
+use crate::replay::{Course, Policy, PutAnswer, Step, ValidatedJob};
 
 /// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
 const MAX_STEPS: usize = 32;
@@ -45,12 +45,12 @@ pub(super) enum PassError {
 pub(super) struct Pass<'a> {
     ctx: &'a Context,
     kept: &'a mut Kept,
-    job: AuditLogReplayJob,
+    course: Course,
     namespace: String,
-    learned: Learned,
     token: Option<Token>,
     /// The right to call Konnect, for the whole pass once it is given.
     permit: Option<OwnedSemaphorePermit>,
+    announcement: Announcement,
     conflicts: usize,
 }
 
@@ -64,18 +64,20 @@ enum Outcome {
 
 impl<'a> Pass<'a> {
     pub(super) fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
-        let job = kept.newest(watched);
+        let job = kept.own.newest(watched);
         let namespace = job.namespace().unwrap_or_default();
-        Self { ctx, kept, job, namespace, learned: Learned::default(), token: None, permit: None, conflicts: 0 }
+        let (course, woken) = Course::begin(job, &mut kept.memory, &mut ctx.lanes(), &ctx.config.policy, ctx.clock());
+        ctx.wake_all(&woken);
+        let announcement = Announcement::default();
+        Self { ctx, kept, course, namespace, token: None, permit: None, announcement, conflicts: 0 }
     }
 
     pub(super) async fn run(mut self) -> Result<Action, PassError> {
-        self.take_in();
         let mut last = "none";
         for _ in 0..MAX_STEPS {
             let step = self.decide();
             last = log::name(&step);
-            debug!(namespace = self.namespace, name = self.job.name_any(), step = last, "step");
+            debug!(namespace = self.namespace, name = self.job().name_any(), step = last, "step");
             if let Outcome::End(action) = self.perform(step).await? {
                 return Ok(action);
             }
@@ -83,31 +85,22 @@ impl<'a> Pass<'a> {
         Err(PassError::Circles(last))
     }
 
-    /// Takes note of what stands in the object before anything is decided.
-    fn take_in(&mut self) {
-        self.kept.memory.see(&self.job, self.ctx.clock());
-        if holds_turn(&self.job, &self.kept.memory, None)
-            && let Some(candidate) = self.candidate()
-        {
-            self.ctx.lanes().hold(&candidate);
-        }
+    fn job(&self) -> &AuditLogReplayJob {
+        self.course.job()
+    }
+
+    fn policy(&self) -> &'a Policy {
+        &self.ctx.config.policy
     }
 
     fn decide(&self) -> Step {
-        let observed = Observed {
-            clock: self.ctx.clock(),
-            job: &self.job,
-            learned: &self.learned,
-            memory: &self.kept.memory,
-            draw: &Context::draw(),
-        };
-        next(&observed, &self.ctx.config.policy)
+        self.course.next(&self.kept.memory, self.policy(), self.ctx.clock(), &Context::draw())
     }
 
     async fn perform(&mut self, step: Step) -> Result<Outcome, PassError> {
         match step {
             Step::TakeTurn => self.take_turn(),
-            Step::ReadSiblings => self.learned.siblings = Some(self.ctx.siblings(&self.job)),
+            Step::ReadSiblings => self.course.siblings(self.ctx.siblings(self.course.job())),
             Step::ReadToken | Step::ReadWebhook { .. } | Step::ReadRemoteJob | Step::ReadOtherVersion => {
                 return Ok(self.ask(&step).await);
             }
@@ -119,16 +112,9 @@ impl<'a> Pass<'a> {
         Ok(Outcome::Go)
     }
 
-    fn candidate(&self) -> Option<Candidate> {
-        Candidate::of(&self.job, &self.ctx.config.policy)
-    }
-
     fn take_turn(&mut self) {
-        let now = self.ctx.clock().mono;
-        self.learned.turn = self.candidate().map(|candidate| {
-            let mut lanes = self.ctx.lanes();
-            lanes.resting(now).map_or_else(|| lanes.take(&candidate, now), |wait| Turn::NotYet { wait })
-        });
+        let woken = self.course.take_turn(&mut self.ctx.lanes(), self.policy(), self.ctx.clock().mono);
+        self.ctx.wake_all(&woken);
     }
 
     /// A question may be dropped at any moment: nothing is lost by it.
@@ -147,38 +133,32 @@ impl<'a> Pass<'a> {
     /// One region that is slow must not take every worker.
     fn may_call(&mut self) -> bool {
         if self.permit.is_none() {
-            self.permit = self.candidate().and_then(|who| self.ctx.permit(&who.base_url));
+            self.permit = self.course.candidate(self.policy()).and_then(|who| self.ctx.permit(&who.base_url));
         }
         self.permit.is_some()
     }
 
-    /// Gives the place up while others of the region make all its calls, unless a run may be under way: asked for anew, it tells
-    /// what those calls have found out meanwhile.
     fn step_aside(&self) {
-        if !holds_turn(&self.job, &self.kept.memory, None)
-            && let Some(candidate) = self.candidate()
-        {
-            self.ctx.leave(&candidate.id);
-        }
+        let now = self.ctx.clock().mono;
+        let woken = self.course.step_aside(&self.kept.memory, &mut self.ctx.lanes(), self.policy(), now);
+        self.ctx.wake_all(&woken);
     }
 
     async fn learn(&mut self, step: &Step) {
-        let Ok(validated) = ValidatedJob::new(&self.job, &self.ctx.config.policy) else { return };
+        let Ok(validated) = ValidatedJob::new(self.job(), self.policy()) else { return };
         let at = self.ctx.clock();
         match (step, self.token.clone()) {
             (Step::ReadRemoteJob, Some(token)) => {
                 let what = self.ctx.read_remote(&validated.target, &token).await;
-                let result = what.as_ref().map(|reading| &reading.value);
-                self.kept.memory.read_remote(result, &self.job, self.ctx.clock());
-                if what.is_ok() {
-                    self.mended(|who| vec![TroubleWith::Secret(who.secret), TroubleWith::Region(who.base_url)]);
-                }
-                self.learned.remote = Some(Seen { at, what });
+                self.announcement.answered(what.as_ref().err());
+                let (at, memory) = ((at, self.ctx.clock()), &mut self.kept.memory);
+                let woken = self.course.remote(at, what, memory, &mut self.ctx.lanes(), &self.ctx.config.policy);
+                self.ctx.wake_all(&woken);
             }
             (Step::ReadWebhook { brief }, Some(token)) => {
                 let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
-                self.kept.memory.read_webhook(what.config.as_ref());
-                self.learned.webhook = Some(Seen { at, what });
+                self.announcement.answered(what.config.as_ref().err());
+                self.course.webhook(at, what, &mut self.kept.memory);
             }
             (Step::ReadOtherVersion, Some(token)) => {
                 let other = validated.target_under_other_version();
@@ -187,28 +167,21 @@ impl<'a> Pass<'a> {
             }
             _ => {
                 let token = self.ctx.read_token(&validated.secret).await;
-                self.learned.token = Some(token.as_ref().map(|_| ()).map_err(Clone::clone));
+                self.course.token(token.as_ref().map(|_| ()).map_err(Clone::clone));
                 self.token = token.ok();
             }
         }
     }
 
-    /// What was learned shows that trouble is over, for all who share it.
-    fn mended(&self, what: impl FnOnce(Candidate) -> Vec<TroubleWith>) {
-        self.candidate().map(what).into_iter().flatten().for_each(|with| self.ctx.mended(&with));
-    }
-
-    /// From before this write until the request is made, this process knows that it was not.
     async fn write_intent(&mut self, status: &AuditLogReplayJobStatus) -> Result<(), PassError> {
-        if let Some(submission) = &status.submission {
-            self.kept.memory.intending(&submission.id, self.ctx.clock());
-        }
-        self.mended(|who| vec![TroubleWith::Target(who.target)]);
+        let (clock, memory) = (self.ctx.clock(), &mut self.kept.memory);
+        let woken = self.course.intending(status, memory, &mut self.ctx.lanes(), &self.ctx.config.policy, clock);
+        self.ctx.wake_all(&woken);
         self.write(status).await
     }
 
     async fn write(&mut self, status: &AuditLogReplayJobStatus) -> Result<(), PassError> {
-        match self.ctx.write_status(&self.namespace, &self.job, status).await {
+        match self.ctx.write_status(&self.namespace, self.job(), status).await {
             Ok(written) => {
                 self.wrote(written);
                 Ok(())
@@ -219,29 +192,25 @@ impl<'a> Pass<'a> {
     }
 
     fn wrote(&mut self, written: AuditLogReplayJob) {
-        self.kept.memory.conflicts_recorded();
-        log::transition(&self.job, &written);
-        self.kept.wrote(self.job.resource_version().unwrap_or_default(), &written);
-        self.job = written;
+        log::transition(self.job(), &written);
+        self.announcement.written(self.ctx, &mut self.kept.announcer, self.course.job(), &written);
+        self.course.wrote(written, &mut self.kept.own, &mut self.kept.memory);
     }
 
-    /// Somebody else wrote first: what they wrote counts. What was learned of the world still holds.
     async fn read_anew(&mut self) -> Result<(), PassError> {
         self.conflicts += 1;
-        let job = self.ctx.read_job(&self.namespace, &self.job.name_any()).await?;
-        if job.uid() != self.job.uid() {
+        let job = self.ctx.read_job(&self.namespace, &self.job().name_any()).await?;
+        if job.uid() != self.job().uid() {
             return Err(KubeError::Gone.into());
         }
-        self.job = job;
-        self.kept.memory.see(&self.job, self.ctx.clock());
+        self.course.overtaken(job, &mut self.kept.memory, self.ctx.clock());
         Ok(())
     }
 
     /// Sends the recorded submission, once. When told to end, a call under way gets a moment to finish; without its answer the
     /// outcome stays open, and whoever comes next settles it.
     async fn submit(&mut self, id: &str, window: TimeRange) -> Outcome {
-        let (Ok(validated), Some(token)) = (ValidatedJob::new(&self.job, &self.ctx.config.policy), self.token.clone())
-        else {
+        let (Ok(validated), Some(token)) = (ValidatedJob::new(self.job(), self.policy()), self.token.clone()) else {
             return Outcome::End(Action::requeue(PERMIT_RETRY));
         };
         if self.ctx.stop.is_requested() {
@@ -252,45 +221,22 @@ impl<'a> Pass<'a> {
             answer = self.ctx.submit(&validated.target, &token, window) => answer,
             () = self.ctx.stop.requested_for(LAST_CALL) => PutAnswer::InDoubt("the operator was stopped".to_owned()),
         };
-        log::answer(&self.job, &answer);
+        log::answer(self.job(), &answer);
+        if let PutAnswer::Refused(error) = &answer {
+            self.announcement.refused(self.ctx, &mut self.kept.announcer, self.course.job(), id, error);
+        }
         self.kept.memory.answered(id, self.ctx.clock(), answer);
         Outcome::Go
     }
 
-    fn end(&mut self, step: &Step) -> Action {
-        if !matches!(step, Step::Wait { cause: WaitCause::Turn | WaitCause::Resting, .. }) {
-            self.keep_or_leave_turn(step);
-        }
-        match step {
-            Step::Wait { wait, cause } => {
-                let clock: Clock = self.ctx.clock();
-                if cause.is_rest() {
-                    self.kept.memory.rest(self.job.metadata.generation.unwrap_or_default(), clock, *wait);
-                }
-                self.share_trouble(*cause, clock.mono + *wait);
-                Action::requeue(*wait)
-            }
-            _ => Action::await_change(),
-        }
-    }
-
-    fn keep_or_leave_turn(&self, last: &Step) {
-        let Some(candidate) = self.candidate().filter(|_| !holds_turn(&self.job, &self.kept.memory, Some(last))) else {
-            return;
-        };
-        if *last == Step::AwaitChange {
-            self.ctx.retire(&candidate.id);
-        } else {
-            self.ctx.leave(&candidate.id);
-        }
-    }
-
-    /// What this job waits for may be what others would wait for too: they need not ask.
-    fn share_trouble(&self, cause: WaitCause, again: Duration) {
-        if let Some(candidate) = self.candidate()
-            && let Some(with) = TroubleWith::of(&candidate, cause)
-        {
-            self.ctx.lanes().in_trouble(with, &candidate.id, again);
-        }
+    fn end(&mut self, last: &Step) -> Action {
+        let (clock, memory) = (self.ctx.clock(), &mut self.kept.memory);
+        let woken = self.course.end(last, memory, &mut self.ctx.lanes(), &self.ctx.config.policy, clock);
+        self.ctx.wake_all(&woken);
+        announce::waiting(self.ctx, &mut self.kept.announcer, self.course.job());
+        let wait = if let Step::Wait { wait, .. } = last { Some(*wait) } else { None };
+        // Before that, if there is something to tell.
+        let to_tell = events::look_again(self.job(), clock.wall);
+        wait.into_iter().chain(to_tell).min().map_or_else(Action::await_change, Action::requeue)
     }
 }

@@ -12,7 +12,7 @@ use super::actions::KubeError;
 use super::context::{Context, Guarded};
 use super::log;
 use super::pass::{Pass, PassError};
-use crate::replay::{Candidate, is_finished};
+use crate::replay::is_finished;
 
 /// Longest wait after passes that failed.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
@@ -34,9 +34,10 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     if ctx.stop.is_requested() {
         return Ok(Action::await_change());
     }
-    let mut kept = ctx.keeper.take(job);
+    let (mut kept, former) = ctx.keeper.take(job);
+    ctx.replaced(job, former.as_ref());
     let failures = kept.failures;
-    let result = contained(Box::pin(Pass::new(&ctx, job, &mut kept).run())).await;
+    let result = contained(Box::pin(async { Pass::new(&ctx, job, &mut kept).run().await })).await;
     match result {
         Ok(action) => {
             kept.failures = 0;
@@ -46,10 +47,8 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
             Ok(action)
         }
         Err(PassError::Kube(KubeError::Gone)) => {
-            // Nobody will ask for this object again: what it held is free.
-            if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
-                ctx.retire(&candidate.id);
-            }
+            // Nobody will ask for this object again.
+            ctx.vanished(&kept.id(job), Some(&kept));
             Ok(Action::await_change())
         }
         Err(failure) => {

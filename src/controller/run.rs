@@ -13,7 +13,7 @@ use super::context::Stop;
 use super::work::{self, Scopes};
 use crate::config::{Config, Lease};
 use crate::konnect::HttpClient;
-use crate::leader::{Leadership, Succession};
+use crate::leader::{Departure, Leadership, Succession};
 use crate::server::{self, Readiness};
 
 /// Where a pod finds the name of its namespace.
@@ -92,17 +92,17 @@ async fn lead(
     lease: &Lease,
     own_namespace: &str,
     stop: &Stop,
-    work: impl AsyncFnOnce(Succession),
+    work: impl AsyncFnOnce(Succession) -> Departure,
 ) -> Result<(), RunError> {
     let namespace = lease.namespace.as_deref().unwrap_or(own_namespace);
     let leadership = Leadership::new(client, namespace, &lease.name, &identity());
     let leads = std::cell::Cell::new(false);
     let work = async |succession| {
         leads.set(true);
-        work(succession).await;
+        work(succession).await
     };
     tokio::select! {
-        outcome = leadership.lead(work) => outcome.ok_or(RunError::LeaseLost),
+        outcome = leadership.lead(work) => outcome.map(|_| ()).ok_or(RunError::LeaseLost),
         () = async {
             stop.requested().await;
             // The leader's work hears the word itself, and ends in order.

@@ -15,11 +15,13 @@ use kube::{Api, Client, ResourceExt};
 use tracing::{info, warn};
 
 use super::context::{Context, Guarded, Stop};
+use super::events;
 use super::reconcile::reconcile;
+use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::konnect::HttpClient;
-use crate::leader::Succession;
-use crate::replay::{Candidate, Memory, holds_turn};
+use crate::leader::{Departure, Succession};
+use crate::replay::{Candidate, Hold, Memory, holds_turn};
 use crate::server::Readiness;
 
 /// Objects per page of the list at start.
@@ -59,7 +61,7 @@ pub(super) async fn work(
     readiness: &Readiness,
     stop: &Stop,
     succession: Succession,
-) {
+) -> Departure {
     let scopes = Scopes::of(&config);
     readiness.leading(scopes.0.len());
     let (wakers, woken): (HashMap<_, _>, Vec<_>) = scopes
@@ -70,7 +72,8 @@ pub(super) async fn work(
             ((scope.clone(), waker), (scope.clone(), woken))
         })
         .unzip();
-    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone()));
+    let (publisher, publishing) = events::start(client.clone());
+    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone(), publisher));
     if succession == Succession::Unclean {
         info!("the leader before did not end in order: no request is begun until nothing of it can be on its way");
         ctx.lanes().rest_until(ctx.clock().mono + ctx.config.policy.settle_time());
@@ -82,6 +85,8 @@ pub(super) async fn work(
         }
         () = stop.requested() => {}
     }
+    publishing.finish().await;
+    ctx.departure()
 }
 
 fn api(client: &Client, scope: Option<&String>) -> Api<Guarded> {
@@ -107,7 +112,7 @@ async fn reserve_scope(ctx: &Context, scope: Option<&String>) -> Result<(), List
     loop {
         let page = tokio::time::timeout(ctx.config.policy.request_timeout, api.list(&params)).await??;
         let jobs = page.items.iter().filter_map(|guarded| guarded.0.as_ref().ok());
-        for job in jobs.filter(|job| holds_turn(job, &Memory::default(), None)) {
+        for job in jobs.filter(|job| is_under_way(job)) {
             if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
                 ctx.lanes().hold(&candidate);
             }
@@ -125,6 +130,10 @@ pub(super) fn brief(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
         Some(kube::Error::Api(status)) => format!("{} {}: {}", status.code, status.reason, status.message),
         _ => error.to_string(),
     }
+}
+
+fn is_under_way(job: &AuditLogReplayJob) -> bool {
+    holds_turn(job, &Memory::default(), None, Duration::ZERO) != Hold::Nothing
 }
 
 /// Watches one scope.
@@ -164,7 +173,7 @@ async fn watch_scope(
 }
 
 /// What the controller itself has to say: objects that are gone, and trouble with the watch.
-fn note<T>(ctx: &Context, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
+fn note<T>(ctx: &Arc<Context>, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
     match result {
         Ok(_) => {}
         Err(ControllerError::ObjectNotFound(object)) => {

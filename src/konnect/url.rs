@@ -13,6 +13,13 @@ const REGION: &str = "{region}";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlTemplate(String);
 
+impl Default for UrlTemplate {
+    /// Konnect's own hosts.
+    fn default() -> Self {
+        Self(format!("https://{REGION}.api.konghq.com"))
+    }
+}
+
 /// What is wrong with a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlTemplateError {

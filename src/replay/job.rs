@@ -6,6 +6,7 @@ use kube::ResourceExt;
 use super::lanes::{Candidate, ObjectId};
 use super::policy::{Policy, Serialize};
 use super::window;
+use crate::api::rules::is_canonical_uuid;
 use crate::api::{
     AuditLogReplayJob, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, Reason, Scope, SubmissionState, Target,
     TimeRange, WebhookPolicy,
@@ -20,6 +21,13 @@ pub struct LaneKey {
     secret: String,
     /// Set with `--serialize portal`.
     portal: Option<String>,
+}
+
+impl LaneKey {
+    /// Whether the portals of a region have lanes of their own.
+    pub(super) fn is_of_one_portal(&self) -> bool {
+        self.portal.is_some()
+    }
 }
 
 /// What never has two of our submissions at once, whatever their Secrets.
@@ -176,11 +184,6 @@ fn portal_id(target: &Target) -> Result<Option<String>, Refusal> {
             "target.portalID is not a UUID in lower case with dashes. Create an object with the portal's id.",
         )),
     }
-}
-
-/// One spelling only: the id enters a URL path, and another spelling would be another target to the lock.
-fn is_canonical_uuid(text: &str) -> bool {
-    uuid::Uuid::try_parse(text).is_ok_and(|id| id.hyphenated().to_string() == text)
 }
 
 fn lane(target: &RemoteTarget, secret: &SecretRef, policy: &Policy) -> LaneKey {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::observed::{Clock, requested};
+use super::policy::QUIET;
 use super::window::{self, is_window_of};
 use crate::api::{AuditLogReplayJob, DuplicatePolicy, TimeRange};
 use crate::konnect::{CallError, Certainty, RemoteJob, Webhook};
@@ -52,13 +53,15 @@ pub(super) enum Progress {
 struct KnownSubmission {
     id: String,
     first_seen: Duration,
+    /// When it was recorded, or a reading showed anything new.
+    stirred: Duration,
     progress: Progress,
     /// What the annotation said when it was recorded.
     requested: Option<String>,
 }
 
 /// Nothing is to be asked of Konnect until then, for this generation and this value of the annotation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Rest {
     generation: i64,
     requested: Option<String>,
@@ -69,7 +72,7 @@ struct Rest {
 type Shown = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// Readings in a row that showed the same kind of thing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Streak {
     first: Duration,
     last: Duration,
@@ -86,13 +89,15 @@ impl Streak {
 }
 
 /// What one process remembers of an object.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     submission: Option<KnownSubmission>,
     rest: Option<Rest>,
     /// What the annotation said when this pass began.
     requested: Option<String>,
     failures: u32,
+    /// Konnect's job as it was last read.
+    last_read: Option<RemoteJob>,
     foreign_ran: bool,
     foreign_ended: Option<Duration>,
     strangers: Option<Streak>,
@@ -172,6 +177,12 @@ impl Memory {
 
     fn read_job(&mut self, job: &RemoteJob, known: &[TimeRange], clock: Clock) {
         self.failures = 0;
+        if self.last_read.as_ref() != Some(job)
+            && let Some(submission) = &mut self.submission
+        {
+            submission.stirred = clock.mono;
+        }
+        self.last_read = Some(job.clone());
         self.missing_since = None;
         self.other_version = None;
         let stranger = job.start_at.is_some() && !known.iter().any(|w| is_window_of(*w, job));
@@ -208,6 +219,23 @@ impl Memory {
 
     pub(super) fn first_seen(&self, id: &str) -> Option<Duration> {
         self.submission.as_ref().filter(|s| s.id == id).map(|s| s.first_seen)
+    }
+
+    /// Whether nothing new was heard of the submission for so long that others need not wait for it any more.
+    pub(super) fn is_quiet(&self, now: Duration) -> bool {
+        self.submission.as_ref().is_some_and(|known| now.saturating_sub(known.stirred) >= QUIET)
+    }
+
+    /// How long from now a request may still take effect unseen, if its outcome was never proven and shown in the object: the rest
+    /// of the settle time. `None` where nothing is on its way.
+    pub fn unsettled(&self, settle_time: Duration, now: Duration) -> Option<Duration> {
+        let known = self.submission.as_ref().filter(|known| match &known.progress {
+            Progress::Unsent | Progress::Answered(_, PutAnswer::Refused(_)) => false,
+            Progress::Found | Progress::Sent | Progress::Answered(_, PutAnswer::Taken(_) | PutAnswer::InDoubt(_)) => {
+                true
+            }
+        })?;
+        (known.first_seen + settle_time).checked_sub(now).filter(|left| !left.is_zero())
     }
 
     pub(super) fn progress(&self, id: &str) -> &Progress {
@@ -254,7 +282,8 @@ impl Memory {
         self.repeats = None;
         self.shown = None;
         let requested = self.requested.clone();
-        self.submission = Some(KnownSubmission { id: id.to_owned(), first_seen: clock.mono, progress, requested });
+        let (id, first_seen) = (id.to_owned(), clock.mono);
+        self.submission = Some(KnownSubmission { id, first_seen, stirred: first_seen, progress, requested });
     }
 
     fn progress_to(&mut self, id: &str, progress: Progress) {

@@ -10,8 +10,10 @@
 //! Reading order: [`next()`], then `prepare` (all that comes before a request to Konnect), `settle` (a request whose outcome is
 //! not known), `follow` (a run under way), `over` (one that ended otherwise than completed), and `report` (what the object says of each situation).
 
+mod course;
 mod deadline;
 mod duplicate;
+pub mod events;
 mod follow;
 mod held_back;
 mod job;
@@ -32,11 +34,12 @@ mod tests;
 mod wait;
 mod window;
 
+pub use course::{Course, OwnWrites, Woken};
 pub use duplicate::Sibling;
 pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
 pub use lanes::{Candidate, Lanes, ObjectId, TroubleWith};
 pub use memory::{Memory, PutAnswer};
-pub use next::{holds_turn, is_finished, next};
+pub use next::{Hold, holds_turn, is_finished, next};
 pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
 pub use policy::{Policy, Serialize};
 pub use step::{Step, WaitCause};

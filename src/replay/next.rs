@@ -1,5 +1,7 @@
 //! The decision.
 
+use std::time::Duration;
+
 use super::job::ValidatedJob;
 use super::memory::{Memory, Progress, PutAnswer};
 use super::observed::Observed;
@@ -129,15 +131,26 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// Whether `job` keeps lane and target after a pass that ended with `last`. Also asked for each object at start, when nothing
-/// is remembered and every unfinished submission counts.
-pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>) -> bool {
+/// What a job has reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Nothing.
+    Nothing,
+    /// Its target: nothing was heard of its run for so long that others of the lane may go.
+    Target,
+    /// Its lane and its target.
+    LaneAndTarget,
+}
+
+/// What `job` keeps reserved after a pass that ended with `last`, `now` by the clock of this process. Also asked for each object at
+/// start, when nothing is remembered and every unfinished submission counts.
+pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>, now: Duration) -> Hold {
     if is_finished(job) {
-        return false;
+        return Hold::Nothing;
     }
     let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
     let under_way = Standing::of(submission, memory).may_be_under_way();
-    match last {
+    let keeps = match last {
         Some(Step::AwaitChange) if is_held_back(job) => false,
         Some(Step::Wait { cause, .. }) => match cause.place() {
             Place::Kept => true,
@@ -145,5 +158,10 @@ pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>)
             Place::GivenUp => false,
         },
         _ => under_way,
+    };
+    match keeps {
+        false => Hold::Nothing,
+        true if under_way && memory.is_quiet(now) => Hold::Target,
+        true => Hold::LaneAndTarget,
     }
 }

@@ -63,6 +63,8 @@ pub enum Turn {
     },
     /// It is the turn of others of the lane, and this one is not even the next.
     Later,
+    /// Somebody else's run has been in this job's way for so long that another of the lane looks whether it can go.
+    Aside,
     /// Another job looks into trouble that this one shares.
     PassedOver {
         /// Its name if it is of the same namespace, else `other`.
@@ -110,7 +112,7 @@ pub struct WebhookReading {
 }
 
 /// What this pass has learned so far; absent until asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learned {
     /// Whether it is our turn.
     pub turn: Option<Turn>,

@@ -16,6 +16,8 @@ pub(super) const MAX_LEAD: Duration = Duration::from_hours(8 * 24);
 pub(super) const MAX_WINDOW: Duration = Duration::from_hours(168);
 /// How long something that may mend itself is waited for before the object says Stalled.
 pub(super) const STALL_AFTER: Duration = Duration::from_mins(5);
+/// How long a run may be unreadable or unchanged before others of its lane may go.
+pub(super) const QUIET: Duration = Duration::from_hours(1);
 /// How long an unreadable webhook holds a replay back.
 pub(super) const WEBHOOK_PATIENCE: Duration = Duration::from_mins(10);
 
@@ -61,6 +63,24 @@ pub struct Policy {
     pub get_lag: Duration,
     /// Longest duration of one call to Konnect.
     pub request_timeout: Duration,
+}
+
+impl Default for Policy {
+    /// What the operator does unless told otherwise: the defaults of its flags.
+    fn default() -> Self {
+        Self {
+            konnect_url: UrlTemplate::default(),
+            regions: ["us", "eu", "au", "me", "in", "sg", "ap"].map(str::to_owned).to_vec(),
+            serialize: Serialize::default(),
+            poll_interval: Duration::from_secs(15),
+            retry_interval: Duration::from_mins(1),
+            retention: Duration::from_hours(168),
+            ingest_delay: Duration::from_mins(1),
+            backoff_base: Duration::from_mins(1),
+            get_lag: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
 }
 
 impl Policy {

@@ -54,7 +54,7 @@ pub(super) fn after_refusal(
     }
     match error.status() {
         Some(409) => {
-            Decision::Be(Situation::Blocked { by: None }, Step::Wait { wait: left, cause: WaitCause::RemoteJob })
+            Decision::Be(Situation::Blocked { by: None }, Step::Wait { wait: left, cause: WaitCause::Conflict })
         }
         _ => respaced(wait::trouble(o, policy, error), left),
     }
@@ -110,6 +110,8 @@ fn turn(o: &Observed) -> Option<Decision> {
         }
         Some(Turn::Behind { blocked_by }) => Some(queued(o, Some(blocked_by.clone()))),
         Some(Turn::Later) => Some(queued(o, None)),
+        // What it says is still the case: somebody else's run is in its way.
+        Some(Turn::Aside) => Some(Decision::Do(Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn })),
     }
 }
 

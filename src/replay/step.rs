@@ -53,8 +53,10 @@ pub enum WaitCause {
     Poll,
     /// A request of unknown outcome to settle.
     Settle,
-    /// Somebody else's run at Konnect to end, or a refusal because of it.
+    /// Somebody else's run at Konnect to end.
     RemoteJob,
+    /// A run to end that Konnect refused a request for (409), although it showed none.
+    Conflict,
     /// Konnect to work again.
     Konnect,
     /// Konnect to let us call again.
@@ -82,6 +84,7 @@ impl WaitCause {
             Self::Poll
             | Self::Settle
             | Self::RemoteJob
+            | Self::Conflict
             | Self::Konnect
             | Self::RateLimit
             | Self::Credentials
@@ -95,9 +98,13 @@ impl WaitCause {
     /// trouble does not, so that it blocks nobody else (invariant I6).
     pub(super) fn place(self) -> Place {
         match self {
-            Self::Poll | Self::Settle | Self::RemoteJob | Self::Konnect | Self::RateLimit | Self::Resting => {
-                Place::Kept
-            }
+            Self::Poll
+            | Self::Settle
+            | Self::RemoteJob
+            | Self::Conflict
+            | Self::Konnect
+            | Self::RateLimit
+            | Self::Resting => Place::Kept,
             Self::Credentials | Self::Portal => Place::KeptForARun,
             Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry => Place::GivenUp,
         }

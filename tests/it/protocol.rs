@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use konnect_emulator::{Action, Fault, Hold, Lag, PathKind, Q1, Tls};
+use konnect_emulator::{Action, Fault, Hold, Lag, PathKind, Q1, Q2, Tls};
 
-use crate::support::{PATIENCE, World};
+use crate::support::{JobBuilder, PATIENCE, World};
+
+const OTHER_PORTAL: &str = "0d0f7b52-0000-4c39-9f3c-1f7f5d6f9f11";
 
 fn put(action: Action) -> Fault {
     Fault::new(action).method("PUT").path(PathKind::ReplayJob).times(1)
@@ -102,5 +104,43 @@ async fn an_object_deleted_while_its_request_is_on_the_wire_leaves_the_target_to
 
     let runs = world.runs();
     assert_eq!(runs.len(), 2, "{runs:#?}");
+    assert!(runs.iter().all(|run| run.replaced_by.is_none()), "nobody was overwritten: {runs:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_deleted_in_doubt_leaves_the_target_to_itself_until_its_request_must_show() {
+    let mut world =
+        World::builder().flag("--request-timeout=1s").emulator(|options| options.q2 = Q2::Portal).build().await;
+    world.emulator.set_q1(Q1::Replace);
+    world.emulator.set_manual(&world.portal, true).unwrap();
+    let on_the_wire = world.emulator.hold(Hold::before().method("PUT").path(PathKind::ReplayJob).times(1));
+    let deleted = world.create(world.job("deleted")).await;
+    world.emulator.wait_held(on_the_wire, PATIENCE).await.unwrap();
+    let now = chrono::Utc::now();
+    world.create(world.job("next").window(now - chrono::TimeDelta::hours(9), now - chrono::TimeDelta::hours(8))).await;
+    world.delete("deleted").await;
+
+    // The operator has given up waiting for an answer, and the object is gone: nothing is left but what it remembers.
+    world
+        .operator()
+        .wait_for_log("that it remembers", |line| {
+            line["message"].as_str().is_some_and(|message| message.starts_with("deleted while its request"))
+        })
+        .await;
+    // Time enough for a whole replay elsewhere is time enough for the next one to send, if it were let.
+    world.add_portal("eu", OTHER_PORTAL);
+    world.create_token("another-token", "token", crate::support::TOKEN.as_bytes()).await;
+    world.create(JobBuilder::portal("elsewhere", "eu", OTHER_PORTAL).secret("another-token", "token")).await;
+    world.wait_until_complete("elsewhere").await;
+    world.wait_for_reason("next", "Queued").await;
+    assert_eq!(world.calls("PUT").len(), 1, "none but the one on the wire");
+    world.emulator.release(on_the_wire).unwrap();
+    world.at_konnect("the late effect", |_| (world.runs().len() == 1).then_some(())).await;
+    world.wait_for_reason("next", "BlockedByRemoteJob").await;
+    world.emulator.set_manual(&world.portal, false).unwrap();
+    world.wait_until_complete("next").await;
+
+    let runs = world.runs();
+    assert_eq!((runs.len(), runs[0].window), (2, crate::support::window_of(&deleted)), "{runs:#?}");
     assert!(runs.iter().all(|run| run.replaced_by.is_none()), "nobody was overwritten: {runs:#?}");
 }

@@ -270,3 +270,57 @@ async fn a_job_that_cannot_be_sent_does_not_hold_up_the_lane() {
     assert_eq!(ready_reason(&world.get("held").await), "Suspended");
     assert!(world.emulator.calls().iter().all(|call| call.method == "GET" || call.path.contains(PORTAL)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_konnect_deletes_first_goes_first_also_after_a_restart() {
+    let mut world = World::new().await;
+    world.emulator.set_manual(&world.portal, true).unwrap();
+    world.create(world.job("holder")).await;
+    world.wait_for_reason("holder", "Accepted").await;
+    // Asked for in an order that is not that of their expiry, on three portals of one lane.
+    let now = chrono::Utc::now();
+    for (name, portal, hours) in
+        [("third", OTHER_PORTAL, 10), ("first", THIRD_PORTAL, 100), ("fourth", PORTAL, 5), ("second", OTHER_PORTAL, 50)]
+    {
+        if portal != PORTAL {
+            world.add_portal("eu", portal);
+        }
+        let start = now - TimeDelta::hours(hours);
+        world.create(JobBuilder::portal(name, "eu", portal).window(start, start + TimeDelta::hours(1))).await;
+        world.wait_for_reason(name, "Queued").await;
+    }
+    world.operator().signal("KILL");
+    world.operator().exit().await;
+    world.operator = Some(world.start_operator(&[]).await);
+    world.emulator.set_manual(&world.portal, false).unwrap();
+
+    let mut ended = Vec::new();
+    for name in ["holder", "first", "second", "third", "fourth"] {
+        ended.push(world.wait_until_complete(name).await.status.unwrap().start_time.unwrap());
+    }
+    assert!(ended.is_sorted(), "each began after the one before: {ended:?}");
+    let accepted = world.emulator.calls().into_iter().filter(|call| call.method == "PUT" && call.status == Some(202));
+    assert_eq!(accepted.count(), 5, "and none was refused or sent twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_secrets_on_one_portal_never_overlap() {
+    let world = World::builder().emulator(|options| options.q2 = Q2::Portal).build().await;
+    world.create_token("another-token", "token", crate::support::TOKEN.as_bytes()).await;
+    let now = chrono::Utc::now();
+    let names: Vec<String> = (0..6).map(|n| format!("job-{n}")).collect();
+    for (n, name) in (0_i64..).zip(&names) {
+        let start = now - TimeDelta::hours(20 + n);
+        let job = world.job(name).window(start, start + TimeDelta::minutes(30));
+        world.create(if n % 2 == 0 { job } else { job.secret("another-token", "token") }).await;
+    }
+    for name in &names {
+        world.wait_until_complete(name).await;
+    }
+    let mut runs = world.runs();
+    runs.sort_by_key(|run| run.accepted_at);
+    assert_eq!((runs.len(), world.puts()), (names.len(), names.len()), "{runs:#?}");
+    for pair in runs.windows(2) {
+        assert!(pair[0].ended_at.is_some_and(|ended| ended <= pair[1].accepted_at), "{pair:#?}");
+    }
+}

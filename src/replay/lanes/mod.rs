@@ -1,9 +1,10 @@
 //! Who may go: one run at a time per lane, one submission at a time per target. An index in memory, rebuilt at start from the
 //! objects' status; the objects are the truth.
 
+mod blocks;
 mod troubles;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 use super::job::{LaneKey, SecretRef, TargetKey};
 use super::observed::Turn;
 use crate::api::BLOCKED_BY_OTHER;
+use blocks::Blocks;
 pub use troubles::TroubleWith;
 use troubles::Troubles;
 
@@ -47,17 +49,26 @@ pub struct Candidate {
     pub created_at: DateTime<Utc>,
 }
 
-/// The order of a lane: what Konnect deletes first goes first, then what was asked for first.
-type Place = (DateTime<Utc>, DateTime<Utc>, ObjectId);
+/// The order of a lane: what Konnect deletes first goes first, then what was asked for first. Those that stand aside for others,
+/// because somebody else's run is in their way, come after all that do not, the longest aside first.
+type Place = (Option<Duration>, DateTime<Utc>, DateTime<Utc>, ObjectId);
 
-impl Candidate {
+/// One that holds or waits.
+#[derive(Clone, Debug, PartialEq)]
+struct Known {
+    who: Candidate,
+    /// Since when it stands aside.
+    aside: Option<Duration>,
+}
+
+impl Known {
     fn place(&self) -> Place {
-        (self.expires_at, self.created_at, self.id.clone())
+        (self.aside, self.who.expires_at, self.who.created_at, self.who.id.clone())
     }
 }
 
 /// Who holds a lane or a target, and who waits for it. More than one may hold it: submissions found at start are held as found.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Queue {
     holders: BTreeSet<ObjectId>,
     waiting: BTreeSet<Place>,
@@ -71,11 +82,12 @@ impl Queue {
 
 /// Who holds what, and who waits for it. Asking and answering cost O(log n) in the number of those who wait, besides those at
 /// the head of a lane whose target another lane holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lanes {
     by_lane: HashMap<LaneKey, Queue>,
     by_target: HashMap<TargetKey, Queue>,
-    known: HashMap<ObjectId, Candidate>,
+    known: BTreeMap<ObjectId, Known>,
+    blocks: Blocks,
     troubles: Troubles,
     rest_until: Duration,
 }
@@ -95,7 +107,7 @@ impl Lanes {
     /// Reserves lane and target for `who` if both are free, nobody who may go comes first, and nobody looks into trouble that `who`
     /// shares; else takes note that it waits. `now` is by the clock of this process.
     pub fn take(&mut self, who: &Candidate, now: Duration) -> Turn {
-        if self.holds(&who.id) {
+        if self.holds_lane(&who.id) {
             return Turn::Ours;
         }
         self.wait(who);
@@ -103,8 +115,7 @@ impl Lanes {
             return Turn::PassedOver { blocked_by: name_for(&who.id, &prober), with };
         }
         if let Some(blocker) = self.blocker(who, now) {
-            let is_next = self.by_lane.get(&who.lane).and_then(|lane| lane.waiting.first()) == Some(&who.place());
-            return if is_next { Turn::Behind { blocked_by: name_for(&who.id, &blocker) } } else { Turn::Later };
+            return self.behind(who, &blocker);
         }
         self.troubles.adopt(who, now + PROBE_TIME);
         self.hold(who);
@@ -130,13 +141,29 @@ impl Lanes {
     pub fn hold(&mut self, who: &Candidate) {
         self.forget(&who.id);
         self.by_lane.entry(who.lane.clone()).or_default().holders.insert(who.id.clone());
+        self.hold_target_of(who);
+    }
+
+    /// Reserves the target alone, for a submission of which nothing was heard for long: others of its lane may go. Says who may
+    /// be woken because of it.
+    pub fn hold_target(&mut self, who: &Candidate, now: Duration) -> Vec<ObjectId> {
+        let held_lane = self.holds_lane(&who.id);
+        self.forget(&who.id);
+        self.hold_target_of(who);
+        self.head_of_lane(&who.lane, now).filter(|_| held_lane).into_iter().collect()
+    }
+
+    fn hold_target_of(&mut self, who: &Candidate) {
         self.by_target.entry(who.target.clone()).or_default().holders.insert(who.id.clone());
-        self.known.insert(who.id.clone(), who.clone());
+        self.known.insert(who.id.clone(), Known { who: who.clone(), aside: None });
     }
 
     /// Gives up whatever `who` holds or waits for, and says who may be woken because of it.
     pub fn leave(&mut self, who: &ObjectId, now: Duration) -> Vec<ObjectId> {
         let held = self.holds(who);
+        if let Some(lane) = self.known.get(who).map(|known| known.who.lane.clone()).filter(|_| self.holds_lane(who)) {
+            self.restore(&lane);
+        }
         let Some(gone) = self.forget(who) else { return Vec::new() };
         // One that waited at the head may have been what others waited behind.
         let mut heads: Vec<ObjectId> = self.head_of_lane(&gone.lane, now).into_iter().collect();
@@ -153,24 +180,58 @@ impl Lanes {
 
     /// Everything known under a name, whatever its UID: for an object that is gone.
     pub fn named(&self, namespace: &str, name: &str) -> Vec<ObjectId> {
-        self.known.keys().filter(|id| id.namespace == namespace && id.name == name).cloned().collect()
+        let first = ObjectId { namespace: namespace.to_owned(), name: name.to_owned(), uid: String::new() };
+        let of_that_name = |id: &&ObjectId| id.namespace == namespace && id.name == name;
+        self.known.range(&first..).map(|(id, _)| id).take_while(of_that_name).cloned().collect()
     }
 
-    fn holds(&self, who: &ObjectId) -> bool {
-        let lane = self.known.get(who).and_then(|candidate| self.by_lane.get(&candidate.lane));
+    /// Whether `who` holds its target, and so perhaps its lane.
+    pub fn holds(&self, who: &ObjectId) -> bool {
+        let target = self.known.get(who).and_then(|known| self.by_target.get(&known.who.target));
+        target.is_some_and(|queue| queue.holders.contains(who))
+    }
+
+    pub(super) fn holds_lane(&self, who: &ObjectId) -> bool {
+        let lane = self.known.get(who).and_then(|known| self.by_lane.get(&known.who.lane));
         lane.is_some_and(|queue| queue.holders.contains(who))
     }
 
-    fn wait(&mut self, who: &Candidate) {
+    /// Takes note that `who` waits. A target that it holds without its lane it keeps: nobody else is to go there meanwhile.
+    pub fn wait(&mut self, who: &Candidate) {
+        let keeps_target = self.holds(&who.id) && !self.holds_lane(&who.id);
+        let aside = self.known.get(&who.id).and_then(|known| known.aside);
         self.forget(&who.id);
-        self.by_lane.entry(who.lane.clone()).or_default().waiting.insert(who.place());
-        self.by_target.entry(who.target.clone()).or_default().waiting.insert(who.place());
-        self.known.insert(who.id.clone(), who.clone());
+        let known = Known { who: who.clone(), aside };
+        self.by_lane.entry(who.lane.clone()).or_default().waiting.insert(known.place());
+        let at_target = self.by_target.entry(who.target.clone()).or_default();
+        if keeps_target {
+            at_target.holders.insert(who.id.clone());
+        } else {
+            at_target.waiting.insert(known.place());
+        }
+        if aside.is_some() {
+            self.blocks.stands_aside(&who.lane, &who.id);
+        }
+        self.known.insert(who.id.clone(), known);
+    }
+
+    fn behind(&self, who: &Candidate, blocker: &ObjectId) -> Turn {
+        let Some(known) = self.known.get(&who.id) else { return Turn::Later };
+        if known.aside.is_some() {
+            return Turn::Aside;
+        }
+        let is_next = self.by_lane.get(&who.lane).and_then(|lane| lane.waiting.first()) == Some(&known.place());
+        if is_next { Turn::Behind { blocked_by: name_for(&who.id, blocker) } } else { Turn::Later }
+    }
+
+    /// Those that wait for a lane, in the order in which they go.
+    pub fn waiting(&self, lane: &LaneKey) -> impl Iterator<Item = &ObjectId> {
+        self.by_lane.get(lane).into_iter().flat_map(|queue| queue.waiting.iter().map(|(.., id)| id))
     }
 
     /// Who is in the way: a holder of the lane or target, else an earlier candidate of the same lane that may go itself.
-    fn blocker(&self, who: &Candidate, now: Duration) -> Option<ObjectId> {
-        let holder = self.holder_of_lane(&who.lane).or_else(|| self.holder_of_target(&who.target));
+    pub fn blocker(&self, who: &Candidate, now: Duration) -> Option<ObjectId> {
+        let holder = self.holder_of_lane(&who.lane).or_else(|| self.other_holder_of_target(who));
         holder.cloned().or_else(|| self.head_of_lane(&who.lane, now).filter(|head| *head != who.id))
     }
 
@@ -178,8 +239,8 @@ impl Lanes {
         self.by_lane.get(lane)?.holders.first()
     }
 
-    fn holder_of_target(&self, target: &TargetKey) -> Option<&ObjectId> {
-        self.by_target.get(target)?.holders.first()
+    fn other_holder_of_target(&self, who: &Candidate) -> Option<&ObjectId> {
+        self.by_target.get(&who.target)?.holders.iter().find(|holder| **holder != who.id)
     }
 
     /// The first of a lane that may go now.
@@ -193,26 +254,35 @@ impl Lanes {
     }
 
     fn head(&self, queue: &Queue, now: Duration) -> Option<ObjectId> {
-        let may_go = |who: &&Candidate| {
-            let free = self.holder_of_lane(&who.lane).is_none() && self.holder_of_target(&who.target).is_none();
-            free && self.troubles.of(who, now).is_none()
-        };
-        let mut candidates = queue.waiting.iter().filter_map(|(_, _, id)| self.known.get(id));
         // Whoever holds the queue's own lane or target is in everybody's way: no need to look at each.
-        if queue.holders.is_empty() { candidates.find(may_go).map(|who| who.id.clone()) } else { None }
+        if !queue.holders.is_empty() {
+            return None;
+        }
+        let lane_is_free = |who: &Candidate| self.holder_of_lane(&who.lane).is_none();
+        self.waiting_in(queue).find(|who| lane_is_free(who) && self.could_go(who, now)).map(|who| who.id.clone())
+    }
+
+    fn waiting_in<'a>(&'a self, queue: &'a Queue) -> impl Iterator<Item = &'a Candidate> {
+        queue.waiting.iter().filter_map(|(.., id)| self.known.get(id).map(|known| &known.who))
+    }
+
+    /// Whether nothing but its lane can be in the way of `who`.
+    fn could_go(&self, who: &Candidate, now: Duration) -> bool {
+        self.other_holder_of_target(who).is_none() && self.troubles.of(who, now).is_none()
     }
 
     fn forget(&mut self, who: &ObjectId) -> Option<Candidate> {
         let gone = self.known.remove(who)?;
-        remove(&mut self.by_lane, &gone.lane, &gone);
-        remove(&mut self.by_target, &gone.target, &gone);
-        Some(gone)
+        remove(&mut self.by_lane, &gone.who.lane, &gone);
+        remove(&mut self.by_target, &gone.who.target, &gone);
+        self.blocks.no_longer_aside(&gone.who.lane, who);
+        Some(gone.who)
     }
 }
 
-fn remove<K: std::hash::Hash + Eq>(queues: &mut HashMap<K, Queue>, key: &K, gone: &Candidate) {
+fn remove<K: std::hash::Hash + Eq>(queues: &mut HashMap<K, Queue>, key: &K, gone: &Known) {
     if let Some(queue) = queues.get_mut(key) {
-        queue.holders.remove(&gone.id);
+        queue.holders.remove(&gone.who.id);
         queue.waiting.remove(&gone.place());
         if queue.is_empty() {
             queues.remove(key);

@@ -1,4 +1,5 @@
-//! Trouble that many jobs share: a Secret without a usable token, a target without a webhook, a region that does not answer. Kept
+//! Trouble that many jobs share: a Secret without a usable token, a target without a webhook, a region that does not answer or
+//! takes no second run. Kept
 //! in memory, and looked into by one job at a time; all others behind it are passed over without a call (invariants I6 and I8).
 
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ pub enum TroubleWith {
     Target(TargetKey),
     /// Konnect at this base URL, or the way to it.
     Region(String),
+    /// A run that Konnect refuses others for, at this base URL and for the organisation of this token.
+    Busy(String, SecretRef),
 }
 
 impl TroubleWith {
@@ -26,7 +29,12 @@ impl TroubleWith {
             WaitCause::Credentials => Some(Self::Secret(who.secret.clone())),
             WaitCause::Webhook | WaitCause::Portal => Some(Self::Target(who.target.clone())),
             WaitCause::Konnect | WaitCause::RateLimit => Some(Self::Region(who.base_url.clone())),
-            WaitCause::Poll
+            // A lane that is the whole region needs no word of it.
+            WaitCause::Conflict if who.lane.is_of_one_portal() => {
+                Some(Self::Busy(who.base_url.clone(), who.secret.clone()))
+            }
+            WaitCause::Conflict
+            | WaitCause::Poll
             | WaitCause::Settle
             | WaitCause::RemoteJob
             | WaitCause::WindowEnd
@@ -36,20 +44,26 @@ impl TroubleWith {
         }
     }
 
-    fn all_of(who: &Candidate) -> [Self; 3] {
-        [Self::Secret(who.secret.clone()), Self::Target(who.target.clone()), Self::Region(who.base_url.clone())]
+    fn all_of(who: &Candidate) -> [Self; 4] {
+        let (secret, region) = (&who.secret, &who.base_url);
+        [
+            Self::Secret(secret.clone()),
+            Self::Target(who.target.clone()),
+            Self::Region(region.clone()),
+            Self::Busy(region.clone(), secret.clone()),
+        ]
     }
 }
 
 /// Who looks into it, and until when nobody else does.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Trouble {
     prober: ObjectId,
     until: Duration,
 }
 
 /// All known trouble.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Troubles(HashMap<TroubleWith, Trouble>);
 
 impl Troubles {

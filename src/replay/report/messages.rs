@@ -100,6 +100,7 @@ fn passed_over(blocked_by: &str, with: &TroubleWith) -> String {
         TroubleWith::Secret(secret) => format!("the token in Secret {:?} cannot be used", secret.name),
         TroubleWith::Target(_) => "its target is not known at Konnect, or has no enabled webhook".to_owned(),
         TroubleWith::Region(_) => "Konnect cannot be used in this region".to_owned(),
+        TroubleWith::Busy(..) => "Konnect takes no other run in this region now".to_owned(),
     };
     format!(
         "Nothing is asked for this object meanwhile: {trouble}, which {} waits for; its message says more. This one goes on when that \

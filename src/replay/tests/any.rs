@@ -260,7 +260,7 @@ proptest! {
         let mut memory = memory(&job, pasts);
         let mut step = ask(&job, &learned, &memory);
         for _ in 0..4 {
-            let _ = holds_turn(&job, &memory, Some(&step));
+            let _ = holds_turn(&job, &memory, Some(&step), clock().mono);
             let (status, intent) = match &step {
                 Step::Submit { id, window } => {
                     assert_may_be_sent(&job, &learned, id, *window);

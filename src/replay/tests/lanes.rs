@@ -10,7 +10,7 @@ pub(super) fn candidate(id: &str, start: &str, secret: &str, portal: &str) -> Ca
     of(id, start, secret, portal, &policy())
 }
 
-fn of(id: &str, start: &str, secret: &str, portal: &str, policy: &Policy) -> Candidate {
+pub(super) fn of(id: &str, start: &str, secret: &str, portal: &str, policy: &Policy) -> Candidate {
     let (namespace, name) = id.split_once('/').unwrap();
     let mut job = job().window(start, "2026-11-20T12:00:00Z").for_portal(Some(portal)).build();
     job.metadata.namespace = Some(namespace.to_owned());

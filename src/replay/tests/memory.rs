@@ -1,12 +1,24 @@
 //! What a process remembers, and that losing it is safe: who keeps lane and target, and what a PUT's answer proves.
 
+use std::time::Duration;
+
 use super::fixtures::*;
 use super::konnect::Put;
 use super::story::{Death, Story, story};
-use crate::replay::{Memory, PutAnswer, Step, TokenProblem, holds_turn};
+use crate::api::AuditLogReplayJob;
+use crate::replay::{Hold, Memory, PutAnswer, Step, TokenProblem, holds_turn};
+
+fn hold(s: &Story) -> Hold {
+    holds_turn(&s.job, &s.memory, Some(&s.last), s.clock.mono)
+}
 
 fn holds(s: &Story) -> bool {
-    holds_turn(&s.job, &s.memory, Some(&s.last))
+    hold(s) == Hold::LaneAndTarget
+}
+
+/// What is held after a restart.
+fn hold_anew(job: &AuditLogReplayJob) -> Hold {
+    holds_turn(job, &Memory::default(), None, Duration::ZERO)
 }
 
 #[test]
@@ -28,15 +40,17 @@ fn only_a_2xx_with_exactly_our_window_is_taken() {
 
 #[test]
 fn every_unfinished_submission_holds_its_turn_after_a_restart() {
-    let fresh = Memory::default();
-    for (builder, expected) in
-        [(job(), false), (job().intended(), true), (job().submitted(), true), (job().adopted(), true)]
-    {
-        assert_eq!(holds_turn(&builder.build(), &fresh, None), expected);
+    for (builder, expected) in [
+        (job(), Hold::Nothing),
+        (job().intended(), Hold::LaneAndTarget),
+        (job().submitted(), Hold::LaneAndTarget),
+        (job().adopted(), Hold::LaneAndTarget),
+    ] {
+        assert_eq!(hold_anew(&builder.build()), expected);
     }
     let mut s = story(job());
     s.pass().konnect_says("completed");
-    assert!(!holds_turn(&s.job, &Memory::default(), None));
+    assert_eq!(hold_anew(&s.job), Hold::Nothing);
 }
 
 #[test]
@@ -141,4 +155,63 @@ fn a_process_that_dies_at_every_request_begins_one_run() {
     }
     s.pass().until("Accepted");
     assert_eq!(s.puts.len(), 1);
+}
+
+/// Until just before the hour is over, and then past it.
+fn an_hour_of(s: &mut Story) -> (Hold, Hold) {
+    let begun = s.clock.mono;
+    while s.clock.mono - begun < Duration::from_mins(59) {
+        s.wait();
+    }
+    let before = hold(s);
+    while s.clock.mono - begun < Duration::from_mins(61) {
+        s.wait();
+    }
+    (before, hold(s))
+}
+
+#[test]
+fn a_run_that_does_not_change_or_cannot_be_read_for_an_hour_keeps_its_target_only() {
+    let mut s = story(job());
+    s.pass().konnect_says("running");
+    assert_eq!(an_hour_of(&mut s), (Hold::LaneAndTarget, Hold::Target), "unchanged");
+    s.konnect.job.updated_at = Some(s.clock.wall);
+    s.wait();
+    assert_eq!(hold(&s), Hold::LaneAndTarget, "it moves again");
+    s.konnect.get_fails = Some(api(500));
+    assert_eq!(an_hour_of(&mut s), (Hold::LaneAndTarget, Hold::Target), "unreadable");
+    s.konnect.get_fails = None;
+    s.konnect_says("completed");
+    assert_eq!(hold(&s), Hold::Nothing);
+
+    let mut s = story(job().intended()).get_fails(no_answer());
+    s.pass();
+    assert_eq!(an_hour_of(&mut s), (Hold::LaneAndTarget, Hold::Target), "in doubt, and unreadable");
+    assert_eq!(
+        hold_anew(&s.job),
+        Hold::LaneAndTarget,
+        "after a restart the hour begins anew: no two clocks are compared"
+    );
+}
+
+#[test]
+fn what_may_still_take_effect_when_its_object_vanishes_is_known() {
+    let settle = super::fixtures::policy().settle_time();
+    let left = |s: &Story| s.memory.unsettled(settle, s.clock.mono);
+    let mut s = story(job());
+    assert_eq!(left(&s), None, "nothing was recorded");
+    s.pass();
+    assert_eq!(left(&s), Some(settle - s.konnect.put_takes), "a GET may not show it yet");
+    s.sleep(settle);
+    assert_eq!(left(&s), None);
+
+    let mut s = story(job()).every_put_is(Put::Refused(api(409)));
+    s.pass();
+    assert_eq!(left(&s), None, "certainly not taken");
+
+    let mut s = story(job());
+    s.dies = Some(Death::BeforePut);
+    s.single_pass();
+    s.restart().pass();
+    assert_eq!(left(&s), Some(settle), "nobody knows");
 }

@@ -11,8 +11,10 @@ mod story;
 
 mod answer_to_put;
 mod any;
+mod blocks;
 mod deadlines;
 mod duplicates;
+mod events;
 mod follow;
 mod get_finds;
 mod held_back;

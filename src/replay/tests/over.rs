@@ -4,7 +4,7 @@ use super::fixtures::*;
 use super::konnect::Put;
 use super::story::{Story, story};
 use crate::api::{ConditionStatus, ConditionType, SubmissionState};
-use crate::replay::{Memory, Step, WaitCause, holds_turn};
+use crate::replay::{Hold, Memory, Step, WaitCause, holds_turn};
 
 /// A story up to Konnect's acceptance.
 fn accepted(builder: JobBuilder) -> Story {
@@ -134,8 +134,8 @@ fn refusals_and_outages_do_not_count() {
 fn a_job_that_waits_for_its_next_try_holds_nothing_calls_nobody_and_writes_nothing() {
     let mut s = accepted(job());
     s.konnect_says("failed");
-    assert!(!holds_turn(&s.job, &s.memory, Some(&s.last)), "neither lane nor target");
-    assert!(!holds_turn(&s.job, &Memory::default(), None), "nor after a restart");
+    assert_eq!(holds_turn(&s.job, &s.memory, Some(&s.last), s.clock.mono), Hold::Nothing, "neither lane nor target");
+    assert_eq!(holds_turn(&s.job, &Memory::default(), None, s.clock.mono), Hold::Nothing, "nor after a restart");
     let (writes, reads) = (s.writes.len(), s.count(&Step::ReadRemoteJob) + s.count(&Step::TakeTurn));
     for _ in 0..10 {
         s.sleep(secs(2)).pass();

@@ -115,6 +115,7 @@ fn every_cause_has_been_thought_about() {
         Some(TroubleWith::Secret(_)) => "secret",
         Some(TroubleWith::Target(_)) => "target",
         Some(TroubleWith::Region(_)) => "region",
+        Some(TroubleWith::Busy(..)) => "busy",
     };
     for (cause, expected) in [
         (WaitCause::Credentials, "secret"),
@@ -123,6 +124,7 @@ fn every_cause_has_been_thought_about() {
         (WaitCause::Konnect, "region"),
         (WaitCause::RateLimit, "region"),
         (WaitCause::RemoteJob, "none"),
+        (WaitCause::Conflict, "none"),
         (WaitCause::Poll, "none"),
         (WaitCause::Turn, "none"),
     ] {
@@ -138,6 +140,10 @@ enum Event {
     Trouble(usize, WaitCause),
     Mended(usize, WaitCause),
     Gone(usize),
+    Blocked(usize),
+    Refused(usize),
+    Going(usize),
+    GiveWay(usize),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -148,6 +154,10 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..12_usize, cause.clone()).prop_map(|(n, cause)| Event::Trouble(n, cause)),
         1 => (0..12_usize, cause).prop_map(|(n, cause)| Event::Mended(n, cause)),
         1 => (0..12_usize).prop_map(Event::Gone),
+        3 => (0..12_usize).prop_map(Event::Blocked),
+        1 => (0..12_usize).prop_map(Event::Refused),
+        1 => (0..12_usize).prop_map(Event::Going),
+        3 => (0..12_usize).prop_map(Event::GiveWay),
     ]
 }
 
@@ -165,30 +175,37 @@ proptest! {
     #[test]
     fn whatever_happens_nothing_is_held_twice_and_nobody_waits_for_ever(events in prop::collection::vec(event(), 0..80)) {
         let everybody = everybody();
-        let (mut lanes, mut now, mut holding) = (Lanes::default(), NOW, Vec::<usize>::new());
+        let (mut lanes, mut now) = (Lanes::default(), NOW);
         for event in events {
-            now += Duration::from_secs(1);
+            now += Duration::from_mins(1);
             match event {
                 Event::Take(n) => {
-                    if lanes.take(&everybody[n], now) == Turn::Ours && !holding.contains(&n) {
-                        holding.push(n);
-                    }
+                    let turn = lanes.take(&everybody[n], now);
+                    prop_assert_eq!(turn == Turn::Ours, lanes.holds_lane(&everybody[n].id));
                 }
-                Event::Leave(n) => { lanes.leave(&everybody[n].id, now); holding.retain(|h| *h != n); }
-                Event::Gone(n) => { lanes.gone(&everybody[n].id, now); holding.retain(|h| *h != n); }
+                Event::Leave(n) => { lanes.leave(&everybody[n].id, now); }
+                Event::Gone(n) => { lanes.gone(&everybody[n].id, now); }
+                Event::Blocked(n) => lanes.blocked(&everybody[n].id, now),
+                Event::Refused(n) => { lanes.refused(&everybody[n].id, now); }
+                Event::Going(n) => lanes.going(&everybody[n].id),
+                Event::GiveWay(n) => { lanes.give_way(&everybody[n].id, now); }
                 Event::Trouble(n, cause) => {
                     lanes.in_trouble(TroubleWith::of(&everybody[n], cause).unwrap(), &everybody[n].id, now + Duration::from_mins(1));
                 }
                 Event::Mended(n, cause) => { lanes.mended(&TroubleWith::of(&everybody[n], cause).unwrap(), now); }
             }
-            for (i, a) in holding.iter().enumerate() {
-                for b in &holding[i + 1..] {
-                    prop_assert!(everybody[*a].lane != everybody[*b].lane && everybody[*a].target != everybody[*b].target);
+            for (i, a) in everybody.iter().enumerate() {
+                prop_assert!(!lanes.holds_lane(&a.id) || lanes.holds(&a.id), "who holds the lane holds the target");
+                for b in &everybody[i + 1..] {
+                    prop_assert!(!(lanes.holds_lane(&a.id) && lanes.holds_lane(&b.id) && a.lane == b.lane));
+                    prop_assert!(!(lanes.holds(&a.id) && lanes.holds(&b.id) && a.target == b.target));
                 }
             }
         }
         // When all who hold have left and time has passed, asking round after round lets everybody go once.
-        for n in holding { lanes.leave(&everybody[n].id, now); }
+        for who in everybody.iter().filter(|who| lanes.holds_lane(&who.id)).collect::<Vec<_>>() {
+            lanes.leave(&who.id, now);
+        }
         now += MUCH_LATER;
         let mut waiting: Vec<&Candidate> = everybody.iter().collect();
         for _ in 0..everybody.len() * 2 {

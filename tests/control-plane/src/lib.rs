@@ -35,6 +35,7 @@ mod options;
 mod pki;
 mod plane;
 mod process;
+pub mod proxy;
 mod readiness;
 mod servers;
 

@@ -5,6 +5,7 @@ mod history;
 mod job;
 mod konnect;
 mod operator;
+mod oracle;
 mod world;
 
 pub use cluster::SERVICE_ACCOUNT;

@@ -1,10 +1,11 @@
 //! One test's world.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use control_plane::proxy::FaultProxy;
 use control_plane::{AuditMark, AuditQuery, ControlPlane};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -34,6 +35,7 @@ pub struct WorldBuilder {
     emulator: Options,
     webhook: bool,
     operator: bool,
+    proxy: bool,
 }
 
 impl WorldBuilder {
@@ -64,8 +66,15 @@ impl WorldBuilder {
         self
     }
 
+    /// A fault proxy stands between the operators and the API server; the test itself goes past it.
+    pub fn through_proxy(mut self) -> Self {
+        self.proxy = true;
+        self
+    }
+
     pub async fn build(self) -> World {
-        let (plane, kubeconfig) = cluster::installed().await;
+        let (plane, direct) = cluster::installed().await;
+        let (proxy, kubeconfig) = if self.proxy { proxied(plane, &direct).await } else { (None, direct) };
         let born = plane.audit_mark().unwrap();
         let namespace = format!("it-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         plane.create_namespace(&namespace).await.unwrap();
@@ -78,6 +87,7 @@ impl WorldBuilder {
         let history = History::start(client.clone(), &namespace).await;
         let mut world = World {
             plane,
+            proxy,
             kubeconfig,
             namespace,
             client,
@@ -104,6 +114,7 @@ impl WorldBuilder {
 pub struct World {
     pub operator: Option<Operator>,
     pub plane: &'static ControlPlane,
+    proxy: Option<FaultProxy>,
     pub kubeconfig: PathBuf,
     pub namespace: String,
     pub client: Client,
@@ -130,7 +141,7 @@ impl World {
         let emulator =
             Options { timings: Timings::all(Duration::from_millis(150)), retry_scale: 0.001, ..Options::default() };
         let flags = flags.map(str::to_owned).to_vec();
-        WorldBuilder { flags, emulator, webhook: true, operator: true }
+        WorldBuilder { flags, emulator, webhook: true, operator: true, proxy: false }
     }
 
     pub async fn new() -> Self {
@@ -161,6 +172,11 @@ impl World {
 
     pub fn operator(&mut self) -> &mut Operator {
         self.operator.as_mut().unwrap()
+    }
+
+    /// What stands between the operators and the API server.
+    pub fn proxy(&self) -> &FaultProxy {
+        self.proxy.as_ref().expect("this world was built without a proxy")
     }
 
     pub fn enable_webhook(&self) {
@@ -303,6 +319,13 @@ impl Drop for World {
             assert!(!shown, "the token stands in an object");
         }
     }
+}
+
+/// A proxy of one world's own, and the operator's kubeconfig to go through it.
+async fn proxied(plane: &ControlPlane, direct: &Path) -> (Option<FaultProxy>, PathBuf) {
+    let proxy = FaultProxy::start(plane).await.unwrap();
+    let kubeconfig = plane.kubeconfig_via(direct, proxy.url()).unwrap();
+    (Some(proxy), kubeconfig)
 }
 
 fn last_of_each_name(flags: Vec<String>) -> Vec<String> {

@@ -77,6 +77,10 @@ labels:
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
+# Events have names of their own and are never changed: no get, no patch.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
 {{- end -}}
 
 {{- define "konnect-replay.subjects" -}}

@@ -1,0 +1,79 @@
+//! The rules that the schema can tell of a spec, in words and in code: the CRD has them as CEL, and who checks before sending
+//! anything to a cluster has them here, with the very same words. A test compares the two at a real API server.
+
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
+
+use super::spec::{AuditLogReplayJobSpec, Scope, SecretKeyRef, Target, WindowSpec};
+
+pub(super) const REGION: &str = "region is the two lower-case letters of a Konnect region, such as eu; global serves no replay, so name the region itself";
+pub(super) const PORTAL_ID: &str =
+    "portalID is a UUID in lower case with dashes, such as 6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
+pub(super) const PORTAL_ID_REQUIRED: &str =
+    "portalID is required with scope Portal: give the id of the Dev Portal, or set scope to Organization";
+pub(super) const PORTAL_ID_FORBIDDEN: &str =
+    "portalID is not allowed with scope Organization: remove it, or set scope to Portal";
+pub(super) const ORDER: &str = "endAt is before startAt: exchange them or correct one";
+pub(super) const LENGTH: &str = "the window is longer than 7 days (168h), which is all that Konnect keeps: make it shorter, or create several objects";
+pub(super) const YEARS: &str = "the years of a window lie between 2020 and 2099: correct startAt or endAt";
+pub(super) const SECRET_NAME: &str = "the name of a Secret has lower-case letters, digits, dashes and dots only: give the name of a Secret in this namespace";
+pub(super) const SECRET_KEY: &str = "a key of a Secret has letters, digits, dashes, dots and underscores only";
+const TIME: &str = "is not an RFC 3339 time with a zone, such as 2026-11-20T08:00:00Z";
+
+/// A rule that a spec breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The field, as the API server names it.
+    pub field: &'static str,
+    /// What is wrong and what to do, as the API server says it.
+    pub message: &'static str,
+}
+
+/// The rules of the schema that `spec` breaks; those on changes need an older version and are left to the API server.
+pub fn violations(spec: &AuditLogReplayJobSpec) -> Vec<Violation> {
+    let broken = target(&spec.target).into_iter().chain(window(&spec.window)).chain(secret(&spec.token_secret_ref));
+    broken.filter(|(broken, _, _)| *broken).map(|(_, field, message)| Violation { field, message }).collect()
+}
+
+type Rule = (bool, &'static str, &'static str);
+
+fn target(target: &Target) -> Vec<Rule> {
+    let id = target.portal_id.as_deref();
+    let is_region = target.region.len() == 2 && target.region.bytes().all(|b| b.is_ascii_lowercase());
+    vec![
+        (!is_region, "spec.target.region", REGION),
+        (id.is_some_and(|id| !is_canonical_uuid(id)), "spec.target.portalID", PORTAL_ID),
+        (target.scope == Scope::Portal && id.is_none(), "spec.target.portalID", PORTAL_ID_REQUIRED),
+        (target.scope == Scope::Organization && id.is_some(), "spec.target.portalID", PORTAL_ID_FORBIDDEN),
+    ]
+}
+
+fn window(window: &WindowSpec) -> Vec<Rule> {
+    let instant = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc));
+    let (start, end) = (instant(&window.start_at), instant(&window.end_at));
+    let mut rules = vec![(start.is_none(), "spec.window.startAt", TIME), (end.is_none(), "spec.window.endAt", TIME)];
+    if let Some((start, end)) = start.zip(end) {
+        rules.push((end < start, "spec.window.endAt", ORDER));
+        rules.push((end - start > TimeDelta::hours(168), "spec.window", LENGTH));
+        rules.push((start.year() < 2020 || end.year() > 2099, "spec.window", YEARS));
+    }
+    rules
+}
+
+fn secret(secret: &SecretKeyRef) -> Vec<Rule> {
+    let is_label = |label: &str| {
+        let inner = label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let is_key = |key: &str| {
+        !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+    };
+    vec![
+        (!secret.name.split('.').all(is_label), "spec.tokenSecretRef.name", SECRET_NAME),
+        (!is_key(&secret.key), "spec.tokenSecretRef.key", SECRET_KEY),
+    ]
+}
+
+/// One spelling only: the id enters a URL path, and another spelling would be another target to the lock.
+pub(crate) fn is_canonical_uuid(text: &str) -> bool {
+    uuid::Uuid::try_parse(text).is_ok_and(|id| id.hyphenated().to_string() == text)
+}

@@ -1,0 +1,61 @@
+//! What a pass tells the world besides the status: Events.
+
+use kube::ResourceExt;
+
+use super::context::Context;
+use crate::api::AuditLogReplayJob;
+use crate::konnect::CallError;
+use crate::replay::events::Announcer;
+
+/// What one pass has to add to what the status says.
+#[derive(Debug, Default)]
+pub(super) struct Announcement {
+    /// Of Konnect's last answer, where that was an error.
+    trace_id: Option<String>,
+}
+
+impl Announcement {
+    /// Takes note of an answer of Konnect's.
+    pub(super) fn answered(&mut self, error: Option<&CallError>) {
+        self.trace_id = error.and_then(CallError::trace_id).map(str::to_owned);
+    }
+
+    /// A write turned `before` into `after`.
+    pub(super) fn written(
+        &self,
+        ctx: &Context,
+        announcer: &mut Announcer,
+        before: &AuditLogReplayJob,
+        after: &AuditLogReplayJob,
+    ) {
+        let status = |job: &AuditLogReplayJob| job.status.clone().unwrap_or_default();
+        let (version, clock) = (after.resource_version().unwrap_or_default(), ctx.clock());
+        for event in announcer.written(&status(before), &status(after), self.trace_id.as_deref(), &version, clock) {
+            ctx.events.publish(after, event, clock.wall);
+        }
+    }
+
+    /// Konnect refused the request of the record `id`.
+    pub(super) fn refused(
+        &mut self,
+        ctx: &Context,
+        announcer: &mut Announcer,
+        job: &AuditLogReplayJob,
+        id: &str,
+        error: &CallError,
+    ) {
+        self.answered(Some(error));
+        let (status, clock) = (job.status.clone().unwrap_or_default(), ctx.clock());
+        if let Some(event) = announcer.refused(&status, id, error, clock) {
+            ctx.events.publish(job, event, clock.wall);
+        }
+    }
+}
+
+/// A pass ends with `job` waiting.
+pub(super) fn waiting(ctx: &Context, announcer: &mut Announcer, job: &AuditLogReplayJob) {
+    let clock = ctx.clock();
+    if let Some(event) = announcer.waiting(job, clock) {
+        ctx.events.publish(job, event, clock.wall);
+    }
+}

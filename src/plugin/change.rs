@@ -1,0 +1,49 @@
+//! `suspend` and `resume`: one field of the spec, and what follows from it.
+
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::cluster::{Cluster, Connection};
+use super::error::PluginError;
+use super::{Outcome, say, text};
+use crate::api::{AuditLogReplayJob, ConditionType};
+use crate::replay::{Memory, holds_turn};
+
+pub(super) async fn suspend(cluster: &Cluster, name: &str) -> Result<Outcome, PluginError> {
+    let connection = cluster.connect().await?;
+    let Some(job) = changed(&connection, name, true).await? else { return Ok(Outcome::Done) };
+    // As the operator sees it after a restart: whatever was recorded may be under way.
+    let what_follows = if holds_turn(&job, &Memory::default(), None) {
+        "Its run goes on, since Konnect cannot stop it, and is followed to its end; no other is asked for."
+    } else {
+        "Nothing is asked of Konnect for it until it is resumed; Konnect deletes events past its retention meanwhile."
+    };
+    say(&format!("{name} suspended. {what_follows}"))?;
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn resume(cluster: &Cluster, name: &str) -> Result<Outcome, PluginError> {
+    let connection = cluster.connect().await?;
+    if changed(&connection, name, false).await?.is_some() {
+        say(&format!("{name} resumed. It goes when its turn comes: see kubectl replay list."))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Sets the field, unless it is set already (`None`) or the job is past all changes.
+async fn changed(connection: &Connection, name: &str, suspend: bool) -> Result<Option<AuditLogReplayJob>, PluginError> {
+    let job = connection.get(name).await?;
+    if text::holds(&job, &ConditionType::Finished) {
+        let verb = if suspend { "suspend" } else { "resume" };
+        return Err(PluginError::Unfit(format!(
+            "{name} has finished ({}): there is nothing to {verb}",
+            text::state(&job)
+        )));
+    }
+    if job.spec.suspend == suspend {
+        say(&format!("{name} {} already", if suspend { "is suspended" } else { "is not suspended" }))?;
+        return Ok(None);
+    }
+    let patch = Patch::Merge(json!({ "spec": { "suspend": suspend } }));
+    connection.call(connection.jobs().patch(name, &PatchParams::default(), &patch)).await.map(Some)
+}

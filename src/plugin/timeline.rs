@@ -1,0 +1,97 @@
+//! What happened to a job and when, from the times that its status records. Nothing is asked of Konnect.
+
+use chrono::{DateTime, Utc};
+
+use super::text;
+use crate::api::{
+    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, Reason, Retries, Submission,
+    SubmissionState, from_kube_time,
+};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) at: DateTime<Utc>,
+    pub(super) what: String,
+}
+
+/// Everything that the object still knows, oldest first. A request that was followed by another is not recorded any more.
+pub(super) fn of(job: &AuditLogReplayJob) -> Vec<Step> {
+    let created = job.metadata.creation_timestamp.as_ref().map(from_kube_time);
+    let mut steps: Vec<Step> = created.into_iter().map(|at| step(at, "created")).collect();
+    if let Some(status) = &job.status {
+        steps.extend(status.last_conflict_time.map(|at| conflicts(at, status.conflicts)));
+        steps.extend(status.submission.iter().flat_map(submission));
+        steps.extend(status.conditions.iter().filter_map(of_condition));
+        steps.extend(
+            status.start_time.filter(|at| !is_told(status, *at)).map(|at| step(at, "first under way at Konnect")),
+        );
+        steps.extend(status.retries.as_ref().and_then(next_try));
+        steps.extend(status.completion_time.map(|at| step(at, &format!("complete: {}", text::state(job)))));
+        steps.extend(status.failed_time.map(|at| step(at, &format!("failed: {}", text::state(job)))));
+    }
+    // What was recorded in the same second stays in the order in which it happens.
+    steps.sort_by_key(|step| step.at);
+    steps
+}
+
+fn step(at: DateTime<Utc>, what: &str) -> Step {
+    Step { at, what: what.to_owned() }
+}
+
+fn conflicts(at: DateTime<Utc>, count: u32) -> Step {
+    step(at, &format!("refused by Konnect, since another replay was under way (409): the last of {count} times"))
+}
+
+/// Whether the acceptance of the standing request tells the start already.
+fn is_told(status: &AuditLogReplayJobStatus, at: DateTime<Utc>) -> bool {
+    status.submission.as_ref().is_some_and(|submission| submission.accepted_time == Some(at))
+}
+
+fn submission(submission: &Submission) -> Vec<Step> {
+    let window = text::span(submission.window.start_at, submission.window.end_at);
+    let adopted = submission.state == SubmissionState::Adopted;
+    let recorded = format!("try {} recorded: {window}", submission.attempt);
+    let mut steps = if adopted { Vec::new() } else { vec![step(submission.intent_time, &recorded)] };
+    let taken = if adopted { "found under way at Konnect already, and followed" } else { "accepted by Konnect" };
+    steps.extend(submission.accepted_time.map(|at| step(at, taken)));
+    steps.extend(submission.end_time.map(|at| step(at, ending(&submission.state))));
+    steps
+}
+
+fn ending(state: &SubmissionState) -> &'static str {
+    match state {
+        SubmissionState::NotTaken => "found not to have been taken by Konnect",
+        SubmissionState::Failed => "reported as failed by Konnect",
+        SubmissionState::Superseded => "another job was found in its place at Konnect",
+        SubmissionState::EndedUnseen => "found to have ended unseen",
+        SubmissionState::Intended
+        | SubmissionState::Accepted
+        | SubmissionState::Adopted
+        | SubmissionState::Unknown(_) => "over",
+    }
+}
+
+/// Conditions that tell something which nothing else does, from when they began.
+fn of_condition(condition: &Condition) -> Option<Step> {
+    let what = match (&condition.type_, &condition.status) {
+        (ConditionType::Suspended, ConditionStatus::True) => "suspended".to_owned(),
+        (ConditionType::CredentialsValid, ConditionStatus::True) => "token accepted".to_owned(),
+        (ConditionType::CredentialsValid, _) => format!("token not accepted: {}", condition.reason),
+        (ConditionType::WebhookReady, ConditionStatus::True)
+            if condition.reason == Reason::WebhookInactive.as_str() =>
+        {
+            "webhook enabled, its last delivery failed".to_owned()
+        }
+        (ConditionType::WebhookReady, ConditionStatus::True) => "webhook enabled".to_owned(),
+        (ConditionType::WebhookReady, _) => format!("webhook not ready: {}", condition.reason),
+        _ => return None,
+    };
+    Some(Step { at: condition.last_transition_time, what })
+}
+
+fn next_try(retries: &Retries) -> Option<Step> {
+    let Retries { failed, superseded, ended_unseen, next_time, requested_at: _ } = retries;
+    let so_far = format!("{failed} failed, {superseded} superseded, {ended_unseen} ended unseen");
+    next_time.map(|at| step(at, &format!("next try at the earliest (so far {so_far})")))
+}

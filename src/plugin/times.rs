@@ -1,0 +1,55 @@
+//! Windows and durations as people type them, resolved to absolute times at once: what is stored never depends on when it is read.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+use super::cli::CreateArgs;
+use crate::api::WindowSpec;
+
+/// The longest of the presets that Konnect's own page offers. Longer windows are named by their times.
+const LONGEST_LAST: Duration = Duration::from_hours(24);
+/// The longest deadline that the schema takes.
+const LONGEST_DEADLINE: u64 = 31_536_000;
+
+/// A duration such as 90m.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|e| format!("{e}; write a duration like 15m, 1h30m or 24h"))
+}
+
+/// How far a window reaches back from now.
+pub(super) fn last(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        last if last < Duration::from_secs(1) => Err("name at least a second".to_owned()),
+        last if last > LONGEST_LAST => {
+            Err("that is longer than 24h; name a longer window, of up to 7 days, by --from and --to".to_owned())
+        }
+        last => Ok(last),
+    }
+}
+
+/// Whole seconds that the schema takes as a deadline.
+pub(super) fn deadline(text: &str) -> Result<u32, String> {
+    let seconds = duration(text)?.as_secs();
+    match u32::try_from(seconds) {
+        Ok(seconds) if (1..=LONGEST_DEADLINE).contains(&u64::from(seconds)) => Ok(seconds),
+        Ok(_) | Err(_) => Err("a deadline lies between 1s and 365d".to_owned()),
+    }
+}
+
+/// An instant, in the form that the object takes too.
+pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|_| "write a time with its zone, such as 2026-11-20T08:00:00Z or 2026-11-20T09:00:00+01:00".to_owned())
+}
+
+/// The window that was meant at `now`. Fractions are rounded as the operator rounds them.
+pub(super) fn window(args: &CreateArgs, now: DateTime<Utc>) -> WindowSpec {
+    let now = now.trunc_subsecs(0);
+    let back = args.last.and_then(|last| TimeDelta::from_std(last).ok()).unwrap_or_default();
+    let start = args.from.unwrap_or(now - back).trunc_subsecs(0);
+    let end = args.to.unwrap_or(now);
+    let whole = end.trunc_subsecs(0);
+    WindowSpec::new(start, if whole == end { end } else { whole + TimeDelta::seconds(1) })
+}

@@ -1,0 +1,222 @@
+//! `--wait`: follows one job to its end. A line that is kept up to date where somebody looks, one line per change where not.
+//!
+//! It only looks: whatever ends the waiting, the job goes on.
+
+use std::io::{IsTerminal, Write};
+use std::pin::pin;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures::StreamExt;
+use kube::ResourceExt;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, watch_object};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+
+use super::cluster::Connection;
+use super::error::{PluginError, explained};
+use super::{Outcome, remark, text};
+use crate::api::{AuditLogReplayJob, ConditionType};
+use crate::konnect::time;
+
+/// How often the clock of a live line moves.
+const TICK: Duration = Duration::from_secs(1);
+/// Width of a terminal that does not tell its own.
+const USUAL_WIDTH: usize = 80;
+
+/// Follows `job` until it has finished, for at most `limit`.
+pub(super) async fn until_finished(
+    connection: &Connection,
+    job: &AuditLogReplayJob,
+    limit: Duration,
+) -> Result<Outcome, PluginError> {
+    let (name, uid) = (job.name_any(), job.uid());
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let deadline = Instant::now() + limit;
+    let mut versions = pin!(watch_object(connection.jobs(), &name).default_backoff());
+    let mut screen = Screen::new();
+    loop {
+        tokio::select! {
+            version = versions.next() => {
+                if let Some(outcome) = seen(connection, &mut screen, version, &name, uid.as_deref())? {
+                    return Ok(outcome);
+                }
+            }
+            () = screen.tick() => screen.redraw()?,
+            () = sleep_until(deadline) => {
+                screen.leave()?;
+                remark(&format!(
+                    "kubectl-replay: {name} has not finished within {} ({}). {}",
+                    humantime::format_duration(limit), screen.state(), goes_on(&name),
+                ));
+                return Ok(Outcome::TimedOut);
+            }
+            _ = interrupt.recv() => return interrupted(&mut screen, &name),
+            _ = terminate.recv() => return interrupted(&mut screen, &name),
+        }
+    }
+}
+
+fn goes_on(name: &str) -> String {
+    format!("The job goes on; to look again: kubectl replay status {name} --wait")
+}
+
+fn interrupted(screen: &mut Screen, name: &str) -> Result<Outcome, PluginError> {
+    screen.leave()?;
+    remark(&format!("Stopped waiting. {}", goes_on(name)));
+    Ok(Outcome::Interrupted)
+}
+
+type Version = watcher::Result<Option<AuditLogReplayJob>>;
+
+/// One more version, or a reason why there is none at the moment.
+fn seen(
+    connection: &Connection,
+    screen: &mut Screen,
+    version: Option<Version>,
+    name: &str,
+    uid: Option<&str>,
+) -> Result<Option<Outcome>, PluginError> {
+    match version {
+        Some(Ok(Some(job))) if job.uid().as_deref() == uid => {
+            screen.show(&job)?;
+            if !text::holds(&job, &ConditionType::Finished) {
+                return Ok(None);
+            }
+            screen.finish()?;
+            let complete = text::holds(&job, &ConditionType::Complete);
+            Ok(Some(if complete { Outcome::Done } else { Outcome::Failed }))
+        }
+        Some(Ok(_)) | None => {
+            screen.leave()?;
+            Err(PluginError::Unfit(format!("{name} was deleted before it had finished")))
+        }
+        Some(Err(error)) => match trouble(error, &connection.server) {
+            Trouble::Lasting(error) => {
+                screen.leave()?;
+                Err(connection.wrong(error))
+            }
+            // The watch goes on by itself.
+            Trouble::Passing(what) => screen.trouble(&what).map(|()| None),
+        },
+    }
+}
+
+/// Why the watch is interrupted.
+enum Trouble {
+    /// Another try would not change it.
+    Lasting(kube::Error),
+    /// It may pass.
+    Passing(String),
+}
+
+fn trouble(error: watcher::Error, server: &str) -> Trouble {
+    let cause = match error {
+        watcher::Error::InitialListFailed(cause)
+        | watcher::Error::WatchStartFailed(cause)
+        | watcher::Error::WatchFailed(cause) => cause,
+        watcher::Error::WatchError(status) => kube::Error::Api(status),
+        watcher::Error::NoResourceVersion => return Trouble::Passing(error.to_string()),
+    };
+    match &cause {
+        kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404) => Trouble::Lasting(cause),
+        _ => Trouble::Passing(explained(&cause, server)),
+    }
+}
+
+/// What the user sees of it.
+struct Screen {
+    live: Option<Interval>,
+    began: Instant,
+    line: String,
+    state: String,
+}
+
+impl Screen {
+    fn new() -> Self {
+        let live = std::io::stdout().is_terminal().then(|| {
+            let mut ticks = interval(TICK);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            ticks
+        });
+        Self { live, began: Instant::now(), line: String::new(), state: "Unseen".to_owned() }
+    }
+
+    /// The state as it was last seen.
+    fn state(&self) -> &str {
+        &self.state
+    }
+
+    async fn tick(&mut self) {
+        match &mut self.live {
+            Some(ticks) => drop(ticks.tick().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn show(&mut self, job: &AuditLogReplayJob) -> Result<(), PluginError> {
+        text::state(job).clone_into(&mut self.state);
+        self.put(format!("{}: {}", text::state(job), text::message(job)))
+    }
+
+    fn trouble(&mut self, what: &str) -> Result<(), PluginError> {
+        self.put(format!("{what}; tried again"))
+    }
+
+    fn put(&mut self, line: String) -> Result<(), PluginError> {
+        if self.line == line {
+            return Ok(());
+        }
+        self.line = line;
+        if self.live.is_some() {
+            self.redraw()
+        } else {
+            write(&format!("{}  {}\n", time::format(Utc::now()), self.line))
+        }
+    }
+
+    /// The live line anew, cut to the width of the terminal: a line that wraps cannot be taken back.
+    fn redraw(&mut self) -> Result<(), PluginError> {
+        if self.live.is_none() || self.line.is_empty() {
+            return Ok(());
+        }
+        let line = format!("{:>5}  {}", self.elapsed(), self.line);
+        let width = width();
+        let cut = if line.chars().count() > width {
+            line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+        } else {
+            line
+        };
+        write(&format!("\r\x1b[K{cut}"))
+    }
+
+    /// The last word, in full.
+    fn finish(&mut self) -> Result<(), PluginError> {
+        match self.live {
+            Some(_) => write(&format!("\r\x1b[K{:>5}  {}\n", self.elapsed(), self.line)),
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves what is seen as it is, and the cursor on a line of its own.
+    fn leave(&mut self) -> Result<(), PluginError> {
+        if self.live.is_some() && !self.line.is_empty() { write("\n") } else { Ok(()) }
+    }
+
+    fn elapsed(&self) -> String {
+        text::brief(chrono::TimeDelta::from_std(self.began.elapsed()).unwrap_or_default())
+    }
+}
+
+/// Columns of the terminal that standard output is.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(USUAL_WIDTH)
+}
+
+fn write(text: &str) -> Result<(), PluginError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(PluginError::Io)
+}
