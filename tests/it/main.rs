@@ -20,6 +20,7 @@ mod protocol;
 mod replicas;
 mod sharing;
 mod shutdown;
+mod skew;
 mod support;
 mod suspend;
 mod waiting;
