@@ -17,11 +17,10 @@ use tracing::{info, warn};
 use super::context::{Context, Guarded, Stop};
 use super::events;
 use super::reconcile::reconcile;
-use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::konnect::HttpClient;
 use crate::leader::{Departure, Succession};
-use crate::replay::{Candidate, Hold, Memory, holds_turn};
+use crate::replay::{Candidate, is_under_way};
 use crate::server::Readiness;
 
 /// Objects per page of the list at start.
@@ -130,10 +129,6 @@ pub(super) fn brief(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
         Some(kube::Error::Api(status)) => format!("{} {}: {}", status.code, status.reason, status.message),
         _ => error.to_string(),
     }
-}
-
-fn is_under_way(job: &AuditLogReplayJob) -> bool {
-    holds_turn(job, &Memory::default(), None, Duration::ZERO) != Hold::Nothing
 }
 
 /// Watches one scope.

@@ -7,13 +7,13 @@ use super::cluster::{Cluster, Connection};
 use super::error::PluginError;
 use super::{Outcome, say, text};
 use crate::api::{AuditLogReplayJob, ConditionType};
-use crate::replay::{Memory, holds_turn};
+use crate::replay::is_under_way;
 
 pub(super) async fn suspend(cluster: &Cluster, name: &str) -> Result<Outcome, PluginError> {
     let connection = cluster.connect().await?;
     let Some(job) = changed(&connection, name, true).await? else { return Ok(Outcome::Done) };
     // As the operator sees it after a restart: whatever was recorded may be under way.
-    let what_follows = if holds_turn(&job, &Memory::default(), None) {
+    let what_follows = if is_under_way(&job) {
         "Its run goes on, since Konnect cannot stop it, and is followed to its end; no other is asked for."
     } else {
         "Nothing is asked of Konnect for it until it is resumed; Konnect deletes events past its retention meanwhile."

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 
 use super::text;
 use crate::api::{AuditLogReplayJob, ConditionType, Reason};
-use crate::replay::{Candidate, Lanes, Memory, ObjectId, Policy, ValidatedJob, holds_turn};
+use crate::replay::{Candidate, Lanes, ObjectId, Policy, ValidatedJob, is_under_way};
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ impl Queue {
         let mut queue = Self { lanes: Lanes::default(), candidates: HashMap::new() };
         for job in jobs {
             let Some(candidate) = Candidate::of(job, &policy) else { continue };
-            if has_its_turn(job) {
+            if is_under_way(job) {
                 queue.lanes.hold(&candidate);
             } else if is_in_line(job, &policy, now) {
                 queue.lanes.wait(&candidate);
@@ -83,11 +83,6 @@ impl Queue {
 fn id(job: &AuditLogReplayJob) -> ObjectId {
     let (namespace, uid) = (job.namespace().unwrap_or_default(), job.uid().unwrap_or_default());
     ObjectId { namespace, name: job.name_any(), uid }
-}
-
-/// As the operator reads it at its start.
-fn has_its_turn(job: &AuditLogReplayJob) -> bool {
-    holds_turn(job, &Memory::default(), None)
 }
 
 /// Whether it goes when its turn comes. What waits for something else stands aside, and is passed by.

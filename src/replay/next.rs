@@ -131,6 +131,11 @@ impl<'a> Standing<'a> {
     }
 }
 
+/// Whether Konnect may be running something for `job`, by its record alone.
+pub fn is_under_way(job: &AuditLogReplayJob) -> bool {
+    holds_turn(job, &Memory::default(), None, Duration::ZERO) != Hold::Nothing
+}
+
 /// What a job has reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
@@ -142,8 +147,8 @@ pub enum Hold {
     LaneAndTarget,
 }
 
-/// What `job` keeps reserved after a pass that ended with `last`, `now` by the clock of this process. Also asked for each object at
-/// start, when nothing is remembered and every unfinished submission counts.
+/// What `job` keeps reserved after a pass that ended with `last`, `now` by the clock of this process. Without
+/// memory, as at start, every unfinished submission counts.
 pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>, now: Duration) -> Hold {
     if is_finished(job) {
         return Hold::Nothing;
