@@ -24,6 +24,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Print the `CustomResourceDefinition` as YAML.
     Crd,
+    /// Print the JSON Schema of the evidence records that finished jobs leave in the log.
+    EvidenceSchema,
     /// Ask a running replica's /healthz or /readyz; ends with 1 unless the answer is 200. For images without a shell.
     Probe {
         /// Where, such as <http://konnect-replay:8080/readyz>.
@@ -78,7 +80,7 @@ pub struct RunArgs {
     #[arg(long, env = "KONNECT_REPLAY_TOKEN_PREFIXES", value_delimiter = ',', default_value = "kpat_,spat_")]
     pub token_prefixes: Vec<String>,
 
-    /// Longest duration of one call, to Konnect or to Kubernetes.
+    /// Longest duration of one call, to Konnect or to Kubernetes. A watch is renewed after twice as long.
     #[arg(long, env = "KONNECT_REPLAY_REQUEST_TIMEOUT", value_parser = duration, default_value = "30s")]
     pub request_timeout: Duration,
 
@@ -98,7 +100,7 @@ pub struct RunArgs {
     #[arg(long, env = "KONNECT_REPLAY_CONCURRENCY", value_parser = clap::value_parser!(u16).range(1..=1024), default_value = "16")]
     pub concurrency: u16,
 
-    /// Where /healthz and /readyz are served.
+    /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, env = "KONNECT_REPLAY_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
 
@@ -106,7 +108,7 @@ pub struct RunArgs {
     #[arg(long, env = "KONNECT_REPLAY_CA_BUNDLE")]
     pub ca_bundle: Option<PathBuf>,
 
-    /// How log lines are written. What is logged is set by `RUST_LOG`.
+    /// How log lines are written. What is logged is set by `RUST_LOG`; SIGUSR1 turns debug lines on and off.
     #[arg(long, env = "KONNECT_REPLAY_LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
 }

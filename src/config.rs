@@ -24,7 +24,7 @@ pub struct Config {
     pub lease: Option<Lease>,
     /// How many objects are worked on at once.
     pub concurrency: u16,
-    /// Where the probes are served.
+    /// Where probes and metrics are served.
     pub listen: SocketAddr,
     /// PEM certificates to trust besides the system's.
     pub ca_bundle: Option<Vec<u8>>,
@@ -68,6 +68,25 @@ impl Config {
             ca_bundle: args.ca_bundle.as_deref().map(read_ca_bundle).transpose()?,
             log_format: args.log_format,
         })
+    }
+}
+
+/// Within this of its promised end, a watch ends or is given up; `kube`'s own margin is 5 s.
+const WATCH_MARGIN: Duration = Duration::from_secs(10);
+/// What the apiserver gives a watch at least, and `kube` by default.
+const WATCH_SECONDS: std::ops::RangeInclusive<u64> = 1..=290;
+
+impl Config {
+    /// How long one watch lasts, in seconds, before it is renewed where it left off: two `--request-timeout`s. On a connection that
+    /// died without a word this is how long nothing is seen, 5 s more or less; renewing costs one call.
+    pub fn watch_seconds(&self) -> u32 {
+        let seconds = self.policy.request_timeout.as_secs().saturating_mul(2);
+        u32::try_from(seconds.clamp(*WATCH_SECONDS.start(), *WATCH_SECONDS.end())).unwrap_or(u32::MAX)
+    }
+
+    /// How long the apiserver may be silent on a connection: longer than any watch.
+    pub fn call_silence(&self) -> Duration {
+        Duration::from_secs(u64::from(self.watch_seconds())) + WATCH_MARGIN
     }
 }
 
@@ -144,7 +163,7 @@ mod tests {
         let cli = Cli::try_parse_from(["konnect-replay", "run"].iter().chain(flags)).unwrap();
         match cli.command {
             Command::Run(args) => Config::new(*args),
-            Command::Crd | Command::Probe { .. } => unreachable!(),
+            Command::Crd | Command::EvidenceSchema | Command::Probe { .. } => unreachable!(),
         }
     }
 
@@ -157,6 +176,17 @@ mod tests {
         assert_eq!(config.policy.settle_time(), Duration::from_secs(10 + 30 + 30));
         assert_eq!(config.token_prefixes, ["kpat_", "spat_"]);
         assert_eq!(format!("{:?}", config.policy), format!("{:?}", Policy::default()));
+    }
+
+    #[test]
+    fn a_watch_is_renewed_each_minute_and_never_lasts_longer_than_kube_would_let_it() {
+        for (flags, seconds) in
+            [(&[][..], 60), (&["--request-timeout", "100ms"], 1), (&["--request-timeout", "1h"], 290)]
+        {
+            let config = config(flags).unwrap();
+            assert_eq!(config.watch_seconds(), seconds, "{flags:?}");
+            assert_eq!(config.call_silence().as_secs(), u64::from(seconds) + 10);
+        }
     }
 
     #[test]

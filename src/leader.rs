@@ -19,6 +19,8 @@ const LEASE_DURATION: Duration = Duration::from_secs(15);
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 /// How often the lease is renewed, and looked at.
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
+/// How long one call for the lease may take: less than half of the deadline, so that one that hangs is tried again.
+pub const CALL: Duration = Duration::from_secs(4);
 /// How long the last word of a leaving leader may take.
 const LAST_WORD: Duration = Duration::from_secs(3);
 /// Written by a leader that left in order; its value says which term it ended.

@@ -9,13 +9,15 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command, RunArgs};
 use crate::config::Config;
-use crate::{api, controller, probe, telemetry};
+use crate::metrics::Metrics;
+use crate::{api, controller, evidence, probe, telemetry};
 
 /// Runs the program with these arguments, the first of which is its name. Wrong arguments end the process with 2.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Cli::parse_from(args).command {
         Command::Run(args) => run(*args),
-        Command::Crd => print_crd(),
+        Command::Crd => print(api::crd_yaml()),
+        Command::EvidenceSchema => print(evidence::schema_json()),
         Command::Probe { url } => ask(url),
     }
 }
@@ -36,12 +38,13 @@ fn run(args: RunArgs) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(2, &error),
     };
-    telemetry::init(config.log_format);
+    let metrics = Metrics::new(&config);
+    let verbosity = telemetry::init(config.log_format, metrics.clone());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &error),
     };
-    match runtime.block_on(controller::run(config)) {
+    match runtime.block_on(controller::run(config, metrics, verbosity)) {
         Ok(()) => ExitCode::SUCCESS,
         // In the middle of the work, the log is the place, in its own form.
         Err(error @ controller::RunError::LeaseLost) => {
@@ -53,9 +56,9 @@ fn run(args: RunArgs) -> ExitCode {
     }
 }
 
-fn print_crd() -> ExitCode {
-    match api::crd_yaml() {
-        Ok(yaml) => match std::io::stdout().write_all(yaml.as_bytes()) {
+fn print<E: std::error::Error + 'static>(text: Result<String, E>) -> ExitCode {
+    match text {
+        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(1, &error),
         },

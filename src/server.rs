@@ -1,13 +1,16 @@
-//! `/healthz` and `/readyz`. Konnect being down makes nobody unready: restarting this pod would not help.
+//! `/healthz`, `/readyz` and `/metrics`. Konnect being down makes nobody unready: restarting this pod would not help.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+
+use crate::metrics::{self, Metrics};
 
 /// What `/readyz` waits for. A replica that stands by is ready when the CRD is served, so that it can take over; the one that
 /// works is ready when its watches have seen all objects there are.
@@ -49,10 +52,11 @@ impl Readiness {
     }
 }
 
-/// Serves the probes until `stop` resolves.
+/// Serves probes and metrics until `stop` resolves.
 pub async fn serve(
     listener: TcpListener,
     readiness: Readiness,
+    metrics: Metrics,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let ready = move || async move {
@@ -63,7 +67,15 @@ pub async fn serve(
         }
     };
     let router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
+    let router = router.route("/metrics", get(move || async move { scrape(&metrics) }));
     axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+fn scrape(metrics: &Metrics) -> Response {
+    match metrics.encode() {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 #[cfg(test)]

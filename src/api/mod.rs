@@ -6,6 +6,7 @@
 mod condition;
 mod crd;
 mod reason;
+pub mod reference;
 pub(crate) mod rules;
 mod spec;
 mod status;

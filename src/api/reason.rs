@@ -1,7 +1,7 @@
 //! The reasons of conditions: a stable API. Alerts and scripts match on these words, so a word is never renamed.
 
 /// Why a condition is as it is. One word each; docs and messages carry the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, schemars::JsonSchema)]
 pub enum Reason {
     /// Seen, nothing done yet.
     Pending,
@@ -120,6 +120,11 @@ impl Reason {
         Self::RemoteStateUnknown,
         Self::Suspended,
     ];
+
+    /// The reason of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|reason| reason.as_str() == word).copied()
+    }
 
     /// The word in the API.
     pub const fn as_str(self) -> &'static str {

@@ -230,6 +230,9 @@ pub struct Submission {
     /// When it was found to be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<DateTime<Utc>>,
+    /// The webhook as Konnect described it just before; absent where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookEvidence>,
     /// Konnect's job just before: a later reading equal to it proves nothing about ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<KonnectJob>,

@@ -1,6 +1,6 @@
 //! Doing one step: every call out of the process, each bounded in time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use k8s_openapi::api::core::v1::Secret;
@@ -94,7 +94,7 @@ impl Context {
         target: &RemoteTarget,
         token: &Token,
     ) -> Result<Reading<RemoteJob>, CallError> {
-        let answer = self.call(&Request::get(target, Endpoint::ReplayJob), token).await?;
+        let answer = self.call(target, &Request::get(target, Endpoint::ReplayJob), token).await?;
         read_replay_job(&answer, Utc::now())
     }
 
@@ -102,26 +102,29 @@ impl Context {
     pub(super) async fn read_webhook(&self, target: &RemoteTarget, token: &Token, brief: bool) -> WebhookReading {
         let limit = if brief { BRIEF } else { self.config.policy.request_timeout };
         let late = || CallError::NoAnswer("the time allowed for the call was over".to_owned());
-        let config = timeout(limit, self.call(&Request::get(target, Endpoint::Webhook), token)).await;
+        let config = timeout(limit, self.call(target, &Request::get(target, Endpoint::Webhook), token)).await;
         let config =
             config.unwrap_or_else(|_| Err(late())).and_then(|answer| Ok(read_webhook(&answer, Utc::now())?.value));
         if config.is_err() {
             return WebhookReading { config, status: None };
         }
-        let status = timeout(limit, self.call(&Request::get(target, Endpoint::WebhookStatus), token)).await;
+        let status = timeout(limit, self.call(target, &Request::get(target, Endpoint::WebhookStatus), token)).await;
         let status = status.ok().and_then(Result::ok).and_then(|answer| read_webhook_status(&answer, Utc::now()).ok());
         WebhookReading { config, status: status.map(|reading| reading.value) }
     }
 
     /// Sends the recorded window, once.
     pub(super) async fn submit(&self, target: &RemoteTarget, token: &Token, window: TimeRange) -> PutAnswer {
-        let answer = self.call(&Request::put_replay_job(target, window), token).await;
+        let answer = self.call(target, &Request::put_replay_job(target, window), token).await;
         let job = answer.and_then(|answer| Ok(read_replay_job(&answer, Utc::now())?.value));
         PutAnswer::new(window, job)
     }
 
-    async fn call(&self, request: &Request, token: &Token) -> Result<RawAnswer, CallError> {
+    async fn call(&self, target: &RemoteTarget, request: &Request, token: &Token) -> Result<RawAnswer, CallError> {
+        let began = Instant::now();
         let answer = self.konnect.send(request, token).await;
+        let outcome = answer.as_ref().map(|answer| answer.status);
+        self.metrics.called(target, request.method.as_str(), outcome, began.elapsed());
         match &answer {
             Ok(answer) => {
                 tracing::debug!(method = %request.method, url = request.url, status = answer.status, "konnect call");

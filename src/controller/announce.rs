@@ -1,11 +1,14 @@
-//! What a pass tells the world besides the status: Events.
+//! What a pass tells the world besides the status: a log line, Events, metrics, and the record of a job that has ended.
 
 use kube::ResourceExt;
 
 use super::context::Context;
+use super::log;
 use crate::api::AuditLogReplayJob;
+use crate::evidence::{self, Telling};
 use crate::konnect::CallError;
 use crate::replay::events::Announcer;
+use crate::replay::{Change, changes};
 
 /// What one pass has to add to what the status says.
 #[derive(Debug, Default)]
@@ -28,6 +31,8 @@ impl Announcement {
         before: &AuditLogReplayJob,
         after: &AuditLogReplayJob,
     ) {
+        log::transition(before, after, self.trace_id.as_deref());
+        count(ctx, before, after);
         let status = |job: &AuditLogReplayJob| job.status.clone().unwrap_or_default();
         let (version, clock) = (after.resource_version().unwrap_or_default(), ctx.clock());
         for event in announcer.written(&status(before), &status(after), self.trace_id.as_deref(), &version, clock) {
@@ -48,6 +53,15 @@ impl Announcement {
         let (status, clock) = (job.status.clone().unwrap_or_default(), ctx.clock());
         if let Some(event) = announcer.refused(&status, id, error, clock) {
             ctx.events.publish(job, event, clock.wall);
+        }
+    }
+}
+
+fn count(ctx: &Context, before: &AuditLogReplayJob, after: &AuditLogReplayJob) {
+    for change in changes(before, after, &ctx.config.policy) {
+        ctx.metrics.changed(&after.spec.target.region, &change);
+        if matches!(change, Change::Finished(_)) {
+            evidence::emit(after, Telling::First);
         }
     }
 }

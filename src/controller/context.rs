@@ -17,6 +17,7 @@ use super::siblings::Stores;
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::konnect::HttpClient;
+use crate::metrics::Metrics;
 use crate::replay::{Clock, Draw, Lanes, ObjectId};
 
 /// An object as the watch delivers it: one that does not parse is isolated, not fatal.
@@ -30,6 +31,7 @@ pub(super) struct Context {
     pub(super) keeper: Keeper,
     pub(super) stores: Stores,
     pub(super) stop: Stop,
+    pub(super) metrics: Metrics,
     pub(super) events: Publisher,
     lanes: Mutex<Lanes>,
     /// By watched namespace; `None` watches all.
@@ -48,6 +50,7 @@ impl Context {
         wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
         stop: Stop,
         events: Publisher,
+        metrics: Metrics,
     ) -> Self {
         let (lanes, permits, started) = (Mutex::default(), Mutex::default(), Instant::now());
         Self {
@@ -57,6 +60,7 @@ impl Context {
             keeper: Keeper::default(),
             stores: Stores::default(),
             stop,
+            metrics,
             events,
             lanes,
             wakers,

@@ -9,10 +9,12 @@ use crate::replay::{PutAnswer, Step};
 
 /// One line for a pass that could not be ended as decided.
 pub(super) fn failure(job: &AuditLogReplayJob, why: &PassError) {
-    let (namespace, name) = (job.namespace(), job.name_any());
+    let (namespace, name, uid, region) = (job.namespace(), job.name_any(), job.uid(), &job.spec.target.region);
     match why {
-        PassError::Kube(error) => warn!(namespace, name, %error, "pass not finished, will be tried again"),
-        PassError::Circles(_) | PassError::Panicked => error!(namespace, name, error = %why, "bug, please report"),
+        PassError::Kube(error) => warn!(namespace, name, uid, region, %error, "pass not finished, will be tried again"),
+        PassError::Circles(_) | PassError::Panicked => {
+            error!(namespace, name, uid, region, error = %why, "bug, please report");
+        }
     }
 }
 
@@ -33,8 +35,8 @@ pub(super) fn name(step: &Step) -> &'static str {
     }
 }
 
-/// One line per change of state.
-pub(super) fn transition(before: &AuditLogReplayJob, after: &AuditLogReplayJob) {
+/// One line per change of state; with the trace id of Konnect's last answer, if that was an error.
+pub(super) fn transition(before: &AuditLogReplayJob, after: &AuditLogReplayJob, trace_id: Option<&str>) {
     let ready = |job: &AuditLogReplayJob| {
         let conditions = job.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
         let ready = conditions.iter().find(|c| c.type_ == ConditionType::Ready);
@@ -42,18 +44,28 @@ pub(super) fn transition(before: &AuditLogReplayJob, after: &AuditLogReplayJob) 
     };
     if let Some((reason, message)) = ready(after).filter(|now| ready(before).as_ref() != Some(now)) {
         let (namespace, name, uid) = (after.namespace(), after.name_any(), after.uid());
-        info!(namespace, name, uid, region = after.spec.target.region, reason, "{message}");
+        let (region, attempt) = (&after.spec.target.region, attempt(after));
+        info!(namespace, name, uid, region, attempt, trace_id, reason, "{message}");
     }
 }
 
 /// One line for each answer to a request.
 pub(super) fn answer(job: &AuditLogReplayJob, to_put: &PutAnswer) {
-    let (namespace, name, region) = (job.namespace(), job.name_any(), &job.spec.target.region);
+    let (namespace, name, uid) = (job.namespace(), job.name_any(), job.uid());
+    let (region, attempt) = (&job.spec.target.region, attempt(job));
     match to_put {
-        PutAnswer::Taken(_) => info!(namespace, name, region, "Konnect took the request"),
+        PutAnswer::Taken(_) => info!(namespace, name, uid, region, attempt, "Konnect took the request"),
         PutAnswer::Refused(error) => {
-            info!(namespace, name, region, %error, trace_id = error.trace_id(), "Konnect refused the request");
+            let trace_id = error.trace_id();
+            info!(namespace, name, uid, region, attempt, trace_id, %error, "Konnect refused the request");
         }
-        PutAnswer::InDoubt(why) => warn!(namespace, name, region, why, "the outcome of the request is not known"),
+        PutAnswer::InDoubt(why) => {
+            warn!(namespace, name, uid, region, attempt, why, "the outcome of the request is not known");
+        }
     }
+}
+
+/// Which try the last recorded request is.
+fn attempt(job: &AuditLogReplayJob) -> Option<u32> {
+    job.status.as_ref()?.submission.as_ref().map(|submission| submission.attempt)
 }

@@ -14,6 +14,8 @@ use crate::replay::{Memory, ObjectId, OwnWrites};
 pub(super) struct Kept {
     /// What the decision remembers.
     pub(super) memory: Memory,
+    /// The object before a write of ours that may have landed, although its answer was lost.
+    pub(super) unconfirmed: Option<Box<AuditLogReplayJob>>,
     /// What the watch may not have shown yet.
     pub(super) own: OwnWrites,
     /// What was announced of it.

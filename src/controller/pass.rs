@@ -75,6 +75,7 @@ impl<'a> Pass<'a> {
     }
 
     pub(super) async fn run(mut self) -> Result<Action, PassError> {
+        self.confirm().await;
         let mut last = "none";
         for _ in 0..MAX_STEPS {
             let step = self.decide();
@@ -161,6 +162,7 @@ impl<'a> Pass<'a> {
             (Step::ReadWebhook { brief }, Some(token)) => {
                 let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
                 self.announcement.answered(what.config.as_ref().err());
+                self.ctx.metrics.webhook(&validated.target, &what);
                 self.course.webhook(at, what, &mut self.kept.memory);
             }
             (Step::ReadOtherVersion, Some(token)) => {
@@ -191,12 +193,15 @@ impl<'a> Pass<'a> {
                 Ok(())
             }
             Err(KubeError::Conflict) if self.conflicts < MAX_CONFLICTS => self.read_anew().await,
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                self.kept.unconfirmed = Some(Box::new(self.job().clone()));
+                Err(error.into())
+            }
         }
     }
 
     fn wrote(&mut self, written: AuditLogReplayJob) {
-        log::transition(self.job(), &written);
+        self.kept.unconfirmed = None;
         self.announcement.written(self.ctx, &mut self.kept.announcer, self.course.job(), &written);
         self.course.wrote(written, &mut self.kept.own, &mut self.kept.memory);
     }
@@ -212,13 +217,30 @@ impl<'a> Pass<'a> {
         self.course.suppose(status);
     }
 
+    /// A write whose answer was lost is told when the object shows that it landed.
+    async fn confirm(&mut self) {
+        let landed = |before: &AuditLogReplayJob| before.resource_version() != self.job().resource_version();
+        if !self.kept.unconfirmed.as_deref().is_some_and(landed) {
+            return;
+        }
+        // The watch leaves out who wrote what, which the record of a job tells.
+        let whole = self.ctx.read_job(&self.namespace, &self.job().name_any()).await.ok();
+        let after = whole.filter(|whole| whole.uid() == self.job().uid()).unwrap_or_else(|| self.job().clone());
+        if let Some(before) = self.kept.unconfirmed.take() {
+            self.announcement.written(self.ctx, &mut self.kept.announcer, &before, &after);
+        }
+    }
+
     async fn read_anew(&mut self) -> Result<(), PassError> {
         self.conflicts += 1;
         let job = self.ctx.read_job(&self.namespace, &self.job().name_any()).await?;
         if job.uid() != self.job().uid() {
             return Err(KubeError::Gone.into());
         }
+        // Otherwise a watch that lags would have the next pass begin with the version whose write was just refused.
+        self.kept.own.note(self.job().resource_version().unwrap_or_default(), &job);
         self.course.overtaken(job, &mut self.kept.memory, self.ctx.clock());
+        self.confirm().await;
         Ok(())
     }
 

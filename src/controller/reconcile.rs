@@ -12,6 +12,7 @@ use super::actions::KubeError;
 use super::context::{Context, Guarded};
 use super::log;
 use super::pass::{Pass, PassError};
+use crate::metrics::PassResult;
 use crate::replay::is_finished;
 
 /// Longest wait after passes that failed.
@@ -37,7 +38,9 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     let (mut kept, former) = ctx.keeper.take(job);
     ctx.replaced(job, former.as_ref());
     let failures = kept.failures;
+    let measured = ctx.metrics.pass();
     let result = contained(Box::pin(async { Pass::new(&ctx, job, &mut kept).run().await })).await;
+    measured.end(measure(&result));
     match result {
         Ok(action) => {
             kept.failures = 0;
@@ -60,6 +63,17 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
             }
             Ok(Action::requeue(backoff(failures)))
         }
+    }
+}
+
+/// An object that is gone was nobody's failure.
+fn measure(result: &Result<Action, PassError>) -> PassResult {
+    match result {
+        Ok(action) if *action == Action::await_change() => PassResult::Success,
+        Ok(_) => PassResult::RequeueAfter,
+        Err(PassError::Kube(KubeError::Gone)) => PassResult::Success,
+        Err(PassError::Kube(_) | PassError::Circles(_)) => PassResult::Error,
+        Err(PassError::Panicked) => PassResult::Panic,
     }
 }
 

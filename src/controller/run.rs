@@ -13,8 +13,10 @@ use super::context::Stop;
 use super::work::{self, Scopes};
 use crate::config::{Config, Lease};
 use crate::konnect::HttpClient;
-use crate::leader::{Departure, Leadership, Succession};
+use crate::leader::{self, Departure, Leadership, Succession};
+use crate::metrics::Metrics;
 use crate::server::{self, Readiness};
+use crate::telemetry::Verbosity;
 
 /// Where a pod finds the name of its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -53,29 +55,36 @@ impl RunError {
 }
 
 /// Runs the operator until SIGTERM or SIGINT. A second signal ends the process at once.
-pub async fn run(config: Config) -> Result<(), RunError> {
+pub async fn run(config: Config, metrics: Metrics, verbosity: Verbosity) -> Result<(), RunError> {
     let (say_stop, stop) = Stop::channel();
     stop_on_signals(say_stop)?;
-    let (client, namespace) = kube_client().await?;
+    tokio::spawn(verbosity.follow_signals());
+    let (cluster, namespace) = cluster().await?;
+    let client = connect(&cluster, config.policy.request_timeout, config.call_silence())?;
     let konnect = HttpClient::new(config.policy.request_timeout, config.ca_bundle.as_deref())?;
     let listener = TcpListener::bind(config.listen).await.map_err(|e| RunError::Listen(config.listen, e))?;
     announce(&config, &listener);
 
     let readiness = Readiness::default();
     let probes = tokio::spawn({
-        let (readiness, stop) = (readiness.clone(), stop.clone());
-        server::serve(listener, readiness, async move { stop.requested().await })
+        let (readiness, metrics, stop) = (readiness.clone(), metrics.clone(), stop.clone());
+        server::serve(listener, readiness, metrics, async move { stop.requested().await })
     });
     tokio::spawn(look_for_crd(client.clone(), Scopes::of(&config), readiness.clone()));
 
     let lease = config.lease.clone();
-    let work = async |succession| work::work(client.clone(), konnect, config, &readiness, &stop, succession).await;
+    let work =
+        async |succession| work::work(client.clone(), konnect, config, metrics, &readiness, &stop, succession).await;
     let outcome = match lease {
         None => {
             work(Succession::InOrder).await;
             Ok(())
         }
-        Some(lease) => Box::pin(lead(&client, &lease, &namespace, &stop, work)).await,
+        Some(lease) => {
+            // Impatient: a call that hangs must leave time for another before the lease runs out.
+            let client = connect(&cluster, leader::CALL, leader::CALL)?;
+            Box::pin(lead(&client, &lease, &namespace, &stop, work)).await
+        }
     };
     if outcome.is_ok()
         && let Ok(Err(error)) = probes.await
@@ -161,13 +170,22 @@ fn stop_on_signals(say_stop: watch::Sender<bool>) -> Result<(), RunError> {
     Ok(())
 }
 
-/// A client, and the namespace we are in.
-async fn kube_client() -> Result<(Client, String), RunError> {
-    let fail = |e: Box<dyn std::error::Error + Send + Sync>| RunError::NoCluster(e);
-    let mut config = kube::Config::infer().await.map_err(|e| fail(e.into()))?;
+/// How to reach the cluster, and the namespace we are in.
+async fn cluster() -> Result<(kube::Config, String), RunError> {
+    let mut config = kube::Config::infer().await.map_err(|e| RunError::NoCluster(e.into()))?;
     // Retries are ours, visible and bounded.
     config.default_retry = false;
     let namespace = std::fs::read_to_string(NAMESPACE_FILE).unwrap_or_else(|_| config.default_namespace.clone());
-    let client = Client::try_from(config).map_err(|e| fail(e.into()))?;
-    Ok((client, namespace.trim().to_owned()))
+    Ok((config, namespace.trim().to_owned()))
+}
+
+/// A client that gives up a connection which is not made within `connect`, or on which nothing arrives for `silence` after it was
+/// asked something. kube's own default is to wait for ever, and neither the list that begins a watch nor a lease call has another
+/// limit: after a server that froze, or vanished without a word, they would never be tried again.
+fn connect(cluster: &kube::Config, connect: Duration, silence: Duration) -> Result<Client, RunError> {
+    let mut config = cluster.clone();
+    config.connect_timeout = Some(connect);
+    config.read_timeout = Some(silence);
+    config.reset_reader_on_write = true;
+    Client::try_from(config).map_err(|e| RunError::NoCluster(e.into()))
 }

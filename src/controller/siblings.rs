@@ -1,7 +1,7 @@
 //! What the watch has shown of the other objects of a namespace. No call is made for it, and it may lag behind: what it does not
 //! show yet, Konnect's own job does.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
@@ -11,13 +11,23 @@ use crate::api::AuditLogReplayJob;
 use crate::replay::Sibling;
 
 /// The stores that the watches fill, one for each scope.
-#[derive(Default)]
-pub(super) struct Stores(Mutex<Vec<Store<Guarded>>>);
+#[derive(Clone, Default)]
+pub(super) struct Stores(Arc<Mutex<Vec<Store<Guarded>>>>);
 
 impl Stores {
     /// Takes note of one more.
     pub(super) fn add(&self, store: Store<Guarded>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(store);
+    }
+
+    /// Shows every object there is.
+    pub(super) fn visit(&self, visitor: &mut dyn FnMut(&AuditLogReplayJob)) {
+        let seen = self.all().into_iter().flat_map(|store| store.state());
+        seen.for_each(|guarded| {
+            if let Ok(job) = &guarded.0 {
+                visitor(job);
+            }
+        });
     }
 
     fn all(&self) -> Vec<Store<Guarded>> {

@@ -9,7 +9,7 @@ use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::{StreamExt, TryStreamExt, future};
 use kube::api::ListParams;
 use kube::runtime::controller::{Config as ControllerConfig, Error as ControllerError};
-use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use tracing::{info, warn};
@@ -17,10 +17,13 @@ use tracing::{info, warn};
 use super::context::{Context, Guarded, Stop};
 use super::events;
 use super::reconcile::reconcile;
+use crate::api::AuditLogReplayJob;
 use crate::config::Config;
+use crate::evidence::{self, Telling};
 use crate::konnect::HttpClient;
 use crate::leader::{Departure, Succession};
-use crate::replay::{Candidate, is_under_way};
+use crate::metrics::Metrics;
+use crate::replay::{Candidate, End, end, is_under_way};
 use crate::server::Readiness;
 
 /// Objects per page of the list at start.
@@ -57,6 +60,7 @@ pub(super) async fn work(
     client: Client,
     konnect: HttpClient,
     config: Config,
+    metrics: Metrics,
     readiness: &Readiness,
     stop: &Stop,
     succession: Succession,
@@ -71,14 +75,17 @@ pub(super) async fn work(
             ((scope.clone(), waker), (scope.clone(), woken))
         })
         .unzip();
+    // Without a lease nobody can tell how the process before ended.
+    let repeat_evidence = succession == Succession::Unclean || config.lease.is_none();
     let (publisher, publishing) = events::start(client.clone());
-    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone(), publisher));
+    let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone(), publisher, metrics));
+    show_metrics(&ctx, readiness);
     if succession == Succession::Unclean {
         info!("the leader before did not end in order: no request is begun until nothing of it can be on its way");
         ctx.lanes().rest_until(ctx.clock().mono + ctx.config.policy.settle_time());
     }
     tokio::select! {
-        () = reserve_lanes(&ctx, &scopes) => {
+        () = reserve_lanes(&ctx, &scopes, repeat_evidence) => {
             let controllers = woken.into_iter().map(|(scope, woken)| watch_scope(scope, woken, Arc::clone(&ctx), readiness));
             future::join_all(controllers).await;
         }
@@ -86,6 +93,18 @@ pub(super) async fn work(
     }
     publishing.finish().await;
     ctx.departure()
+}
+
+/// The metrics show the objects as soon as all have been seen.
+fn show_metrics(ctx: &Context, readiness: &Readiness) {
+    let (stores, readiness) = (ctx.stores.clone(), readiness.clone());
+    ctx.metrics.leading(Box::new(move |visitor| {
+        let complete = readiness.is_ready();
+        if complete {
+            stores.visit(visitor);
+        }
+        complete
+    }));
 }
 
 fn api(client: &Client, scope: Option<&String>) -> Api<Guarded> {
@@ -96,21 +115,24 @@ fn api(client: &Client, scope: Option<&String>) -> Api<Guarded> {
 }
 
 /// Reserves lane and target of every submission that may be under way, before anybody else can take them.
-async fn reserve_lanes(ctx: &Context, scopes: &Scopes) {
+async fn reserve_lanes(ctx: &Context, scopes: &Scopes, repeat_evidence: bool) {
     for scope in &scopes.0 {
-        while let Err(error) = reserve_scope(ctx, scope.as_ref()).await {
+        while let Err(error) = reserve_scope(ctx, scope.as_ref(), repeat_evidence).await {
             warn!(error = brief(error.as_ref()), "cannot list AuditLogReplayJobs; tried again");
             tokio::time::sleep(LIST_RETRY).await;
         }
     }
 }
 
-async fn reserve_scope(ctx: &Context, scope: Option<&String>) -> Result<(), ListError> {
+async fn reserve_scope(ctx: &Context, scope: Option<&String>, repeat_evidence: bool) -> Result<(), ListError> {
     let api = api(&ctx.client, scope);
     let mut params = ListParams::default().limit(PAGE);
     loop {
         let page = tokio::time::timeout(ctx.config.policy.request_timeout, api.list(&params)).await??;
         let jobs = page.items.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        for job in jobs.clone().filter(|job| repeat_evidence && has_lately_ended(ctx, job)) {
+            evidence::emit(job, Telling::Repeated);
+        }
         for job in jobs.filter(|job| is_under_way(job)) {
             if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
                 ctx.lanes().hold(&candidate);
@@ -121,6 +143,13 @@ async fn reserve_scope(ctx: &Context, scope: Option<&String>) -> Result<(), List
             None => return Ok(()),
         }
     }
+}
+
+/// Whether the leader before may have ended just after it wrote down the end of this job, and before it left the record of it. How
+/// long there was no leader since is not known; longer than Konnect keeps events is not looked back.
+fn has_lately_ended(ctx: &Context, job: &AuditLogReplayJob) -> bool {
+    let age = |end: End| (ctx.clock().wall - end.at).to_std().unwrap_or_default();
+    end(job).is_some_and(|end| age(end) < ctx.config.policy.retention)
 }
 
 /// What the apiserver said, without the object it said it in.
@@ -140,8 +169,9 @@ async fn watch_scope(
 ) {
     let (reader, writer) = reflector::store();
     ctx.stores.add(reader.clone());
-    let mut readiness = Some(readiness.clone());
-    let stream = watcher(api(&ctx.client, scope.as_ref()), watcher::Config::default())
+    let (mut readiness, known) = (Some(readiness.clone()), reader.clone());
+    let renewed = watcher::Config::default().timeout(ctx.config.watch_seconds());
+    let stream = watcher(api(&ctx.client, scope.as_ref()), renewed)
         .default_backoff()
         .inspect_ok(move |event| {
             if matches!(event, watcher::Event::InitDone)
@@ -151,6 +181,7 @@ async fn watch_scope(
                 info!("ready");
             }
         })
+        .try_filter(move |event| future::ready(!is_of_an_earlier_namesake(event, &known)))
         .modify(|object: &mut Guarded| object.managed_fields_mut().clear())
         .reflect(writer)
         .touched_objects();
@@ -165,6 +196,19 @@ async fn watch_scope(
             future::ready(())
         })
         .await;
+}
+
+/// Whether an event is about an object that was deleted before the one we know under its name was made. A watch tells things in
+/// order, so this is no news; believed, it would hide the object there is until somebody changes it.
+fn is_of_an_earlier_namesake(event: &watcher::Event<Guarded>, known: &Store<Guarded>) -> bool {
+    let (told, is_gone) = match event {
+        watcher::Event::Apply(object) => (object, false),
+        watcher::Event::Delete(object) => (object, true),
+        watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::InitDone => return false,
+    };
+    known.get(&ObjectRef::from_obj(told)).is_some_and(|known| {
+        known.uid() != told.uid() && (is_gone || told.creation_timestamp() < known.creation_timestamp())
+    })
 }
 
 /// What the controller itself has to say: objects that are gone, and trouble with the watch.

@@ -1,6 +1,5 @@
 //! The command line of `kubectl replay`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -75,12 +74,6 @@ pub(super) enum Command {
     Completion {
         /// Which shell; kubectl is for `kubectl replay` in whichever shell kubectl itself completes
         shell: CompletionFor,
-    },
-    /// Answer kubectl's completion
-    #[command(name = "__complete", hide = true, disable_help_flag = true)]
-    Complete {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        words: Vec<OsString>,
     },
 }
 

@@ -18,10 +18,10 @@ use super::{Outcome, say};
 const BINARY: &str = "kubectl-replay";
 /// What kubectl runs to complete `kubectl replay`.
 const FOR_KUBECTL: &str = "#!/bin/sh\n# Completes `kubectl replay`: kubectl runs this if it is in the PATH as kubectl_complete-replay.\n\
-                           exec kubectl-replay __complete -- \"$@\"";
+                           exec kubectl-replay __complete \"$@\"";
 /// cobra's directive for "these are all, no files".
 const NO_FILES: &str = ":4";
-/// Nobody waits longer for a name.
+/// Nobody waits longer for a name, unless `--request-timeout` says so.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// More names are of no help.
 const MANY: u32 = 500;
@@ -44,12 +44,20 @@ pub(super) fn script(shell: CompletionFor) -> Result<Outcome, PluginError> {
     Ok(Outcome::Done)
 }
 
+/// What was typed so far, if that is what we are asked for. No command of its own: nobody types it, no script is to offer it.
+pub(super) fn words(args: &[OsString]) -> Option<&[OsString]> {
+    match args {
+        [_, asked, words @ ..] if asked == "__complete" => Some(words),
+        _ => None,
+    }
+}
+
 /// Prints what the last of `words` may become.
-pub(super) async fn candidates(words: Vec<OsString>) -> Result<Outcome, PluginError> {
-    let names = if wants_a_name(&words) { names(&words).await } else { Vec::new() };
+pub(super) async fn candidates(words: &[OsString]) -> Result<Outcome, PluginError> {
+    let names = if wants_a_name(words) { names(words).await } else { Vec::new() };
     // Flags only for who begins one, as kubectl has it.
     let flags = words.last().is_some_and(|word| word.to_string_lossy().starts_with('-'));
-    let args: Vec<OsString> = std::iter::once(OsString::from(BINARY)).chain(words).collect();
+    let args: Vec<OsString> = std::iter::once(OsString::from(BINARY)).chain(words.iter().cloned()).collect();
     let last = args.len().saturating_sub(1);
     let found = complete(&mut with_names(&names), args, last, None)?;
     for candidate in found.iter().filter(|candidate| !candidate.is_hide_set()) {
@@ -91,7 +99,9 @@ fn completer(names: Vec<String>) -> ArgValueCompleter {
 
 /// Names of jobs, if the cluster is quick to tell: no completion is better than a terminal that hangs, or an error in it.
 async fn names(words: &[OsString]) -> Vec<String> {
-    let listed = tokio::time::timeout(PATIENCE, list(&Cluster::new(&cluster_args(words)))).await;
+    let args = cluster_args(words);
+    let patience = if words.iter().any(|word| word == "--request-timeout") { args.request_timeout } else { PATIENCE };
+    let listed = tokio::time::timeout(patience, list(&Cluster::new(&args))).await;
     listed.ok().and_then(Result::ok).unwrap_or_default()
 }
 
@@ -108,7 +118,6 @@ async fn list(cluster: &Cluster) -> Result<Vec<String>, PluginError> {
 struct Typed {
     #[command(flatten)]
     cluster: ClusterArgs,
-    #[arg(trailing_var_arg = false, allow_hyphen_values = false)]
     rest: Vec<OsString>,
 }
 

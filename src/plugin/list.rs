@@ -15,8 +15,9 @@ use crate::replay::{Candidate, ObjectId, Policy};
 /// Objects per page.
 const PAGE: u32 = 500;
 /// What the places rest on. They are no promise.
-const ESTIMATE: &str = "Places are by the objects alone, for an operator with --serialize region: the earliest EXPIRES of each region and \
-                        Secret goes first. Trouble that jobs share, and jobs of other namespaces on the same target, can change the order.";
+const ESTIMATE: &str = "\
+PLACE is an estimate from the objects, for an operator with --serialize region: of one region and Secret, what expires first goes first.
+Trouble that jobs share, and jobs of other namespaces on the same target, can change the order.";
 
 pub(super) async fn run(cluster: &Cluster, args: &ListArgs) -> Result<Outcome, PluginError> {
     let connection = cluster.connect().await?;

@@ -55,12 +55,16 @@ impl Outcome {
 
 /// Runs the plugin with these arguments, the first of which is its name. Wrong arguments end the process with 2.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = Cli::parse_from(args);
+    let args: Vec<OsString> = args.into_iter().collect();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&PluginError::Io(error)),
     };
-    match runtime.block_on(run(cli)) {
+    let outcome = match completion::words(&args) {
+        Some(words) => runtime.block_on(completion::candidates(words)),
+        None => runtime.block_on(run(Cli::parse_from(args))),
+    };
+    match outcome {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => fail(&error),
@@ -77,7 +81,6 @@ async fn run(cli: Cli) -> Result<Outcome, PluginError> {
         Command::Resume { name } => change::resume(&cluster, &name).await,
         Command::Again(args) => again::run(&cluster, &args).await,
         Command::Completion { shell } => completion::script(shell),
-        Command::Complete { words } => completion::candidates(words).await,
     }
 }
 

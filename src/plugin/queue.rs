@@ -67,7 +67,7 @@ impl Queue {
         matches!(self.place(job), Place::InLine(_)).then(|| self.lanes.blocker(candidate, Duration::ZERO)).flatten()
     }
 
-    /// What belongs together, in the order in which it is shown: lanes by the expiry of their first, then by place.
+    /// The order in which they are shown: lane by lane, and by place in each; what has finished comes last.
     pub(super) fn sort(&self, jobs: &mut [&AuditLogReplayJob]) {
         let policy = Policy::default();
         jobs.sort_by_cached_key(|job| {

@@ -21,12 +21,10 @@ pub(super) fn of(job: &AuditLogReplayJob) -> Vec<Step> {
     let mut steps: Vec<Step> = created.into_iter().map(|at| step(at, "created")).collect();
     if let Some(status) = &job.status {
         steps.extend(status.last_conflict_time.map(|at| conflicts(at, status.conflicts)));
-        steps.extend(status.submission.iter().flat_map(submission));
         steps.extend(status.conditions.iter().filter_map(of_condition));
-        steps.extend(
-            status.start_time.filter(|at| !is_told(status, *at)).map(|at| step(at, "first under way at Konnect")),
-        );
-        steps.extend(status.retries.as_ref().and_then(next_try));
+        steps.extend(status.submission.iter().flat_map(submission));
+        steps.extend(status.start_time.filter(|_| !is_told(status)).map(|at| step(at, "first under way at Konnect")));
+        steps.extend(status.retries.as_ref().filter(|_| is_to_be_tried(status)).and_then(next_try));
         steps.extend(status.completion_time.map(|at| step(at, &format!("complete: {}", text::state(job)))));
         steps.extend(status.failed_time.map(|at| step(at, &format!("failed: {}", text::state(job)))));
     }
@@ -43,9 +41,15 @@ fn conflicts(at: DateTime<Utc>, count: u32) -> Step {
     step(at, &format!("refused by Konnect, since another replay was under way (409): the last of {count} times"))
 }
 
-/// Whether the acceptance of the standing request tells the start already.
-fn is_told(status: &AuditLogReplayJobStatus, at: DateTime<Utc>) -> bool {
-    status.submission.as_ref().is_some_and(|submission| submission.accepted_time == Some(at))
+/// Whether the acceptance of the standing request is the start: none was counted before it.
+fn is_told(status: &AuditLogReplayJobStatus) -> bool {
+    let accepted = status.submission.as_ref().is_some_and(|submission| submission.accepted_time.is_some());
+    accepted && status.retries.is_none()
+}
+
+/// Whether the standing request is over, so that a next one is waited for.
+fn is_to_be_tried(status: &AuditLogReplayJobStatus) -> bool {
+    status.submission.as_ref().is_some_and(|submission| submission.state.is_over())
 }
 
 fn submission(submission: &Submission) -> Vec<Step> {

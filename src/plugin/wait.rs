@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watch_object};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::cluster::Connection;
 use super::error::{PluginError, explained};
@@ -22,6 +22,8 @@ use crate::konnect::time;
 
 /// How often the clock of a live line moves.
 const TICK: Duration = Duration::from_secs(1);
+/// How long an operator may take to look at a new job before it is worth a line that none has.
+const UNSEEN_FOR: Duration = Duration::from_secs(10);
 /// Width of a terminal that does not tell its own.
 const USUAL_WIDTH: usize = 80;
 
@@ -49,7 +51,7 @@ pub(super) async fn until_finished(
                 screen.leave()?;
                 remark(&format!(
                     "kubectl-replay: {name} has not finished within {} ({}). {}",
-                    humantime::format_duration(limit), screen.state(), goes_on(&name),
+                    humantime::format_duration(limit), screen.state, goes_on(&name),
                 ));
                 return Ok(Outcome::TimedOut);
             }
@@ -128,37 +130,39 @@ fn trouble(error: watcher::Error, server: &str) -> Trouble {
 
 /// What the user sees of it.
 struct Screen {
-    live: Option<Interval>,
+    live: bool,
+    ticks: Interval,
     began: Instant,
     line: String,
     state: String,
+    /// What is said if no operator looks at the job.
+    unseen: Option<String>,
 }
 
 impl Screen {
     fn new() -> Self {
-        let live = std::io::stdout().is_terminal().then(|| {
-            let mut ticks = interval(TICK);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-            ticks
-        });
-        Self { live, began: Instant::now(), line: String::new(), state: "Unseen".to_owned() }
-    }
-
-    /// The state as it was last seen.
-    fn state(&self) -> &str {
-        &self.state
+        let live = std::io::stdout().is_terminal();
+        let period = if live { TICK } else { UNSEEN_FOR };
+        let mut ticks = interval_at(Instant::now() + period, period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Self { live, ticks, began: Instant::now(), line: String::new(), state: String::new(), unseen: None }
     }
 
     async fn tick(&mut self) {
-        match &mut self.live {
-            Some(ticks) => drop(ticks.tick().await),
-            None => std::future::pending().await,
-        }
+        self.ticks.tick().await;
     }
 
     fn show(&mut self, job: &AuditLogReplayJob) -> Result<(), PluginError> {
         text::state(job).clone_into(&mut self.state);
-        self.put(format!("{}: {}", text::state(job), text::message(job)))
+        let line = format!("{}: {}", text::state(job), text::message(job));
+        // A line of its own only if it lasts: the operator is about to look.
+        let soon = !self.live && text::is_unseen(job) && self.began.elapsed() < UNSEEN_FOR;
+        if soon {
+            self.unseen = Some(line);
+            return Ok(());
+        }
+        self.unseen = None;
+        self.put(line)
     }
 
     fn trouble(&mut self, what: &str) -> Result<(), PluginError> {
@@ -170,16 +174,15 @@ impl Screen {
             return Ok(());
         }
         self.line = line;
-        if self.live.is_some() {
-            self.redraw()
-        } else {
-            write(&format!("{}  {}\n", time::format(Utc::now()), self.line))
-        }
+        if self.live { self.redraw() } else { write(&format!("{}  {}\n", time::format(Utc::now()), self.line)) }
     }
 
-    /// The live line anew, cut to the width of the terminal: a line that wraps cannot be taken back.
+    /// At each tick: the live line anew, cut to the width of the terminal: a line that wraps cannot be taken back.
     fn redraw(&mut self) -> Result<(), PluginError> {
-        if self.live.is_none() || self.line.is_empty() {
+        if !self.live {
+            return self.unseen.take().map_or(Ok(()), |line| self.put(line));
+        }
+        if self.line.is_empty() {
             return Ok(());
         }
         let line = format!("{:>5}  {}", self.elapsed(), self.line);
@@ -194,15 +197,15 @@ impl Screen {
 
     /// The last word, in full.
     fn finish(&mut self) -> Result<(), PluginError> {
-        match self.live {
-            Some(_) => write(&format!("\r\x1b[K{:>5}  {}\n", self.elapsed(), self.line)),
-            None => Ok(()),
+        if !self.live {
+            return Ok(());
         }
+        write(&format!("\r\x1b[K{:>5}  {}\n", self.elapsed(), self.line))
     }
 
     /// Leaves what is seen as it is, and the cursor on a line of its own.
     fn leave(&mut self) -> Result<(), PluginError> {
-        if self.live.is_some() && !self.line.is_empty() { write("\n") } else { Ok(()) }
+        if self.live && !self.line.is_empty() { write("\n") } else { Ok(()) }
     }
 
     fn elapsed(&self) -> String {

@@ -227,7 +227,7 @@ impl Course {
     }
 }
 
-/// Our own last write to an object, which the watch may not have shown yet.
+/// What we last wrote of an object, or read past the watch, which the watch may not have shown yet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnWrites(Option<Latest>);
 
@@ -238,7 +238,7 @@ struct Latest {
 }
 
 impl OwnWrites {
-    /// The newest version known: our own last write, as long as the watch still shows one from before it.
+    /// The newest version known: our own last write or reading, as long as the watch still shows one from before it.
     pub fn newest(&mut self, watched: &AuditLogReplayJob) -> AuditLogReplayJob {
         let version = watched.resource_version().unwrap_or_default();
         match &self.0 {
@@ -250,8 +250,8 @@ impl OwnWrites {
         }
     }
 
-    /// Takes note that our write turned version `from` into `job`.
-    fn note(&mut self, from: String, job: &AuditLogReplayJob) {
+    /// Takes note that `job` came after version `from`: we wrote it, or read it when our write on `from` was refused.
+    pub fn note(&mut self, from: String, job: &AuditLogReplayJob) {
         let mut superseded = self.0.take().map(|latest| latest.superseded).unwrap_or_default();
         superseded.push(from);
         self.0 = Some(Latest { job: job.clone(), superseded });

@@ -10,6 +10,7 @@
 //! Reading order: [`next()`], then `prepare` (all that comes before a request to Konnect), `settle` (a request whose outcome is
 //! not known), `follow` (a run under way), `over` (one that ended otherwise than completed), and `report` (what the object says of each situation).
 
+mod change;
 mod course;
 mod deadline;
 mod duplicate;
@@ -34,6 +35,7 @@ mod tests;
 mod wait;
 mod window;
 
+pub use change::{Change, End, changes, end, planned_expiry};
 pub use course::{Course, OwnWrites, Woken};
 pub use duplicate::Sibling;
 pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
@@ -42,4 +44,5 @@ pub use memory::{Memory, PutAnswer};
 pub use next::{Hold, holds_turn, is_finished, is_under_way, next};
 pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
 pub use policy::{Policy, Serialize};
+pub use report::ready_reason;
 pub use step::{Step, WaitCause};

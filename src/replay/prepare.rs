@@ -307,6 +307,7 @@ fn submission(o: &Observed, window: TimeRange, previous: &RemoteJob) -> Submissi
         accepted: None,
         last_read: None,
         end_time: None,
+        webhook: None,
         previous: Some(report::konnect_job(previous, o.clock)),
     }
 }

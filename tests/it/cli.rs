@@ -27,6 +27,16 @@ fn the_crd_in_the_repository_is_the_one_that_is_printed() {
 }
 
 #[test]
+fn the_schema_of_evidence_in_the_repository_is_the_one_that_is_printed() {
+    let output = konnect_replay(&["evidence-schema"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        stdout(&output) == include_str!("../../docs/evidence.schema.json"),
+        "docs/evidence.schema.json is out of date; run: cargo run -- evidence-schema > docs/evidence.schema.json"
+    );
+}
+
+#[test]
 fn the_version_is_that_of_the_package() {
     let output = konnect_replay(&["--version"], &[]);
     assert_eq!(stdout(&output), format!("konnect-replay {}\n", env!("CARGO_PKG_VERSION")));

@@ -100,7 +100,11 @@ fn webhook(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobSt
         situation,
         Situation::Completed { .. } | Situation::AlreadyReplayed { .. } | Situation::Failed { .. } | Situation::Over(_)
     );
-    if news || end || matches!(situation, Situation::Intended(_)) {
+    let intended = matches!(situation, Situation::Intended(_));
+    if let Some(submission) = status.submission.as_mut().filter(|_| intended) {
+        submission.webhook = Some(evidence.clone());
+    }
+    if news || end || intended {
         status.webhook = Some(evidence);
     }
 }

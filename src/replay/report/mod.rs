@@ -132,7 +132,7 @@ pub(super) fn is_finished(status: &AuditLogReplayJobStatus) -> bool {
 }
 
 /// The state in one word, as it stands in the object.
-pub(super) fn ready_reason(status: &AuditLogReplayJobStatus) -> Option<&str> {
+pub fn ready_reason(status: &AuditLogReplayJobStatus) -> Option<&str> {
     status.conditions.iter().find(|c| c.type_ == ConditionType::Ready).map(|c| c.reason.as_str())
 }
 

@@ -83,6 +83,7 @@ fn submission() -> impl Strategy<Value = Submission> {
         accepted,
         last_read: read.map(|word| word.to_owned().into()),
         end_time: None,
+        webhook: None,
         previous,
     })
 }

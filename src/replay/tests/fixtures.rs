@@ -167,6 +167,7 @@ impl JobBuilder {
             accepted: taken.then(|| kept(&ours("accepted"))),
             last_read: None,
             end_time: None,
+            webhook: None,
             previous: Some(kept(&previous)),
         });
         self

@@ -12,6 +12,7 @@ mod story;
 mod answer_to_put;
 mod any;
 mod blocks;
+mod change;
 mod deadlines;
 mod duplicates;
 mod events;

@@ -14,6 +14,15 @@ fn told(mut s: Story, words: &[&str]) -> Vec<String> {
     for word in words {
         s.konnect_says(word);
     }
+    documented(&s)
+}
+
+/// The reasons of a story, each under a condition where the reference lists it.
+fn documented(s: &Story) -> Vec<String> {
+    for condition in s.conditions() {
+        let listed = crate::api::reference::is_documented(&condition.type_, &condition.reason);
+        assert!(listed, "docs/api.md does not list {} under {}", condition.reason, condition.type_);
+    }
     s.reasons().collect()
 }
 
@@ -39,12 +48,12 @@ fn with_webhook(enabled: bool, status: &str) -> Story {
 fn superseded() -> Vec<String> {
     let mut s = story(job().submitted()).konnect_has(strangers("running"));
     s.pass().until("Superseded");
-    s.reasons().collect()
+    documented(&s)
 }
 
 fn after(mut s: Story, minutes: u64) -> Vec<String> {
     s.pass().run_for(mins(minutes));
-    s.reasons().collect()
+    documented(&s)
 }
 
 #[test]

@@ -308,6 +308,11 @@ impl Story {
         reasons
     }
 
+    /// Every condition that there ever was.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.writes.iter().flat_map(|s| &s.conditions)
+    }
+
     /// Every reason that any condition ever had.
     pub(super) fn reasons(&self) -> impl Iterator<Item = String> {
         self.writes.iter().flat_map(|s| s.conditions.iter().map(|c| c.reason.clone()))

@@ -2,4 +2,10 @@
 //! object says in the end what it would have said without them.
 
 mod crash;
-mod steps;
+mod crd;
+mod lease;
+mod refusals;
+pub mod steps;
+mod stopped;
+mod views;
+mod watches;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use control_plane::ControlPlane;
+use control_plane::{ControlPlane, Options};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::Api;
 use kube::api::PostParams;
@@ -21,6 +21,12 @@ pub async fn installed() -> (&'static ControlPlane, PathBuf) {
     let plane = ControlPlane::shared().unwrap_or_else(|error| panic!("no control plane: {error}"));
     let kubeconfig = INSTALLED.get_or_init(|| install(plane)).await;
     (plane, kubeconfig.clone())
+}
+
+/// The same on an API server of one test's own, for what would disturb the others. It ends with the process.
+pub async fn own() -> (&'static ControlPlane, PathBuf) {
+    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(Options::default()).await.unwrap()));
+    (plane, install(plane).await)
 }
 
 async fn install(plane: &ControlPlane) -> PathBuf {

@@ -12,7 +12,7 @@ pub use cluster::SERVICE_ACCOUNT;
 pub use history::History;
 pub use job::{JobBuilder, condition, is_true, ready_reason};
 pub use konnect::window_of;
-pub use operator::Operator;
+pub use operator::{Operator, Unread};
 pub use world::{CANARY, PORTAL, TOKEN, World};
 
 /// How long anything that a test waits for may take. Generous: the machine may be busy with other tests.

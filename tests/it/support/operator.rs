@@ -11,6 +11,45 @@ use tokio::sync::watch;
 
 use super::PATIENCE;
 
+/// The binary with these flags, and nothing of this process's environment but the path.
+fn command(kubeconfig: &Path, flags: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_konnect-replay"));
+    command
+        .arg("run")
+        .args(flags)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("KUBECONFIG", kubeconfig)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// An operator whose log nobody reads any more. Killed when dropped.
+pub struct Unread(Child);
+
+impl Unread {
+    /// Starts it, and closes the other end of its standard error.
+    pub fn start(kubeconfig: &Path, flags: &[String]) -> Self {
+        let mut child = command(kubeconfig, flags).spawn().unwrap();
+        drop(child.stderr.take());
+        Self(child)
+    }
+
+    /// Whether it is still running.
+    pub fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A running operator. Killed when dropped.
 pub struct Operator {
     child: Child,
@@ -21,18 +60,17 @@ pub struct Operator {
 impl Operator {
     /// Starts the binary with these flags, and nothing of this process's environment but the path.
     pub fn start(kubeconfig: &Path, flags: &[String]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_konnect-replay"))
-            .arg("run")
-            .args(flags)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("KUBECONFIG", kubeconfig)
-            .env("RUST_LOG", "info,konnect_replay=debug,kube=warn,hyper=warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = command(kubeconfig, flags);
+        Self::spawn(command.env("RUST_LOG", "info,konnect_replay=debug,kube=warn,hyper=warn"))
+    }
+
+    /// The same, logging what it logs where nobody has set `RUST_LOG`.
+    pub fn start_with_default_log(kubeconfig: &Path, flags: &[String]) -> Self {
+        Self::spawn(&mut command(kubeconfig, flags))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (tell, changed) = watch::channel(0);
@@ -46,6 +84,43 @@ impl Operator {
             }
         });
         Self { child, lines, changed }
+    }
+
+    /// What `/metrics` serves.
+    pub async fn metrics(&self) -> String {
+        let answer = reqwest::get(format!("{}/metrics", self.probes().await)).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        assert_eq!(content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        answer.text().await.unwrap()
+    }
+
+    /// Waits until `/metrics` has something.
+    pub async fn wait_for_metrics<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
+        let looking = async {
+            loop {
+                if let Some(found) = look(&self.metrics().await) {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, looking).await {
+            Ok(found) => found,
+            Err(late) => panic!("{late}: /metrics never had {what}:\n{}", self.metrics().await),
+        }
+    }
+
+    /// The evidence records that it has written for the object of that name.
+    pub fn evidence(&self, name: &str) -> Vec<Value> {
+        let lines = self.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        lines.filter(|line| line["target"] == "konnect_replay::evidence" && line["job"]["name"] == name).collect()
+    }
+
+    /// Waits for the first of them.
+    pub async fn wait_for_evidence(&self, name: &str) -> Value {
+        let is_it = |line: &Value| line["target"] == "konnect_replay::evidence" && line["job"]["name"] == name;
+        self.wait_for_log("evidence", is_it).await
     }
 
     /// Everything logged so far.

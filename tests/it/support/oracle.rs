@@ -107,7 +107,18 @@ fn bare_status(job: &AuditLogReplayJob) -> Value {
         }
     }
     status["webhook"]["destinationID"] = Value::Null;
+    let generation = job.metadata.generation.unwrap();
+    let conditions = status["conditions"].as_array_mut().unwrap();
+    conditions.iter_mut().for_each(|condition| current(condition, generation));
+    current(&mut status, generation);
     without_times(status, job)
+}
+
+/// How often the spec was edited on the way does not matter, only that the last edit was seen.
+fn current(told: &mut Value, generation: i64) {
+    if told["observedGeneration"] == generation {
+        told["observedGeneration"] = json!("CURRENT");
+    }
 }
 
 /// Times of the window become words, other times vanish.

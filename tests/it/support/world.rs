@@ -16,7 +16,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::job::is_true;
-use super::{History, JobBuilder, Operator, PATIENCE, cluster, ready_reason};
+use super::{History, JobBuilder, Operator, PATIENCE, Unread, cluster, ready_reason};
 
 /// The token that works.
 pub const TOKEN: &str = "kpat_canary-of-the-tests";
@@ -36,6 +36,7 @@ pub struct WorldBuilder {
     webhook: bool,
     operator: bool,
     proxy: bool,
+    own_plane: bool,
 }
 
 impl WorldBuilder {
@@ -72,8 +73,14 @@ impl WorldBuilder {
         self
     }
 
+    /// An API server of this world's own, for tests that would disturb the others.
+    pub fn on_its_own_api_server(mut self) -> Self {
+        self.own_plane = true;
+        self
+    }
+
     pub async fn build(self) -> World {
-        let (plane, direct) = cluster::installed().await;
+        let (plane, direct) = if self.own_plane { cluster::own().await } else { cluster::installed().await };
         let (proxy, kubeconfig) = if self.proxy { proxied(plane, &direct).await } else { (None, direct) };
         let born = plane.audit_mark().unwrap();
         let namespace = format!("it-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -141,7 +148,7 @@ impl World {
         let emulator =
             Options { timings: Timings::all(Duration::from_millis(150)), retry_scale: 0.001, ..Options::default() };
         let flags = flags.map(str::to_owned).to_vec();
-        WorldBuilder { flags, emulator, webhook: true, operator: true, proxy: false }
+        WorldBuilder { flags, emulator, webhook: true, operator: true, proxy: false, own_plane: false }
     }
 
     pub async fn new() -> Self {
@@ -158,6 +165,16 @@ impl World {
         let lease = format!("--lease-name={}", self.namespace);
         let flags = self.flags_with(&["--leader-elect=true", "--lease-namespace=konnect-replay", &lease]);
         Operator::start(&self.kubeconfig, &flags)
+    }
+
+    /// Starts an operator on this namespace that logs what it logs where nobody has set anything.
+    pub async fn start_with_default_log(&self) -> Operator {
+        Operator::start_with_default_log(&self.kubeconfig, &self.flags_with(&[])).ready().await
+    }
+
+    /// Starts an operator on this namespace whose log nobody reads.
+    pub fn start_unread(&self) -> Unread {
+        Unread::start(&self.kubeconfig, &self.flags_with(&[]))
     }
 
     fn flags_with(&self, more: &[&str]) -> Vec<String> {

@@ -1,0 +1,126 @@
+//! An API server that refuses, fails, loses answers or says nothing.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use control_plane::proxy::{Calls, Fault, Point, Verb};
+use futures::future::join_all;
+use konnect_replay::api::ConditionType;
+
+use super::steps::{Step, writes};
+use crate::support::{PATIENCE, World, condition, is_true, ready_reason};
+
+/// Each a number of times in a row, so that what is done about it is seen too.
+const TIMES: usize = 2;
+
+/// A job that ends as if nothing had been done to these calls.
+async fn survives(label: impl Display, calls: Calls, fault: Fault) {
+    let label = format!("{label}: {fault:?}");
+    println!("  {label}");
+    let world = World::builder().through_proxy().build().await;
+    let id = world.proxy().fault(calls, fault);
+    world.create(world.job("survivor")).await;
+    world.proxy().wait_hits(id, 1, PATIENCE).await.unwrap_or_else(|error| panic!("{label}: {error}"));
+    world.ends_as_if_undisturbed("survivor").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_write_may_be_refused_fail_or_lose_its_answer() {
+    let faults = || {
+        [
+            Fault::Answer(409),
+            Fault::AnswerRetryAfter(429, 1),
+            Fault::Answer(500),
+            Fault::Answer(503),
+            Fault::Cut(Point::Before),
+            Fault::Cut(Point::After),
+        ]
+    };
+    let cases = || [Step::FirstVisit, Step::Intent, Step::Acceptance, Step::End].into_iter();
+    println!("{} cases:", cases().count() * faults().len());
+    join_all(cases().flat_map(|step| faults().map(|fault| survives(step, step.calls().times(TIMES), fault)))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_write_may_go_unanswered_and_take_effect_or_not() {
+    let cases = [Step::Intent, Step::Acceptance, Step::End].into_iter();
+    let both = |step: Step| {
+        [Point::Before, Point::After].map(|point| survives(step, step.calls().times(TIMES), Fault::Hold(point)))
+    };
+    join_all(cases.flat_map(both)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_arrives_after_the_next_one_loses() {
+    let world = World::builder().through_proxy().build().await;
+    let late = world.proxy().fault(Step::Intent.calls().times(1), Fault::Hold(Point::Before));
+    world.create(world.job("survivor")).await;
+    world.proxy().wait_hits(late, 1, PATIENCE).await.unwrap();
+    // Given up by the operator after its time limit, recorded anew, and sent: then the first record arrives.
+    world.wait_for_reason("survivor", "Accepted").await;
+    world.proxy().release(late);
+    world.ends_as_if_undisturbed("survivor").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_that_all_meet_a_409_for_a_while_send_nothing_and_go_on_afterwards() {
+    let world = World::builder().through_proxy().build().await;
+    let refusing = world.proxy().fault(writes(|_| true), Fault::Answer(409));
+    world.create(world.job("survivor")).await;
+    // More than one pass, each with its own tries.
+    world.proxy().wait_hits(refusing, 10, PATIENCE).await.unwrap();
+    assert_eq!(world.puts(), 0, "something was sent without a record");
+    world.proxy().release(refusing);
+    world.ends_as_if_undisturbed("survivor").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_freezes_while_a_run_is_under_way_is_gone_on_with_when_it_thaws() {
+    let mut world = World::builder().pace(Duration::from_secs(1)).through_proxy().build().await;
+    world.create(world.job("survivor")).await;
+    world.wait_for_reason("survivor", "Accepted").await;
+    world.proxy().freeze();
+    world.at_konnect("that the run has ended", |_| world.runs().first()?.ended_at).await;
+    let gave_up = |line: &serde_json::Value| {
+        line["error"].as_str().is_some_and(|error| error.starts_with("the apiserver did not answer within"))
+    };
+    world.operator().wait_for_log("that a call was given up", gave_up).await;
+    world.proxy().thaw();
+    world.ends_as_if_undisturbed("survivor").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_may_not_be_read_is_a_visible_wait_and_costs_nothing() {
+    let world = World::builder().through_proxy().build().await;
+    let forbidden = world.proxy().fault(Calls::any().verb(Verb::Get).resource("secrets"), Fault::Answer(403));
+    world.create(world.job("survivor")).await;
+    world.wait_for_reason("survivor", "WaitingForCredentials").await;
+    world.proxy().wait_hits(forbidden, 3, PATIENCE).await.unwrap();
+    let job = world.get("survivor").await;
+    let message = condition(&job, &ConditionType::Ready).unwrap().message.clone();
+    assert!(message.contains("403"), "{message}");
+    assert!(world.emulator.calls().is_empty(), "Konnect was asked without a token");
+    world.proxy().release(forbidden);
+    world.ends_as_if_undisturbed("survivor").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_may_not_be_read_any_more_does_not_end_a_run() {
+    let world = World::builder().pace(Duration::from_secs(1)).through_proxy().build().await;
+    world.create(world.job("survivor")).await;
+    world.wait_for_reason("survivor", "Accepted").await;
+    let forbidden = world.proxy().fault(Calls::any().verb(Verb::Get).resource("secrets"), Fault::Answer(403));
+    world.at_konnect("that the run has ended", |_| world.runs().first()?.ended_at).await;
+    world.proxy().wait_hits(forbidden, 2, PATIENCE).await.unwrap();
+    let job = world.get("survivor").await;
+    assert!(!is_true(&job, &ConditionType::Finished), "{}", ready_reason(&job));
+    world.proxy().release(forbidden);
+    world.ends_as_if_undisturbed("survivor").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_may_not_be_written_or_are_never_answered_change_nothing() {
+    let events = || Calls::any().verb(Verb::Create).resource("events");
+    let faults = [Fault::Answer(403), Fault::Hold(Point::Before)];
+    join_all(faults.map(|fault| survives("every Event", events(), fault))).await;
+}
