@@ -9,16 +9,16 @@ ARG BUILDARCH
 ARG TARGETARCH
 WORKDIR /src
 RUN case "${TARGETARCH}" in \
-      amd64) rust=x86_64-unknown-linux-gnu gcc=x86-64-linux-gnu ;; \
-      arm64) rust=aarch64-unknown-linux-gnu gcc=aarch64-linux-gnu ;; \
+      amd64) triple=x86_64-unknown-linux-gnu package=gcc-x86-64-linux-gnu linker=x86_64-linux-gnu-gcc ;; \
+      arm64) triple=aarch64-unknown-linux-gnu package=gcc-aarch64-linux-gnu linker=aarch64-linux-gnu-gcc ;; \
       *) echo "no build for TARGETARCH=${TARGETARCH}: amd64 or arm64" >&2; exit 1 ;; \
     esac \
- && echo "${rust}" >/target-triple \
+ && echo "${triple}" >/target-triple \
  && if [ "${TARGETARCH}" != "${BUILDARCH}" ]; then \
-      rustup target add "${rust}" \
+      rustup target add "${triple}" \
    && apt-get update -q \
-   && apt-get install -y -q --no-install-recommends "gcc-${gcc}" "libc6-dev-${TARGETARCH}-cross" \
-   && printf '[target.%s]\nlinker = "%s-gcc"\n' "${rust}" "$(echo "${gcc}" | tr x86-64 x86_64)" >>"${CARGO_HOME}/config.toml"; \
+   && apt-get install -y -q --no-install-recommends "${package}" "libc6-dev-${TARGETARCH}-cross" \
+   && printf '[target.%s]\nlinker = "%s"\n' "${triple}" "${linker}" >>"${CARGO_HOME}/config.toml"; \
     fi
 COPY . .
 

@@ -26,6 +26,11 @@ pub enum Command {
     Crd,
     /// Print the JSON Schema of the evidence records that finished jobs leave in the log.
     EvidenceSchema,
+    /// Ask a running replica's /healthz or /readyz; ends with 1 unless the answer is 200. For images without a shell.
+    Probe {
+        /// Where, such as <http://konnect-replay:8080/readyz>.
+        url: url::Url,
+    },
 }
 
 /// Settings of `run`. Durations are written like 15s, 1m30s or 168h.

@@ -163,7 +163,7 @@ mod tests {
         let cli = Cli::try_parse_from(["konnect-replay", "run"].iter().chain(flags)).unwrap();
         match cli.command {
             Command::Run(args) => Config::new(*args),
-            Command::Crd | Command::EvidenceSchema => unreachable!(),
+            Command::Crd | Command::EvidenceSchema | Command::Probe { .. } => unreachable!(),
         }
     }
 

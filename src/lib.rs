@@ -14,6 +14,7 @@ pub mod leader;
 pub mod metrics;
 mod open_enum;
 pub mod plugin;
+mod probe;
 pub mod program;
 pub mod replay;
 pub mod server;

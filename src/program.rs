@@ -10,7 +10,7 @@ use clap::Parser;
 use crate::cli::{Cli, Command, RunArgs};
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::{api, controller, evidence, telemetry};
+use crate::{api, controller, evidence, probe, telemetry};
 
 /// Runs the program with these arguments, the first of which is its name. Wrong arguments end the process with 2.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -18,6 +18,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run(*args),
         Command::Crd => print(api::crd_yaml()),
         Command::EvidenceSchema => print(evidence::schema_json()),
+        Command::Probe { url } => ask(url),
+    }
+}
+
+fn ask(url: url::Url) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &error),
+    };
+    match runtime.block_on(probe::probe(url)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error),
     }
 }
 

@@ -30,9 +30,10 @@ fn set_status_default(root: &mut JSONSchemaProps) {
 /// What derivation leaves untidy, in `schema` and all below it.
 ///
 /// An explicit null is an absent value, and is dropped before CEL looks: `has()` must not see it. Line breaks of doc comments
-/// are no line breaks for `kubectl explain`.
+/// are no line breaks for `kubectl explain`. A format that the API server does not know is warned about at each install; `minimum` and `maximum` say what it said.
 fn tidy(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
+    schema.format.take_if(|format| format.starts_with("uint"));
     if let Some(description) = &mut schema.description {
         let paragraphs = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
         *description = paragraphs.collect::<Vec<_>>().join("\n\n");

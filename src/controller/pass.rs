@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::actions::KubeError;
 use super::announce::{self, Announcement};
@@ -52,6 +52,8 @@ pub(super) struct Pass<'a> {
     permit: Option<OwnedSemaphorePermit>,
     announcement: Announcement,
     conflicts: usize,
+    /// The last status that the API server took in this pass.
+    taken: Option<AuditLogReplayJobStatus>,
 }
 
 /// What a step came to.
@@ -69,7 +71,7 @@ impl<'a> Pass<'a> {
         let (course, woken) = Course::begin(job, &mut kept.memory, &mut ctx.lanes(), &ctx.config.policy, ctx.clock());
         ctx.wake_all(&woken);
         let announcement = Announcement::default();
-        Self { ctx, kept, course, namespace, token: None, permit: None, announcement, conflicts: 0 }
+        Self { ctx, kept, course, namespace, token: None, permit: None, announcement, conflicts: 0, taken: None }
     }
 
     pub(super) async fn run(mut self) -> Result<Action, PassError> {
@@ -107,6 +109,7 @@ impl<'a> Pass<'a> {
             }
             Step::WriteIntent(status) => self.write_intent(&status).await?,
             Step::Submit { id, window } => return Ok(self.submit(&id, window).await),
+            Step::WriteStatus(status) if self.taken.as_ref() == Some(&*status) => self.suppose(&status),
             Step::WriteStatus(status) => self.write(&status).await?,
             Step::Delete => return self.delete().await,
             Step::Wait { .. } | Step::AwaitChange => return Ok(Outcome::End(self.end(&step))),
@@ -188,6 +191,7 @@ impl<'a> Pass<'a> {
         match self.ctx.write_status(&self.namespace, self.job(), status).await {
             Ok(written) => {
                 self.wrote(written);
+                self.taken = Some(status.clone());
                 Ok(())
             }
             Err(KubeError::Conflict) if self.conflicts < MAX_CONFLICTS => self.read_anew().await,
@@ -217,6 +221,17 @@ impl<'a> Pass<'a> {
         self.kept.unconfirmed = None;
         self.announcement.written(self.ctx, &mut self.kept.announcer, self.course.job(), &written);
         self.course.wrote(written, &mut self.kept.own, &mut self.kept.memory);
+    }
+
+    /// The API server took this very status, and what it stored asks for it again: its definition of the object lacks a field and
+    /// drops it. The work goes on as if it had been kept, to the end of this pass. Never for an intent, which must be stored.
+    fn suppose(&mut self, status: &AuditLogReplayJobStatus) {
+        warn!(
+            namespace = self.namespace,
+            name = self.job().name_any(),
+            "the definition of AuditLogReplayJob in this cluster is older than this program, and drops part of the status: upgrade it"
+        );
+        self.course.suppose(status);
     }
 
     /// A write whose answer was lost is told when the object shows that it landed.

@@ -18,7 +18,7 @@ const PORTAL: &str = "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
 fn config() -> Config {
     match Cli::try_parse_from(["konnect-replay", "run", "--regions=eu,us"]).unwrap().command {
         Command::Run(args) => Config::new(*args).unwrap(),
-        Command::Crd | Command::EvidenceSchema => unreachable!(),
+        Command::Crd | Command::EvidenceSchema | Command::Probe { .. } => unreachable!(),
     }
 }
 

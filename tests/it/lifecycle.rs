@@ -7,7 +7,7 @@ use konnect_replay::api::{ConditionStatus, ConditionType, SubmissionState};
 use konnect_replay::konnect::RemoteStatus;
 use serde_json::json;
 
-use crate::support::{JobBuilder, PORTAL, SERVICE_ACCOUNT, World, condition, is_true, window_of};
+use crate::support::{JobBuilder, PORTAL, World, condition, is_true, window_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_goes_through_every_state_of_konnect_to_complete() {
@@ -228,17 +228,6 @@ async fn an_edit_of_a_finished_object_moves_nothing_but_observed_generation() {
         assert_eq!(Some(status), done.status);
     }
     assert!(world.emulator.calls().is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_shipped_role_grants_all_that_is_used() {
-    let world = World::new().await;
-    world.create(world.job("allowed")).await;
-    world.wait_until_complete("allowed").await;
-    let refused = world.plane.audit().user(SERVICE_ACCOUNT).code(403).events().unwrap();
-    assert!(refused.is_empty(), "{refused:#?}");
-    let used = world.audit().user(SERVICE_ACCOUNT).events().unwrap();
-    assert!(used.iter().any(|event| event.verb == "patch") && used.iter().any(|event| event.verb == "watch"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

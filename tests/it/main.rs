@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // a test binary has no API
 
 mod admission;
+mod chart;
 mod cli;
 mod cluster_policies;
 mod crash;
@@ -15,6 +16,7 @@ mod gitops;
 mod konnect_client;
 mod kstatus;
 mod kubernetes;
+mod least_privilege;
 mod lifecycle;
 mod logs;
 mod metrics;
@@ -28,6 +30,7 @@ mod replicas;
 mod samples;
 mod sharing;
 mod shutdown;
+mod skew;
 mod support;
 mod suspend;
 mod time_to_live;

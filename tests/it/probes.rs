@@ -12,6 +12,13 @@ async fn probe(base: &str, path: &str) -> (u16, String) {
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
+/// The exit code of `konnect-replay probe`, and what it said.
+fn probe_by_command(url: &str) -> (Option<i32>, String) {
+    let command = std::process::Command::new(env!("CARGO_BIN_EXE_konnect-replay")).args(["probe", url]).output();
+    let output = command.unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
 async fn becomes_ready(base: &str) {
     let waiting = async {
         while probe(base, "/readyz").await.0 != 200 {
@@ -34,10 +41,16 @@ async fn an_operator_without_its_crd_lives_but_is_not_ready_until_the_crd_is_the
     assert_eq!(status, 503);
     assert!(text.contains("is the CRD installed?"), "{text}");
     assert_eq!(probe(&base, "/").await.0, 404);
+    let (code, said) = probe_by_command(&format!("{base}/readyz"));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("503") && said.contains("is the CRD installed?"), "{said}");
+    assert_eq!(probe_by_command(&format!("{base}/healthz")), (Some(0), String::new()));
+    assert_eq!(probe_by_command("http://127.0.0.1:1/readyz").0, Some(1));
 
     plane.apply(include_str!("../../crds/auditlogreplayjobs.yaml")).await.unwrap();
 
     becomes_ready(&base).await;
+    assert_eq!(probe_by_command(&format!("{base}/readyz")), (Some(0), String::new()));
     assert_eq!(probe(&base, "/healthz").await.0, 200);
     // It watches every namespace, and does its work as if the CRD had been there from the beginning.
     let history = History::start(plane.admin_client().unwrap(), "default").await;

@@ -1,17 +1,14 @@
 //! `spec.ttlSecondsAfterFinished`, with the real binary: the record goes, and nothing else does.
 
-use std::collections::BTreeSet;
-
 use chrono::{TimeDelta, Utc};
-use konnect_emulator::{Hold, PathKind};
 use konnect_replay::api::AuditLogReplayJob;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{PATIENCE, SERVICE_ACCOUNT, World};
 
-async fn until_gone(world: &World, job: &AuditLogReplayJob) {
+pub(crate) async fn until_gone(world: &World, job: &AuditLogReplayJob) {
     let name = job.name_any();
     let gone = async {
         while world.jobs().get_opt(&name).await.unwrap().is_some_and(|now| now.uid() == job.uid()) {
@@ -22,7 +19,7 @@ async fn until_gone(world: &World, job: &AuditLogReplayJob) {
 }
 
 /// As if the end had been long ago, so that no test needs to wait a minute.
-async fn ended_long_ago(world: &World, name: &str) -> AuditLogReplayJob {
+pub(crate) async fn ended_long_ago(world: &World, name: &str) -> AuditLogReplayJob {
     let done = world.wait_until_complete(name).await;
     let status = json!({ "status": { "completionTime": Utc::now() - TimeDelta::minutes(10) } });
     world.jobs().patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
@@ -73,53 +70,6 @@ async fn an_object_whose_time_passed_while_nobody_watched_is_deleted_by_the_next
     world.operator = Some(world.start_operator(&[]).await);
     until_gone(&world, &job).await;
     assert!(world.emulator.calls().is_empty(), "Konnect has nothing to do with it");
-}
-
-/// Every verb of the shipped role, as group, resource and verb.
-fn granted() -> BTreeSet<(String, String, String)> {
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple(include_str!("../../deploy/kustomize/base/rbac.yaml")).unwrap();
-    let rules = documents.iter().filter_map(|document| document["rules"].as_array()).flatten();
-    let texts = |value: &Value| -> Vec<String> {
-        value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
-    };
-    let mut granted = BTreeSet::new();
-    for rule in rules {
-        for (group, resource) in texts(&rule["apiGroups"]).iter().zip(texts(&rule["resources"])) {
-            granted.extend(texts(&rule["verbs"]).into_iter().map(|verb| (group.clone(), resource.clone(), verb)));
-        }
-    }
-    granted
-}
-
-/// A whole life under an election: whatever verb no call has used by its end is one too many.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_shipped_role_grants_nothing_that_is_not_used() {
-    let mut world = World::builder().without_operator().build().await;
-    let before = world.plane.audit_mark().unwrap();
-    world.operator = Some(world.start_replica().ready().await);
-    let looking = world.emulator.hold(Hold::before().method("GET").path(PathKind::ReplayJob).times(1));
-    let job = world.create(world.job("whole-life").spec(|spec| spec.ttl_seconds_after_finished = Some(60))).await;
-    // One write is lost, so that the object is read anew.
-    world.emulator.wait_held(looking, PATIENCE).await.unwrap();
-    world.patch("whole-life", json!({ "metadata": { "labels": { "edited": "meanwhile" } } })).await;
-    world.emulator.release(looking).unwrap();
-    ended_long_ago(&world, "whole-life").await;
-    until_gone(&world, &job).await;
-    world.operator().signal("TERM");
-    assert!(world.operator().exit().await.success());
-
-    let used = || -> BTreeSet<_> {
-        let events = world.plane.audit().since(before).user(SERVICE_ACCOUNT).events().unwrap();
-        let ok = events.into_iter().filter(|event| event.code.is_some_and(|code| code < 300));
-        ok.filter_map(|event| {
-            let sub = event.subresource.map(|sub| format!("/{sub}")).unwrap_or_default();
-            Some((event.group?, format!("{}{sub}", event.resource?), event.verb))
-        })
-        .collect()
-    };
-    let unused: Vec<_> = granted().difference(&used()).cloned().collect();
-    assert!(unused.is_empty(), "granted and not used: {unused:?}");
 }
 
 fn hours_ago(hours: i64) -> chrono::DateTime<Utc> {
