@@ -4,6 +4,7 @@
 
 mod admission;
 mod cli;
+mod clocks;
 mod crash;
 mod credentials;
 mod deletion;
@@ -20,6 +21,8 @@ mod sharing;
 mod shutdown;
 mod support;
 mod suspend;
+mod token;
 mod waiting;
 mod webhook;
 mod windows;
+mod wire;

@@ -6,6 +6,7 @@ mod job;
 mod konnect;
 mod operator;
 mod oracle;
+mod outlets;
 mod world;
 
 pub use cluster::SERVICE_ACCOUNT;
@@ -13,7 +14,8 @@ pub use history::History;
 pub use job::{JobBuilder, condition, is_true, ready_reason};
 pub use konnect::window_of;
 pub use operator::Operator;
-pub use world::{CANARY, PORTAL, TOKEN, World};
+pub use outlets::{CANARY, outlets, shows_a_token};
+pub use world::{PORTAL, TOKEN, World};
 
 /// How long anything that a test waits for may take. Generous: the machine may be busy with other tests.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
