@@ -283,7 +283,9 @@ fn turn(turn: &AnyTurn) -> Turn {
         AnyTurn::Behind => Turn::Behind { blocked_by },
         AnyTurn::Later => Turn::Later,
         AnyTurn::Aside => Turn::Aside,
-        AnyTurn::PassedOver => Turn::PassedOver { blocked_by, with: TroubleWith::Region("https://eu.api.konghq.com".to_owned()) },
+        AnyTurn::PassedOver => {
+            Turn::PassedOver { blocked_by, with: TroubleWith::Region("https://eu.api.konghq.com".to_owned()) }
+        }
         AnyTurn::NotYet(seconds) => Turn::NotYet { wait: Duration::from_secs(u64::from(*seconds)) },
     }
 }
