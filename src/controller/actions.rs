@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use tokio::time::timeout;
 
 use super::context::Context;
-use super::{FIELD_MANAGER, status_patch};
+use super::{FIELD_MANAGER, secret, status_patch};
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::{
     CallError, Endpoint, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, limits, read_replay_job,
@@ -99,14 +98,13 @@ impl Context {
     }
 
     /// Reads the token from its Secret.
-    pub(super) async fn read_token(&self, secret: &SecretRef) -> Result<Token, TokenProblem> {
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &secret.namespace);
-        let found = self.kube(secrets.get(&secret.name)).await.map_err(|error| match error {
+    pub(super) async fn read_token(&self, at: &SecretRef) -> Result<Token, TokenProblem> {
+        let found = self.kube(secret::read(&self.client, at)).await.map_err(|error| match error {
             KubeError::Gone => TokenProblem::SecretNotFound,
             other if other.may_pass() => TokenProblem::SecretUnanswered(limits::clean(&unreadable_because(&other))),
             other => TokenProblem::SecretUnreadable(limits::clean(&unreadable_because(&other))),
         })?;
-        let value = found.data.as_ref().and_then(|data| data.get(&secret.key)).ok_or(TokenProblem::KeyMissing)?;
+        let value = found.data.as_ref().and_then(|data| data.get(&at.key)).ok_or(TokenProblem::KeyMissing)?;
         Token::parse(&value.0, &self.config.token_prefixes).map_err(TokenProblem::Invalid)
     }
 

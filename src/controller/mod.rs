@@ -9,6 +9,7 @@ mod memory;
 mod pass;
 mod reconcile;
 mod run;
+mod secret;
 mod siblings;
 mod status_patch;
 mod vanished;

@@ -54,22 +54,33 @@ impl Token {
     }
 
     /// Takes the token out of an answer that repeats it, as some gateways do when they refuse one: from there it would go
-    /// into a condition.
+    /// into a condition. JSON can write a letter as an escape, so an answer with escapes is looked at as it will be read.
     pub(super) fn redact(&self, answer: &[u8]) -> Vec<u8> {
         let secret = self.0.as_bytes().strip_prefix(SCHEME).unwrap_or_default();
         if secret.len() < MIN_REDACTED {
             return answer.to_vec();
         }
-        let (mut out, mut rest) = (Vec::with_capacity(answer.len()), answer);
-        while let Some(at) = rest.windows(secret.len()).position(|bytes| bytes == secret) {
-            let (before, after) = rest.split_at(at);
-            out.extend_from_slice(before);
-            out.extend_from_slice(b"[redacted]");
-            rest = after.get(secret.len()..).unwrap_or_default();
-        }
-        out.extend_from_slice(rest);
-        out
+        let plain = answer.contains(&b'\\').then(|| without_escapes(answer)).flatten();
+        cut_out(secret, plain.as_deref().unwrap_or(answer))
     }
+}
+
+/// JSON with no more escapes than it needs; `None` where it is no JSON.
+fn without_escapes(json: &[u8]) -> Option<Vec<u8>> {
+    let value: serde_json::Value = serde_json::from_slice(json).ok()?;
+    serde_json::to_vec(&value).ok()
+}
+
+fn cut_out(secret: &[u8], answer: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::with_capacity(answer.len()), answer);
+    while let Some(at) = rest.windows(secret.len()).position(|bytes| bytes == secret) {
+        let (before, after) = rest.split_at(at);
+        out.extend_from_slice(before);
+        out.extend_from_slice(b"[redacted]");
+        rest = after.get(secret.len()..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 impl fmt::Debug for Token {
@@ -114,6 +125,9 @@ mod tests {
             (b"<kpat_0123456789abcdef\xff|kpat_0123456789abcdef>", b"<[redacted]\xff|[redacted]>"),
             (b"kpat_0123456789abcde", b"kpat_0123456789abcde"),
             (b"", b""),
+            (br#"{"a":"\u006bpat_0123456789abcde\u0066 \u00e4"}"#, "{\"a\":\"[redacted] \u{e4}\"}".as_bytes()),
+            (br#"{"\u006bpat_0123456789abcdef":1}"#, br#"{"[redacted]":1}"#),
+            (br"\ no JSON kpat_0123456789abcdef", br"\ no JSON [redacted]"),
         ] {
             assert_eq!(token.redact(answer), expected);
         }

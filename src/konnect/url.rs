@@ -50,9 +50,15 @@ impl FromStr for UrlTemplate {
     type Err = UrlTemplateError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A variable made from a file ends with a line break, which the parser would overlook and each call stumble over.
+        let text = text.trim();
+        if text.contains(char::is_control) {
+            return Err(UrlTemplateError::NotAUrl(text.to_owned(), "it holds control characters".to_owned()));
+        }
         let url = Url::parse(&text.replace(REGION, "xx"))
             .map_err(|e| UrlTemplateError::NotAUrl(text.to_owned(), e.to_string()))?;
-        if !matches!(url.scheme(), "https" | "http") {
+        // As it is written: the parser takes `HTTP:host` too, and then plain http would go unnoticed.
+        if !text.starts_with("https://") && !text.starts_with("http://") {
             return Err(UrlTemplateError::WrongScheme(text.to_owned()));
         }
         if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
@@ -78,6 +84,7 @@ mod tests {
             ("https://{region}.api.konghq.com", "https://eu.api.konghq.com"),
             ("https://{region}.svc.konghq.com/api/", "https://eu.svc.konghq.com/api"),
             ("http://127.0.0.1:8080/{region}", "http://127.0.0.1:8080/eu"),
+            (" https://konnect.example/{region}\n", "https://konnect.example/eu"),
         ] {
             assert_eq!(template.parse::<UrlTemplate>().unwrap().base("eu"), base);
         }
@@ -85,7 +92,20 @@ mod tests {
 
     #[test]
     fn what_is_no_base_url_is_refused() {
-        for text in ["", "konghq.com", "ftp://x", "https://u:p@x", "https://x/?a=b", "https://x/#f", "https://"] {
+        for text in [
+            "",
+            "konghq.com",
+            "ftp://x",
+            "HTTP://x",
+            "http:x",
+            "https:\\\\x",
+            "https://x\0",
+            "https://x/\n/y",
+            "https://u:p@x",
+            "https://x/?a=b",
+            "https://x/#f",
+            "https://",
+        ] {
             assert!(text.parse::<UrlTemplate>().is_err(), "{text:?}");
         }
     }

@@ -323,7 +323,7 @@ fn is_of_this_reading(o: &Observed, standing: &Submission) -> bool {
 fn submission(o: &Observed, window: TimeRange, previous: &RemoteJob) -> Submission {
     Submission {
         id: o.draw.submission_id.clone(),
-        attempt: o.status().attempts + 1,
+        attempt: o.status().attempts.saturating_add(1),
         state: SubmissionState::Intended,
         window,
         intent_time: o.clock.stamp(),

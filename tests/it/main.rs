@@ -5,6 +5,7 @@
 mod admission;
 mod chart;
 mod cli;
+mod clocks;
 mod cluster_policies;
 mod crash;
 mod credentials;
@@ -34,6 +35,8 @@ mod skew;
 mod support;
 mod suspend;
 mod time_to_live;
+mod token;
 mod waiting;
 mod webhook;
 mod windows;
+mod wire;

@@ -6,6 +6,7 @@
 mod get;
 mod odd;
 mod put;
+mod wire;
 
 use chrono::{TimeDelta, Utc};
 use konnect_emulator::{Action, Call, Fault, PathKind, Q2, Reply, TargetKey};

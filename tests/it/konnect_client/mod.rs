@@ -2,15 +2,15 @@
 //! that it sends it once, in bounded time and memory, without showing the token.
 
 mod answers;
-mod authority;
+pub mod authority;
 mod bounds;
 mod call;
 mod connection;
 mod discretion;
 mod frames;
 mod http2;
-mod raw_server;
-mod recorded;
+pub mod raw_server;
+pub mod recorded;
 mod redirects;
 mod request;
 mod retry_after;

@@ -6,6 +6,7 @@ mod job;
 mod konnect;
 mod operator;
 mod oracle;
+mod outlets;
 mod readers;
 mod world;
 
@@ -14,8 +15,9 @@ pub use history::History;
 pub use job::{JobBuilder, condition, is_true, ready_reason};
 pub use konnect::window_of;
 pub use operator::{Operator, Unread};
+pub use outlets::{CANARY, outlets, shows_a_token};
 pub use readers::{Reader, ask};
-pub use world::{CANARY, PORTAL, TOKEN, World};
+pub use world::{PORTAL, TOKEN, World};
 
 /// How long anything that a test waits for may take. Generous: the machine may be busy with other tests.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);

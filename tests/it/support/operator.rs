@@ -60,8 +60,12 @@ pub struct Operator {
 impl Operator {
     /// Starts the binary with these flags, and nothing of this process's environment but the path.
     pub fn start(kubeconfig: &Path, flags: &[String]) -> Self {
-        let mut command = command(kubeconfig, flags);
-        Self::spawn(command.env("RUST_LOG", "info,konnect_replay=debug,kube=warn,hyper=warn"))
+        Self::start_logging(kubeconfig, flags, "info,konnect_replay=debug,kube=warn,hyper=warn")
+    }
+
+    /// As [`Self::start`], with a filter of the log.
+    pub fn start_logging(kubeconfig: &Path, flags: &[String], filter: &str) -> Self {
+        Self::spawn(command(kubeconfig, flags).env("RUST_LOG", filter))
     }
 
     /// The same, logging what it logs where nobody has set `RUST_LOG`.
@@ -158,6 +162,22 @@ impl Operator {
         format!("http://{}", line["listen"].as_str().unwrap())
     }
 
+    /// What its endpoints and its process show to whoever asks.
+    pub fn outlets(&self) -> Vec<(String, String)> {
+        let lines = self.log();
+        let said = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let listens =
+            said.filter(|line| line["message"] == "starting").find_map(|line| line["listen"].as_str()?.parse().ok());
+        super::outlets(self.child.id(), listens)
+    }
+
+    /// The most memory it has had resident so far, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
+    }
+
     /// Sends a signal by name, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
@@ -179,13 +199,17 @@ impl Operator {
 
 impl Drop for Operator {
     fn drop(&mut self) {
+        let outlets = if std::thread::panicking() { Vec::new() } else { self.outlets() };
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("--- log of the operator\n{}\n---", self.log().join("\n"));
         } else {
             let log = self.log();
-            assert!(!log.iter().any(|line| line.contains(super::CANARY)), "the operator logged a token");
+            let leak = log.iter().find(|line| super::shows_a_token(line));
+            assert!(leak.is_none(), "the operator logged a token: {leak:?}");
+            let leak = outlets.iter().find(|(_, text)| super::shows_a_token(text));
+            assert!(leak.is_none(), "the operator shows a token: {leak:?}");
             // The last line of a process that was killed may be half of one.
             let whole = log.split_last().map_or(&[][..], |(_, whole)| whole);
             let odd = whole.iter().find(|line| serde_json::from_str::<Value>(line).is_err());

@@ -8,20 +8,18 @@ use std::time::Duration;
 use control_plane::proxy::FaultProxy;
 use control_plane::{AuditMark, AuditQuery, ControlPlane};
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Event, Secret};
 use konnect_emulator::{Emulator, Options, Receiver, ReceiverOptions, TargetKey, Timings, Webhook};
 use konnect_replay::api::{AuditLogReplayJob, ConditionType};
-use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::job::is_true;
-use super::{History, JobBuilder, Operator, PATIENCE, Unread, cluster, ready_reason};
+use super::{History, JobBuilder, Operator, PATIENCE, Unread, cluster, ready_reason, shows_a_token};
 
 /// The token that works.
 pub const TOKEN: &str = "kpat_canary-of-the-tests";
-/// What must show nowhere. Every token of the tests has it.
-pub const CANARY: &str = "canary";
 /// The only organisation.
 const ORG: &str = "acme";
 /// A Dev Portal in `eu`.
@@ -33,6 +31,7 @@ static NUMBER: AtomicUsize = AtomicUsize::new(0);
 #[allow(clippy::struct_excessive_bools)] // each is a choice of its own
 pub struct WorldBuilder {
     flags: Vec<String>,
+    log_filter: Option<String>,
     emulator: Options,
     webhook: bool,
     operator: bool,
@@ -49,6 +48,12 @@ impl WorldBuilder {
     /// One more flag of the operator, `--name=value`, in place of an earlier one of that name.
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// What the operator logs, in the words of `RUST_LOG`.
+    pub fn logging(mut self, filter: &str) -> Self {
+        self.log_filter = Some(filter.to_owned());
         self
     }
 
@@ -104,6 +109,7 @@ impl WorldBuilder {
             history,
             portal,
             flags: self.flags,
+            log_filter: self.log_filter,
             operator: None,
             born,
         };
@@ -131,6 +137,7 @@ pub struct World {
     pub history: History,
     pub portal: TargetKey,
     flags: Vec<String>,
+    log_filter: Option<String>,
     born: AuditMark,
 }
 
@@ -149,7 +156,15 @@ impl World {
         let emulator =
             Options { timings: Timings::all(Duration::from_millis(150)), retry_scale: 0.001, ..Options::default() };
         let flags = flags.map(str::to_owned).to_vec();
-        WorldBuilder { flags, emulator, webhook: true, operator: true, proxy: false, own_plane: false }
+        WorldBuilder {
+            flags,
+            log_filter: None,
+            emulator,
+            webhook: true,
+            operator: true,
+            proxy: false,
+            own_plane: false,
+        }
     }
 
     pub async fn new() -> Self {
@@ -158,7 +173,12 @@ impl World {
 
     /// Starts another operator on this namespace.
     pub async fn start_operator(&self, more: &[&str]) -> Operator {
-        Operator::start(&self.kubeconfig, &self.flags_with(more)).ready().await
+        let flags = self.flags_with(more);
+        let operator = match &self.log_filter {
+            None => Operator::start(&self.kubeconfig, &flags),
+            Some(filter) => Operator::start_logging(&self.kubeconfig, &flags, filter),
+        };
+        operator.ready().await
     }
 
     /// Starts an operator that takes part in the election of this world. It may have to stand by.
@@ -312,6 +332,12 @@ impl World {
         self.plane.audit().since(self.born).namespace(&self.namespace)
     }
 
+    /// The Events of this namespace.
+    pub async fn events(&self) -> Vec<Event> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        events.list(&ListParams::default()).await.unwrap().items
+    }
+
     /// How many status writes the API server's audit log shows for an object. A watch can be ahead of that log, so it is read
     /// when it shows at least those writes that the watch has shown.
     pub async fn status_writes(&self, name: &str) -> usize {
@@ -330,11 +356,14 @@ impl World {
 }
 
 impl Drop for World {
-    /// Whatever the test was about: the token must show nowhere.
+    /// Whatever the test was about: the token must show nowhere. What the operator logs and answers is looked at when it is dropped.
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let shown = self.history.all().iter().any(|job| serde_json::to_string(job).unwrap().contains(CANARY));
+            let shown = self.history.all().iter().any(|job| shows_a_token(&serde_json::to_string(job).unwrap()));
             assert!(!shown, "the token stands in an object");
+            let events = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.events()));
+            let shown = events.iter().find(|event| shows_a_token(&serde_json::to_string(event).unwrap()));
+            assert!(shown.is_none(), "the token stands in an Event: {shown:?}");
         }
     }
 }
