@@ -11,9 +11,16 @@ use crate::support::{JobBuilder, PORTAL, World, condition, is_true, window_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_goes_through_every_state_of_konnect_to_complete() {
-    let world = World::builder().pace(Duration::from_millis(900)).build().await;
+    let world = World::new().await;
+    world.emulator.set_manual(&world.portal, true).unwrap();
     let job = world.create(world.job("outage")).await;
     let lost = world.lose(&world.portal, &job, 5);
+    for (seen, next) in
+        [("Accepted", Status::Pending), ("RemotePending", Status::Running), ("Running", Status::Completed)]
+    {
+        world.wait_for_reason("outage", seen).await;
+        world.emulator.advance(&world.portal, next).unwrap();
+    }
 
     let done = world.wait_until_complete("outage").await;
 

@@ -86,7 +86,8 @@ async fn two_operators_that_know_nothing_of_each_other_send_each_window_once() {
     let mut windows: Vec<_> = world.runs().iter().map(|run| run.window.start_at).collect();
     windows.sort();
     windows.dedup();
-    assert_eq!((windows.len(), world.runs().len()), (names.len(), names.len()), "{:#?}", world.runs());
+    let runs = names.len() + world.repeats().await;
+    assert_eq!((windows.len(), world.runs().len()), (names.len(), runs), "{:#?}", world.runs());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,8 +110,12 @@ async fn an_object_deleted_while_its_request_is_on_the_wire_leaves_the_target_to
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_deleted_in_doubt_leaves_the_target_to_itself_until_its_request_must_show() {
-    let mut world =
-        World::builder().flag("--request-timeout=1s").emulator(|options| options.q2 = Q2::Portal).build().await;
+    let mut world = World::builder()
+        .flag("--request-timeout=1s")
+        .flag("--get-lag=30s")
+        .emulator(|options| options.q2 = Q2::Portal)
+        .build()
+        .await;
     world.emulator.set_q1(Q1::Replace);
     world.emulator.set_manual(&world.portal, true).unwrap();
     let on_the_wire = world.emulator.hold(Hold::before().method("PUT").path(PathKind::ReplayJob).times(1));

@@ -73,9 +73,8 @@ async fn a_server_that_freezes_while_a_run_is_under_way_is_gone_on_with_when_it_
     world.proxy().freeze();
     world.emulator.set_manual(&world.portal, false).unwrap();
     world.at_konnect("that the run has ended", |_| world.runs().first()?.ended_at).await;
-    let gave_up = |line: &serde_json::Value| {
-        line["error"].as_str().is_some_and(|error| error.starts_with("the apiserver did not answer within"))
-    };
+    let gave_up =
+        |line: &serde_json::Value| line["error"].as_str().is_some_and(|error| error.starts_with("the apiserver "));
     world.operator().wait_for_log("that a call was given up", gave_up).await;
     world.proxy().thaw();
     world.ends_as_if_undisturbed("survivor").await;

@@ -38,6 +38,14 @@ impl World {
         self.emulator.runs(&self.portal).unwrap()
     }
 
+    /// How often jobs of this world were sent again because others were in the way of seeing how they ended: on a busy machine an
+    /// operator can look too late.
+    pub async fn repeats(&self) -> usize {
+        let jobs = self.jobs().list(&kube::api::ListParams::default()).await.unwrap();
+        let retries = jobs.items.into_iter().filter_map(|job| job.status?.retries);
+        retries.map(|retries| (retries.superseded + retries.ended_unseen) as usize).sum()
+    }
+
     /// Makes events in the middle of the window of `job` that live delivery has lost.
     pub fn lose(&self, portal: &TargetKey, job: &AuditLogReplayJob, count: usize) -> Vec<String> {
         let window = window_of(job);

@@ -20,4 +20,4 @@ pub use readers::{Reader, ask};
 pub use world::{PORTAL, TOKEN, World};
 
 /// How long anything that a test waits for may take. Generous: the machine may be busy with other tests.
-pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(3);
