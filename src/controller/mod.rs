@@ -8,9 +8,12 @@ mod log;
 mod memory;
 mod pass;
 mod reconcile;
+mod replayed;
 mod run;
 mod siblings;
+mod slim;
 mod status_patch;
+mod turns;
 mod vanished;
 mod work;
 

@@ -12,6 +12,7 @@ mod deletion;
 mod errors;
 mod events;
 mod evidence;
+mod finished;
 mod gitops;
 mod konnect_client;
 mod kstatus;
