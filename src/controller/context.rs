@@ -7,21 +7,18 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use futures::channel::mpsc::UnboundedSender;
 use kube::Client;
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::events::Publisher;
 use super::memory::Keeper;
+use super::replayed::Replayed;
 use super::siblings::Stores;
-use crate::api::AuditLogReplayJob;
+pub(super) use super::slim::Guarded;
 use crate::config::Config;
 use crate::konnect::HttpClient;
 use crate::metrics::Metrics;
 use crate::replay::{Clock, Draw, Lanes, ObjectId};
-
-/// An object as the watch delivers it: one that does not parse is isolated, not fatal.
-pub(super) type Guarded = DeserializeGuard<AuditLogReplayJob>;
 
 /// What all passes share.
 pub(super) struct Context {
@@ -30,6 +27,7 @@ pub(super) struct Context {
     pub(super) config: Config,
     pub(super) keeper: Keeper,
     pub(super) stores: Stores,
+    pub(super) replayed: Replayed,
     pub(super) stop: Stop,
     pub(super) metrics: Metrics,
     pub(super) events: Publisher,
@@ -59,6 +57,7 @@ impl Context {
             config,
             keeper: Keeper::default(),
             stores: Stores::default(),
+            replayed: Replayed::default(),
             stop,
             metrics,
             events,

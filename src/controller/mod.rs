@@ -8,10 +8,13 @@ mod log;
 mod memory;
 mod pass;
 mod reconcile;
+mod replayed;
 mod run;
 mod secret;
 mod siblings;
+mod slim;
 mod status_patch;
+mod turns;
 mod vanished;
 mod work;
 

@@ -4,11 +4,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::context::{Context, Guarded};
 use crate::api::AuditLogReplayJob;
-use crate::replay::Sibling;
+use crate::replay::{Sibling, ValidatedJob};
 
 /// The stores that the watches fill, one for each scope.
 #[derive(Clone, Default)]
@@ -18,6 +18,11 @@ impl Stores {
     /// Takes note of one more.
     pub(super) fn add(&self, store: Store<Guarded>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(store);
+    }
+
+    fn get(&self, namespace: &str, name: &str) -> Option<Arc<Guarded>> {
+        let stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stores.iter().find_map(|store| store.get(&ObjectRef::new(name).within(namespace)))
     }
 
     /// Shows every object there is.
@@ -36,14 +41,17 @@ impl Stores {
 }
 
 impl Context {
-    /// The Complete objects of the namespace of `job`, itself left out.
+    /// The Complete objects of the namespace of `job` that may have replayed its window, itself left out.
     pub(super) fn siblings(&self, job: &AuditLogReplayJob) -> Vec<Sibling> {
-        let others = |other: &AuditLogReplayJob| other.namespace() == job.namespace() && other.uid() != job.uid();
-        let seen = self.stores.all().into_iter().flat_map(|store| store.state());
-        seen.filter_map(|guarded| {
-            let other = guarded.0.as_ref().ok().filter(|other| others(other))?;
-            Sibling::of(other, &self.config.policy)
-        })
-        .collect()
+        let Ok(validated) = ValidatedJob::new(job, &self.config.policy) else { return Vec::new() };
+        let namespace = job.namespace().unwrap_or_default();
+        let near = self.replayed.near(job, validated.window.end_at);
+        let shown = near.iter().filter_map(|name| self.stores.get(&namespace, name));
+        shown
+            .filter_map(|guarded| {
+                let other = guarded.0.as_ref().ok().filter(|other| other.uid() != job.uid())?;
+                Sibling::of(other, &self.config.policy)
+            })
+            .collect()
     }
 }

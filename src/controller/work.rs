@@ -2,21 +2,25 @@
 //! stop. Built anew with each term, so that nothing of an earlier one is believed.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::{StreamExt, TryStreamExt, future};
+use k8s_openapi::NamespaceResourceScope;
 use kube::api::ListParams;
 use kube::runtime::controller::{Config as ControllerConfig, Error as ControllerError};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{Controller, WatchStreamExt, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
 use super::context::{Context, Guarded, Stop};
-use super::events;
 use super::reconcile::reconcile;
+use super::slim::Whole;
+use super::{events, turns};
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::evidence::{self, Telling};
@@ -28,6 +32,8 @@ use crate::server::Readiness;
 
 /// Objects per page of the list at start.
 const PAGE: u32 = 500;
+/// The same where objects are read whole, each of which takes ten times as much.
+const PAGE_OF_WHOLE: u32 = 50;
 /// Spacing of tries to list at start.
 const LIST_RETRY: Duration = Duration::from_secs(2);
 /// Longest call that only looks whether something is there.
@@ -49,7 +55,8 @@ impl Scopes {
     /// Whether the apiserver lets us list the objects of each.
     pub(super) async fn are_served(&self, client: &Client) -> Result<(), ListError> {
         for scope in &self.0 {
-            tokio::time::timeout(LOOK, api(client, scope.as_ref()).list(&ListParams::default().limit(1))).await??;
+            let api = api::<Guarded>(client, scope.as_ref());
+            tokio::time::timeout(LOOK, api.list(&ListParams::default().limit(1))).await??;
         }
         Ok(())
     }
@@ -87,7 +94,10 @@ pub(super) async fn work(
     tokio::select! {
         () = reserve_lanes(&ctx, &scopes, repeat_evidence) => {
             let controllers = woken.into_iter().map(|(scope, woken)| watch_scope(scope, woken, Arc::clone(&ctx), readiness));
-            future::join_all(controllers).await;
+            tokio::select! {
+                _ = future::join_all(controllers) => {}
+                never = turns::keep_moving(&ctx, turns::FALLBACK) => match never {},
+            }
         }
         () = stop.requested() => {}
     }
@@ -107,7 +117,10 @@ fn show_metrics(ctx: &Context, readiness: &Readiness) {
     }));
 }
 
-fn api(client: &Client, scope: Option<&String>) -> Api<Guarded> {
+fn api<K>(client: &Client, scope: Option<&String>) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
     match scope {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
@@ -125,19 +138,37 @@ async fn reserve_lanes(ctx: &Context, scopes: &Scopes, repeat_evidence: bool) {
 }
 
 async fn reserve_scope(ctx: &Context, scope: Option<&String>, repeat_evidence: bool) -> Result<(), ListError> {
-    let api = api(&ctx.client, scope);
-    let mut params = ListParams::default().limit(PAGE);
-    loop {
-        let page = tokio::time::timeout(ctx.config.policy.request_timeout, api.list(&params)).await??;
-        let jobs = page.items.iter().filter_map(|guarded| guarded.0.as_ref().ok());
-        for job in jobs.clone().filter(|job| repeat_evidence && has_lately_ended(ctx, job)) {
+    if !repeat_evidence {
+        let see = |object: &Guarded| object.0.iter().for_each(|job| reserve(ctx, job));
+        return each(ctx, &api(&ctx.client, scope), PAGE, see).await;
+    }
+    // The record of a job tells who wrote what, which is left out elsewhere.
+    let see = |object: &Whole| {
+        let Ok(job) = &object.0 else { return };
+        if has_lately_ended(ctx, job) {
             evidence::emit(job, Telling::Repeated);
         }
-        for job in jobs.filter(|job| is_under_way(job)) {
-            if let Some(candidate) = Candidate::of(job, &ctx.config.policy) {
-                ctx.lanes().hold(&candidate);
-            }
-        }
+        reserve(ctx, job);
+    };
+    each(ctx, &api(&ctx.client, scope), PAGE_OF_WHOLE, see).await
+}
+
+fn reserve(ctx: &Context, job: &AuditLogReplayJob) {
+    let candidate = is_under_way(job).then(|| Candidate::of(job, &ctx.config.policy)).flatten();
+    if let Some(candidate) = candidate {
+        ctx.lanes().hold(&candidate);
+    }
+}
+
+/// Shows every object, a page at a time.
+async fn each<K>(ctx: &Context, api: &Api<K>, page: u32, see: impl Fn(&K)) -> Result<(), ListError>
+where
+    K: Clone + DeserializeOwned + Debug,
+{
+    let mut params = ListParams::default().limit(page);
+    loop {
+        let page = tokio::time::timeout(ctx.config.policy.request_timeout, api.list(&params)).await??;
+        page.items.iter().for_each(&see);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params.continue_token = Some(token),
             None => return Ok(()),
@@ -169,9 +200,10 @@ async fn watch_scope(
 ) {
     let (reader, writer) = reflector::store();
     ctx.stores.add(reader.clone());
+    let replayed = ctx.replayed.add();
     let (mut readiness, known) = (Some(readiness.clone()), reader.clone());
     let renewed = watcher::Config::default().timeout(ctx.config.watch_seconds());
-    let stream = watcher(api(&ctx.client, scope.as_ref()), renewed)
+    let stream = watcher(api::<Guarded>(&ctx.client, scope.as_ref()), renewed)
         .default_backoff()
         .inspect_ok(move |event| {
             if matches!(event, watcher::Event::InitDone)
@@ -182,7 +214,7 @@ async fn watch_scope(
             }
         })
         .try_filter(move |event| future::ready(!is_of_an_earlier_namesake(event, &known)))
-        .modify(|object: &mut Guarded| object.managed_fields_mut().clear())
+        .inspect_ok(move |event| replayed.see(event))
         .reflect(writer)
         .touched_objects();
     let stop = ctx.stop.clone();

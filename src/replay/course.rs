@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use kube::ResourceExt;
+use kube::core::ObjectMeta;
 
 use super::duplicate::Sibling;
 use super::lanes::{Candidate, Lanes, ObjectId, TroubleWith};
@@ -257,6 +258,12 @@ impl OwnWrites {
     pub fn note(&mut self, from: String, job: &AuditLogReplayJob) {
         let mut superseded = self.0.take().map(|latest| latest.superseded).unwrap_or_default();
         superseded.push(from);
-        self.0 = Some(Latest { job: job.clone(), superseded });
+        // Who owns which field is most of an object, and decides nothing.
+        let job = AuditLogReplayJob {
+            metadata: ObjectMeta { managed_fields: None, ..job.metadata.clone() },
+            spec: job.spec.clone(),
+            status: job.status.clone(),
+        };
+        self.0 = Some(Latest { job, superseded });
     }
 }

@@ -1,19 +1,19 @@
 //! Whether this very window was replayed before, so that sending it would only double it.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use kube::ResourceExt;
 
 use super::job::{TargetKey, ValidatedJob};
 use super::observed::Observed;
 use super::situation::{Decision, Situation};
 use super::step::Step;
-use super::{report, retention};
+use super::{report, retention, window};
 use crate::api::{AuditLogReplayJob, DuplicatePolicy, TimeRange};
 use crate::konnect::{RemoteJob, RemoteStatus};
 use crate::replay::Policy;
 
 /// By how much two windows may differ at either end and count as one: a repeat is sent with up to so many seconds more.
-const TOLERANCE: TimeDelta = TimeDelta::seconds(59);
+pub const SAME_WINDOW: TimeDelta = TimeDelta::seconds(59);
 
 /// Another object of the same namespace, which is Complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +26,23 @@ pub struct Sibling {
 impl Sibling {
     /// What is to be known of `job`; `None` unless it is Complete.
     pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
-        let status = job.status.as_ref().filter(|status| report::is_complete(status))?;
+        let window = replayed(job)?;
         let validated = ValidatedJob::new(job, policy).ok()?;
-        let sent = status.window.as_ref().map(|w| TimeRange { start_at: w.start_at, end_at: w.end_at });
-        Some(Self { name: job.name_any(), target: validated.target_key(), window: sent.unwrap_or(validated.window) })
+        Some(Self { name: job.name_any(), target: validated.target_key(), window })
     }
+}
+
+/// The window that a Complete object stands for: as it was sent, or as it was asked for if nothing was.
+fn replayed(job: &AuditLogReplayJob) -> Option<TimeRange> {
+    let status = job.status.as_ref().filter(|status| report::is_complete(status))?;
+    let sent = status.window.as_ref().map(|w| TimeRange { start_at: w.start_at, end_at: w.end_at });
+    sent.or_else(|| window::parse(&job.spec.window).ok())
+}
+
+/// The end of the window that a Complete object stands for; `None` of any other. One that ends more than [`SAME_WINDOW`] away from
+/// the end that a job asks for is no duplicate of it: retention and repeats move other things.
+pub fn replayed_end(job: &AuditLogReplayJob) -> Option<DateTime<Utc>> {
+    replayed(job).map(|window| window.end_at)
 }
 
 /// The siblings are looked at before the first request, and not once Konnect has taken one.
@@ -70,5 +82,5 @@ fn is_replayed(remote: &RemoteJob, window: TimeRange) -> bool {
 }
 
 fn is_same(a: TimeRange, b: TimeRange) -> bool {
-    (a.start_at - b.start_at).abs() <= TOLERANCE && (a.end_at - b.end_at).abs() <= TOLERANCE
+    (a.start_at - b.start_at).abs() <= SAME_WINDOW && (a.end_at - b.end_at).abs() <= SAME_WINDOW
 }

@@ -38,7 +38,7 @@ mod window;
 
 pub use change::{Change, End, changes, end, planned_expiry};
 pub use course::{Course, OwnWrites, Woken};
-pub use duplicate::Sibling;
+pub use duplicate::{SAME_WINDOW, Sibling, replayed_end};
 pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
 pub use lanes::{Candidate, Lanes, ObjectId, TroubleWith};
 pub use memory::{Memory, PutAnswer};

@@ -63,7 +63,7 @@ fn introduced(o: &Observed, decision: Decision) -> Decision {
 
 /// After the end nothing changes, except that `observedGeneration` follows an edit, until the object has lived long enough.
 fn after_the_end(o: &Observed) -> Decision {
-    let mut status = o.status();
+    let mut status = o.status().into_owned();
     if status.observed_generation == o.generation() {
         return Decision::Do(time_to_live::next(o));
     }

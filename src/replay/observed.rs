@@ -1,5 +1,6 @@
 //! Everything that is known when [`super::next`] is asked.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -154,8 +155,8 @@ pub(super) fn requested(job: &AuditLogReplayJob) -> Option<String> {
 
 impl Observed<'_> {
     /// The status as it stands; the default where nobody has written one.
-    pub(super) fn status(&self) -> AuditLogReplayJobStatus {
-        self.job.status.clone().unwrap_or_default()
+    pub(super) fn status(&self) -> Cow<'_, AuditLogReplayJobStatus> {
+        self.job.status.as_ref().map_or_else(Cow::default, Cow::Borrowed)
     }
 
     pub(super) fn submission(&self) -> Option<&Submission> {

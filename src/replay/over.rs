@@ -113,7 +113,7 @@ pub(super) fn end(
     ending: Ending,
 ) -> Decision {
     let now = o.clock.stamp();
-    let mut retries = o.status().retries.unwrap_or_default();
+    let mut retries = o.status().retries.clone().unwrap_or_default();
     let count = ending.counted(&mut retries);
     let submission = Submission { state: ending.state(), end_time: Some(now), ..submission.clone() };
     if count > ending.limit(job) {
@@ -131,7 +131,7 @@ pub(super) fn end(
 /// After a submission that is over: the spacing, unless somebody has asked for a try since.
 pub(super) fn spacing(o: &Observed, policy: &Policy) -> Option<Decision> {
     let submission = o.submission().filter(|s| Ending::of(&s.state).is_some())?;
-    let retries = o.status().retries?;
+    let retries = o.status().retries.clone()?;
     let next = retries.next_time.filter(|next| *next > o.clock.wall)?;
     // A wall clock that was set back does not make a wait longer than any could have been meant.
     let misplaced = next - o.clock.wall > delta(wait::longest_backoff(policy)) + TimeDelta::seconds(1);

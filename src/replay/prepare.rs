@@ -8,7 +8,7 @@ use super::job::ValidatedJob;
 use super::lanes::TroubleWith;
 use super::observed::{Clock, Observed, TokenProblem, Turn};
 use super::over::{self, Ending};
-use super::policy::{LIMIT_MARGIN, Policy, WEBHOOK_PATIENCE};
+use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, Policy, WEBHOOK_PATIENCE};
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::window::{self, delta};
@@ -152,8 +152,9 @@ fn waits_to_be_mended(o: &Observed) -> bool {
     says_so && status.observed_generation == o.generation()
 }
 
-/// A job in the queue is woken when its turn comes; this only makes a lost wake-up harmless.
-const TURN_FALLBACK: Duration = Duration::from_mins(1);
+/// A job in the queue is woken when its turn comes, and its lane sees to it that the first of it is looked at each minute
+/// ([`super::Lanes::firsts`]). A timer of each one's own would be work that grows with the queue; this one is there for the clock alone.
+const TURN_FALLBACK: Duration = LONGEST_WAIT;
 
 /// The token, as it is at this moment.
 pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {

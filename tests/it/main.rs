@@ -13,6 +13,7 @@ mod deletion;
 mod errors;
 mod events;
 mod evidence;
+mod finished;
 mod gitops;
 mod konnect_client;
 mod kstatus;

@@ -178,6 +178,13 @@ impl Lanes {
         self.leave(who, now)
     }
 
+    /// The one of each lane that is to be looked at now and then, so that no lost wake-up stops a lane: the first that may go, or else
+    /// the first that waits.
+    pub fn firsts(&self, now: Duration) -> Vec<ObjectId> {
+        let first = |queue: &Queue| self.head(queue, now).or_else(|| queue.waiting.first().map(|(.., id)| id.clone()));
+        self.by_lane.values().filter_map(first).collect()
+    }
+
     /// Everything known under a name, whatever its UID: for an object that is gone.
     pub fn named(&self, namespace: &str, name: &str) -> Vec<ObjectId> {
         let first = ObjectId { namespace: namespace.to_owned(), name: name.to_owned(), uid: String::new() };

@@ -84,6 +84,10 @@ impl Troubles {
 
     /// What `who` is passed over for: trouble that another job looks into.
     pub(super) fn of(&self, who: &Candidate, now: Duration) -> Option<(TroubleWith, ObjectId)> {
+        // Nearly always, and asked for each one that waits at a head.
+        if self.0.is_empty() {
+            return None;
+        }
         TroubleWith::all_of(who).into_iter().find_map(|what| {
             let trouble = self.0.get(&what).filter(|t| t.prober != who.id && now < t.until)?;
             Some((what, trouble.prober.clone()))

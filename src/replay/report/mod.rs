@@ -22,7 +22,7 @@ pub(super) use messages::span;
 
 /// The status that says `situation`, starting from the one that stands.
 pub(super) fn status(o: &Observed, policy: &Policy, situation: &Situation) -> AuditLogReplayJobStatus {
-    let mut status = o.status();
+    let mut status = o.status().into_owned();
     status.observed_generation = o.generation();
     facts::record(o, policy, situation, &mut status);
     let was_suspended = suspended_since(&status).is_some();

@@ -111,3 +111,29 @@ fn a_re_created_object_is_another_one_and_both_are_found_by_name() {
     assert_eq!(known, [second.id, first.id]);
     assert!(lanes.named("finance", "a").is_empty());
 }
+
+#[test]
+fn one_of_each_lane_is_looked_at_and_it_is_the_one_that_may_go() {
+    let mut lanes = Lanes::default();
+    assert!(lanes.firsts(NOW).is_empty());
+    let first = candidate("audit/first", EARLY, "s", PORTAL);
+    let (second, third) =
+        (candidate("audit/second", LATE, "s", OTHER_PORTAL), candidate("audit/third", LATE, "s", PORTAL));
+    let elsewhere = candidate("audit/elsewhere", LATE, "another", PORTAL);
+    lanes.take(&first, NOW);
+    assert!(lanes.firsts(NOW).is_empty(), "a holder has timers of its own");
+    for who in [&second, &third, &elsewhere] {
+        lanes.take(who, NOW);
+    }
+    let mut firsts = lanes.firsts(NOW);
+    firsts.sort();
+    assert_eq!(
+        firsts,
+        [elsewhere.id.clone(), second.id.clone()],
+        "the next of a lane that is taken, and of one whose target is"
+    );
+    // Its wake-up is lost.
+    lanes.leave(&first.id, NOW);
+    lanes.hold_target(&second, NOW);
+    assert!(lanes.firsts(NOW).contains(&third.id), "the first that waits and may go");
+}

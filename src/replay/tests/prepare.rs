@@ -103,6 +103,16 @@ fn konnect_is_not_called_before_it_is_our_turn() {
 }
 
 #[test]
+fn whoever_waits_in_line_has_no_timer_that_would_cost_more_the_longer_the_line_is() {
+    for turn in [Turn::Behind { blocked_by: "first".to_owned() }, Turn::Later, Turn::Aside] {
+        let mut s = story(job());
+        s.turn = turn;
+        s.pass();
+        assert_eq!(s.last, Step::Wait { wait: mins(60), cause: WaitCause::Turn });
+    }
+}
+
+#[test]
 fn a_konnect_too_slow_to_be_sent_to_is_not_asked_in_a_circle() {
     let mut s = story(job()).konnect_has(theirs("completed"));
     s.konnect.get_takes = secs(11);

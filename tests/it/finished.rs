@@ -1,0 +1,55 @@
+//! Finished objects, after a restart has left of them in memory what is still asked.
+
+use chrono::{SubsecRound, TimeDelta, Utc};
+use konnect_replay::api::ConditionType;
+use serde_json::json;
+
+use crate::support::{World, condition};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_of_a_finished_object_is_observed_and_its_record_stays_whole() {
+    let mut world = World::new().await;
+    world.create(world.job("done")).await;
+    let done = world.wait_until_complete("done").await;
+    world.operator = None;
+    world.operator = Some(world.start_operator(&[]).await);
+
+    world.patch("done", json!({ "spec": { "backoffLimit": 3 } })).await;
+    let observed = |generation| {
+        move |job: &konnect_replay::api::AuditLogReplayJob| {
+            job.status.as_ref().is_some_and(|status| status.observed_generation == generation)
+        }
+    };
+    let edited = world.wait_now("done", "observed", observed(2)).await;
+
+    let (mut before, after) = (done.status.unwrap(), edited.status.unwrap());
+    before.observed_generation = 2;
+    assert_eq!(after, before);
+    // And once more, now that this process has made it small itself.
+    world.patch("done", json!({ "spec": { "backoffLimit": 4 } })).await;
+    before.observed_generation = 3;
+    assert_eq!(world.wait_now("done", "observed", observed(3)).await.status.unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_replayed_before_the_restart_is_known_by_the_object_that_did_it() {
+    let mut world = World::new().await;
+    let start = Utc::now().trunc_subsecs(0) - TimeDelta::hours(9);
+    let window = |hour| (start + TimeDelta::hours(hour), start + TimeDelta::hours(hour + 1));
+    for (name, hour) in [("first", 0), ("between", 2)] {
+        let job = world.create(world.job(name).window(window(hour).0, window(hour).1)).await;
+        world.lose(&world.portal, &job, 1);
+        world.wait_until_complete(name).await;
+    }
+    world.operator = None;
+    world.operator = Some(world.start_operator(&[]).await);
+
+    // Konnect's last job is the other one: only the finished object remembers.
+    world.create(world.job("again").window(window(0).0, window(0).1 + TimeDelta::seconds(30))).await;
+    let skipped = world.wait_until_complete("again").await;
+
+    let verdict = condition(&skipped, &ConditionType::Complete).unwrap();
+    assert_eq!(verdict.reason, "AlreadyReplayed");
+    assert!(verdict.message.contains("first"), "{}", verdict.message);
+    assert_eq!(world.puts(), 2);
+}
