@@ -1,7 +1,5 @@
 //! The main road: from `kubectl apply` to Complete, and what is written on it.
 
-use std::time::Duration;
-
 use konnect_emulator::{ApiVersion, Status, TargetKey, Webhook};
 use konnect_replay::api::{ConditionStatus, ConditionType, SubmissionState};
 use konnect_replay::konnect::RemoteStatus;

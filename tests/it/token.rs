@@ -113,7 +113,7 @@ async fn what_a_process_and_its_endpoints_show_is_seen() {
     let found = |name: &str| shown.iter().find(|(outlet, _)| outlet.ends_with(name)).unwrap().1.clone();
     assert!(found("cmdline").contains("--watch-namespaces") && found("environ").contains("KUBECONFIG="));
     assert!(found("/healthz").starts_with("HTTP/1.1 200") && found("/metrics").starts_with("HTTP/1.1"));
-    let mut told = Command::new("sleep").arg("600").env("TOKEN", TOKEN).spawn().unwrap();
+    let mut told = process::Command::new("sleep").arg("600").env("TOKEN", TOKEN).spawn().unwrap();
     // The kernel lets the parent go on a moment before the environment can be read.
     let seen = async {
         while !outlets(told.id(), None).iter().any(|(_, text)| shows_a_token(text)) {
