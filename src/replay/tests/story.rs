@@ -227,7 +227,8 @@ impl Story {
     /// Konnect's job goes on, and is looked at.
     pub(super) fn konnect_says(&mut self, word: &str) -> &mut Self {
         self.konnect.job.status = word.to_owned().into();
-        self.konnect.job.updated_at = Some(self.clock.wall);
+        // Konnect's own times never go back.
+        self.konnect.job.updated_at = self.konnect.job.updated_at.max(Some(self.clock.wall));
         self.wait()
     }
 
