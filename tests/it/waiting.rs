@@ -324,3 +324,40 @@ async fn two_secrets_on_one_portal_never_overlap() {
         assert!(pair[0].ended_at.is_some_and(|ended| ended <= pair[1].accepted_at), "{pair:#?}");
     }
 }
+
+/// More lanes than workers for their region: who finds none free keeps its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_order_of_a_lane_holds_also_where_workers_are_few() {
+    let world = World::builder().flag("--concurrency=2").emulator(|options| options.q2 = Q2::Portal).build().await;
+    let now = chrono::Utc::now();
+    let job = |lane: i64, place: i64| {
+        let portal = format!("00000000-0000-4000-8000-{lane:012}");
+        let start = now - TimeDelta::hours(100 - 10 * place);
+        let job = JobBuilder::portal(&format!("lane-{lane}-{place}"), "eu", &portal);
+        job.secret(&format!("token-{lane}"), "token").window(start, start + TimeDelta::hours(1))
+    };
+    let mut portals = Vec::new();
+    for lane in 0..4 {
+        world.create_token(&format!("token-{lane}"), "token", crate::support::TOKEN.as_bytes()).await;
+        portals.push(world.add_portal("eu", &format!("00000000-0000-4000-8000-{lane:012}")));
+        world.emulator.set_manual(&portals[portals.len() - 1], true).unwrap();
+        world.create(job(lane, 5)).await;
+        world.wait_for_reason(&format!("lane-{lane}-5"), "Accepted").await;
+        for place in [3, 1, 2, 0] {
+            world.create(job(lane, place)).await;
+            world.wait_for_reason(&format!("lane-{lane}-{place}"), "Queued").await;
+        }
+    }
+    for portal in &portals {
+        world.emulator.set_manual(portal, false).unwrap();
+    }
+
+    for lane in 0..4 {
+        let mut begun = Vec::new();
+        for place in 0..4 {
+            let done = world.wait_until_complete(&format!("lane-{lane}-{place}")).await;
+            begun.push(done.status.unwrap().start_time.unwrap());
+        }
+        assert!(begun.is_sorted(), "lane {lane}: {begun:?}");
+    }
+}
