@@ -132,7 +132,7 @@ async fn late_word_of_an_earlier_job_of_the_same_name_does_not_hide_the_one_ther
         world.delete("survivor").await;
         // Names are told apart by their age where the order is lost, and that is counted in seconds.
         let born = first.creation_timestamp().unwrap();
-        while world.create(world.job("age")).await.creation_timestamp().unwrap() <= born {
+        while world.create(world.job("age").suspended()).await.creation_timestamp().unwrap() <= born {
             world.delete("age").await;
         }
         world.delete("age").await;
