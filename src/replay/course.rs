@@ -134,22 +134,28 @@ impl Course {
             lanes.in_trouble(with, &candidate.id, again);
         }
     }
+
+    /// Gives the place up while others of the region make all its calls, unless a run may be under way: asked for anew, it tells
+    /// what those calls have found out meanwhile.
+    pub fn step_aside(&self, memory: &Memory, lanes: &mut Lanes, policy: &Policy, now: Duration) -> Woken {
+        let keeps = holds_turn(&self.job, memory, None, now) != Hold::Nothing;
+        let candidate = self.candidate(policy).filter(|_| !keeps);
+        candidate.map(|candidate| lanes.leave(&candidate.id, now)).unwrap_or_default()
+    }
 }
 
 /// Learning.
 impl Course {
-    /// Asks for lane and target. One that has looked in vain for long gives way to the next portal before it looks again, and one whose
-    /// trouble another job looks into is passed over even if it has its turn.
+    /// Asks for lane and target. One that has looked in vain for long gives way to the next portal before it looks again.
     pub fn take_turn(&mut self, lanes: &mut Lanes, policy: &Policy, now: Duration) -> Woken {
         let Some(candidate) = self.candidate(policy) else { return Woken::new() };
         if let Some(wait) = lanes.resting(now) {
             self.learned.turn = Some(Turn::NotYet { wait });
             return Woken::new();
         }
-        let mut next = lanes.pass_over(&candidate, now);
-        next.extend(lanes.give_way(&candidate.id, now));
+        let next = lanes.give_way(&candidate.id, now);
         self.learned.turn = Some(lanes.take(&candidate, now));
-        next
+        next.into_iter().collect()
     }
 
     /// The Complete objects of the same namespace.

@@ -128,13 +128,6 @@ impl Lanes {
         self.troubles.note(with, who, again + PROBE_TIME);
     }
 
-    /// Takes the turn from `who`, of which nothing is under way, if another job looks into trouble that it shares: a region that is down
-    /// is asked by one job, and not by one of each lane. Says who may be woken because of it.
-    pub fn pass_over(&mut self, who: &Candidate, now: Duration) -> Vec<ObjectId> {
-        let is_in_trouble = self.holds_lane(&who.id) && self.troubles.of(who, now).is_some();
-        if is_in_trouble { self.leave(&who.id, now) } else { Vec::new() }
-    }
-
     /// Takes note that trouble is over, and says who may be woken because of it.
     pub fn mended(&mut self, with: &TroubleWith, now: Duration) -> Vec<ObjectId> {
         if !self.troubles.clear(with) {

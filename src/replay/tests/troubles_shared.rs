@@ -108,22 +108,6 @@ fn one_that_never_comes_back_is_not_waited_for_without_end() {
 }
 
 #[test]
-fn one_that_has_its_turn_is_passed_over_as_well_and_the_rest_of_its_lane_goes_on() {
-    let (down, held) = (candidate("audit/down", EARLY, "a", PORTAL), candidate("audit/held", EARLY, "b", OTHER_PORTAL));
-    let mut lanes = Lanes::default();
-    assert_eq!((lanes.take(&down, NOW), lanes.take(&held, NOW)), (Turn::Ours, Turn::Ours));
-    assert_eq!(lanes.pass_over(&held, NOW), [], "there is no trouble");
-    assert_eq!(lanes.take(&held, NOW), Turn::Ours);
-    let with = TroubleWith::of(&down, WaitCause::Konnect).unwrap();
-    lanes.in_trouble(with.clone(), &down.id, LATER);
-    assert_eq!(lanes.pass_over(&held, NOW), [], "nobody else of its lane could go");
-    assert_eq!(passed_over(lanes.take(&held, NOW)), ("down".to_owned(), with.clone()));
-    assert_eq!(lanes.pass_over(&down, NOW), [], "who looks into it goes on looking");
-    assert_eq!(lanes.take(&down, NOW), Turn::Ours);
-    assert_eq!(lanes.mended(&with, LATER), std::slice::from_ref(&held.id));
-}
-
-#[test]
 fn every_cause_has_been_thought_about() {
     let who = candidate("audit/a", EARLY, "s", PORTAL);
     let kind = |cause| match TroubleWith::of(&who, cause) {

@@ -10,7 +10,7 @@ use crate::support::{PORTAL, World};
 const CREATE: [&str; 8] = ["create", "outage", "--region", "eu", "--portal", PORTAL, "--last", "1h"];
 
 fn with_kubeconfig(name: &str, text: &str, args: &[&str]) -> Ran {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.kubeconfig"));
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("plugin-{name}.kubeconfig"));
     std::fs::write(&path, text).unwrap();
     let mut command = binary(args);
     command.env("KUBECONFIG", path);
