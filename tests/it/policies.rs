@@ -173,6 +173,7 @@ async fn a_new_value_of_the_annotation_tries_now() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_installations_on_one_portal_take_turns_and_overwrite_nobody() {
     let ours = World::builder().pace(Duration::from_secs(1)).flag("--poll-interval=2s").build().await;
+    ours.emulator.set_q1(konnect_emulator::Q1::Refuse);
     let konnect = format!("--konnect-url={}", ours.emulator.url_template());
     let theirs = World::builder().flag("--poll-interval=2s").flag(&konnect).build().await;
     ours.create(ours.job("ours-0").window(ago(60), ago(59))).await;

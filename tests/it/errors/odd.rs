@@ -91,12 +91,15 @@ async fn an_accepted_run_whose_times_are_never_shown_is_not_sent_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accepted_run_that_konnect_has_lost_is_superseded_and_sent_again_later() {
-    let world = World::builder().flag("--backoff-base=1s").build().await;
+    let world = World::builder().flag("--backoff-base=5s").build().await;
+    world.emulator.set_manual(&world.portal, true).unwrap();
     world.create(world.job("lost")).await;
     world.wait_for_reason("lost", "Accepted").await;
     world.emulator.force_job(&world.portal, json!({ "status": "unconfigured" })).unwrap();
     world.wait_for_reason("lost", "Superseded").await;
     assert_eq!(world.puts(), 1, "not before it is believed, and its spacing is over");
+    world.emulator.set_manual(&world.portal, false).unwrap();
+    world.at_konnect("that the run has ended", |_| world.runs().first()?.ended_at).await;
     world.emulator.force_job(&world.portal, None).unwrap();
     world.wait_until_complete("lost").await;
     assert_eq!(world.puts(), 1, "it had completed meanwhile, and was found to have");
