@@ -31,6 +31,11 @@ impl Kept {
         ObjectId { namespace: job.namespace().unwrap_or_default(), name: job.name_any(), uid: self.uid.clone() }
     }
 
+    /// What is left of it after a pass that panicked half-way: whose it is.
+    pub(super) fn emptied(self) -> Self {
+        Self { uid: self.uid, ..Self::default() }
+    }
+
     /// Whether it is of `who`.
     pub(super) fn is_of(&self, who: &ObjectId) -> bool {
         self.uid == who.uid
@@ -43,7 +48,7 @@ pub(super) struct Keeper(Mutex<HashMap<(String, String), Kept>>);
 
 impl Keeper {
     /// Takes out what is kept of `job`: nothing, if it was re-created since; what was kept of its forerunner comes second. A pass
-    /// that does not put it back, because it panicked or was cut off, leaves nothing behind that could mislead the next.
+    /// that does not put it back, because it was cut off, leaves nothing behind that could mislead the next.
     pub(super) fn take(&self, job: &AuditLogReplayJob) -> (Kept, Option<Kept>) {
         let uid = job.uid().unwrap_or_default();
         match self.lock().remove(&key(job)) {

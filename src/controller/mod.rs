@@ -2,6 +2,7 @@
 
 mod actions;
 mod announce;
+mod arrivals;
 mod context;
 mod events;
 mod log;

@@ -125,7 +125,6 @@ impl<'a> Pass<'a> {
     /// A question may be dropped at any moment: nothing is lost by it.
     async fn ask(&mut self, step: &Step) -> Outcome {
         if !matches!(step, Step::ReadToken) && !self.may_call() {
-            self.step_aside();
             return Outcome::End(Action::requeue(PERMIT_RETRY));
         }
         let told_to_end = self.ctx.stop.clone();
@@ -141,12 +140,6 @@ impl<'a> Pass<'a> {
             self.permit = self.course.candidate(self.policy()).and_then(|who| self.ctx.permit(&who.base_url));
         }
         self.permit.is_some()
-    }
-
-    fn step_aside(&self) {
-        let now = self.ctx.clock().mono;
-        let woken = self.course.step_aside(&self.kept.memory, &mut self.ctx.lanes(), self.policy(), now);
-        self.ctx.wake_all(&woken);
     }
 
     async fn learn(&mut self, step: &Step) {

@@ -11,12 +11,16 @@ use tracing::warn;
 use super::actions::KubeError;
 use super::context::{Context, Guarded};
 use super::log;
+use super::memory::Kept;
 use super::pass::{Pass, PassError};
+use crate::api::AuditLogReplayJob;
 use crate::metrics::PassResult;
-use crate::replay::is_finished;
+use crate::replay::{Hold, holds_turn, is_finished};
 
 /// Longest wait after passes that failed.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
+/// Passes over an object that fail in a row before others of its lane go first: a moment's trouble costs it nothing.
+const FAILURES_BEFORE_OTHERS: u32 = 3;
 
 /// One pass. Never fails as a whole: what goes wrong is logged, and tried again with growing spacing.
 pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, std::convert::Infallible> {
@@ -56,13 +60,26 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
         }
         Err(failure) => {
             log::failure(job, &failure);
-            // After a panic what was kept may be half of something; the next pass starts from the object alone.
-            if !matches!(failure, PassError::Panicked) {
-                kept.failures = failures.saturating_add(1);
-                ctx.keeper.put(job, kept);
+            if matches!(failure, PassError::Panicked) {
+                // What was kept may be half of something: the next pass starts from the object alone.
+                kept = kept.emptied();
             }
+            kept.failures = failures.saturating_add(1);
+            if kept.failures >= FAILURES_BEFORE_OTHERS {
+                let_others_go(&ctx, job, &mut kept);
+            }
+            ctx.keeper.put(job, kept);
             Ok(Action::requeue(backoff(failures)))
         }
+    }
+}
+
+/// Gives up the place of an object with which nothing succeeds, unless a run of it may be under way: its next pass asks for it anew.
+fn let_others_go(ctx: &Context, watched: &AuditLogReplayJob, kept: &mut Kept) {
+    let (job, now) = (kept.own.newest(watched), ctx.clock().mono);
+    if holds_turn(&job, &kept.memory, None, now) == Hold::Nothing {
+        let woken = ctx.lanes().leave(&kept.id(&job), now);
+        ctx.wake_all(&woken);
     }
 }
 

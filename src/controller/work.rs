@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use super::context::{Context, Guarded, Stop};
 use super::reconcile::reconcile;
 use super::slim::Whole;
-use super::{events, turns};
+use super::{arrivals, events, turns};
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::evidence::{self, Telling};
@@ -201,7 +201,9 @@ async fn watch_scope(
     let (reader, writer) = reflector::store();
     ctx.stores.add(reader.clone());
     let replayed = ctx.replayed.add();
-    let (mut readiness, known) = (Some(readiness.clone()), reader.clone());
+    let (mut readiness, known, before, after) =
+        (Some(readiness.clone()), reader.clone(), reader.clone(), reader.clone());
+    let (arriving, listed, here) = (Arc::clone(&ctx), Arc::clone(&ctx), scope.clone());
     let renewed = watcher::Config::default().timeout(ctx.config.watch_seconds());
     let stream = watcher(api::<Guarded>(&ctx.client, scope.as_ref()), renewed)
         .default_backoff()
@@ -215,7 +217,13 @@ async fn watch_scope(
         })
         .try_filter(move |event| future::ready(!is_of_an_earlier_namesake(event, &known)))
         .inspect_ok(move |event| replayed.see(event))
+        .inspect_ok(move |event| arrivals::queue(&arriving, event, &before))
         .reflect(writer)
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                arrivals::look_for_the_vanished(&listed, here.as_deref(), &after);
+            }
+        })
         .touched_objects();
     let stop = ctx.stop.clone();
     Controller::for_stream(stream, reader)

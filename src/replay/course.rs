@@ -46,7 +46,7 @@ impl Course {
                 lanes.hold(&candidate);
                 Woken::new()
             }
-            (Hold::Nothing, _) | (_, None) => Woken::new(),
+            (Hold::Nothing | Hold::Queued, _) | (_, None) => Woken::new(),
         };
         (course, woken)
     }
@@ -74,7 +74,7 @@ impl Course {
                 memory.rest(self.job.metadata.generation.unwrap_or_default(), clock, *wait);
             }
             woken.extend(self.tell_the_lane(*cause, lanes, policy, clock.mono));
-            self.share_trouble(*cause, clock.mono + *wait, lanes, policy);
+            woken.extend(self.share_trouble(*cause, clock.mono + *wait, lanes, policy));
         }
         woken
     }
@@ -92,6 +92,7 @@ impl Course {
         match holds_turn(&self.job, memory, Some(last), now) {
             Hold::LaneAndTarget => Woken::new(),
             Hold::Target => lanes.hold_target(&candidate, now),
+            Hold::Queued => lanes.back_to_the_queue(&candidate, now),
             // One that asks no more questions leaves what it looked into to the next.
             Hold::Nothing if *last == Step::AwaitChange || is_finished(&self.job) => lanes.gone(&candidate.id, now),
             Hold::Nothing => lanes.leave(&candidate.id, now),
@@ -116,6 +117,7 @@ impl Course {
             | WaitCause::RateLimit
             | WaitCause::Kubernetes
             | WaitCause::Credentials
+            | WaitCause::Permission
             | WaitCause::Webhook
             | WaitCause::Portal
             | WaitCause::WindowEnd
@@ -127,35 +129,26 @@ impl Course {
     }
 
     /// What this job waits for may be what others would wait for too: they need not ask.
-    fn share_trouble(&self, cause: WaitCause, again: Duration, lanes: &mut Lanes, policy: &Policy) {
-        if let Some(candidate) = self.candidate(policy)
-            && let Some(with) = TroubleWith::of(&candidate, cause)
-        {
-            lanes.in_trouble(with, &candidate.id, again);
-        }
-    }
-
-    /// Gives the place up while others of the region make all its calls, unless a run may be under way: asked for anew, it tells
-    /// what those calls have found out meanwhile.
-    pub fn step_aside(&self, memory: &Memory, lanes: &mut Lanes, policy: &Policy, now: Duration) -> Woken {
-        let keeps = holds_turn(&self.job, memory, None, now) != Hold::Nothing;
-        let candidate = self.candidate(policy).filter(|_| !keeps);
-        candidate.map(|candidate| lanes.leave(&candidate.id, now)).unwrap_or_default()
+    fn share_trouble(&self, cause: WaitCause, again: Duration, lanes: &mut Lanes, policy: &Policy) -> Option<ObjectId> {
+        let candidate = self.candidate(policy)?;
+        lanes.in_trouble(&TroubleWith::of(&candidate, cause)?, &candidate, again)
     }
 }
 
 /// Learning.
 impl Course {
-    /// Asks for lane and target. One that has looked in vain for long gives way to the next portal before it looks again.
+    /// Asks for lane and target. One that has looked in vain for long gives way to the next portal before it looks again, and one whose
+    /// trouble another job looks into is passed over even if it has its turn.
     pub fn take_turn(&mut self, lanes: &mut Lanes, policy: &Policy, now: Duration) -> Woken {
         let Some(candidate) = self.candidate(policy) else { return Woken::new() };
         if let Some(wait) = lanes.resting(now) {
             self.learned.turn = Some(Turn::NotYet { wait });
             return Woken::new();
         }
-        let next = lanes.give_way(&candidate.id, now);
+        let mut woken = lanes.pass_over(&candidate, now);
+        woken.extend(lanes.give_way(&candidate.id, now));
         self.learned.turn = Some(lanes.take(&candidate, now));
-        next.into_iter().collect()
+        woken
     }
 
     /// The Complete objects of the same namespace.
@@ -186,7 +179,10 @@ impl Course {
     ) -> Woken {
         memory.read_remote(what.as_ref().map(|reading| &reading.value), &self.job, now);
         let works = self.candidate(policy).filter(|_| what.is_ok());
-        let mended = works.map(|who| [TroubleWith::Secret(who.secret), TroubleWith::Region(who.base_url)]);
+        let mended = works.map(|who| {
+            let access = TroubleWith::Access(who.secret.clone(), who.target);
+            [TroubleWith::Secret(who.secret), access, TroubleWith::Region(who.base_url)]
+        });
         self.learned.remote = Some(Seen { at, what });
         mended.into_iter().flatten().flat_map(|with| lanes.mended(&with, now.mono)).collect()
     }

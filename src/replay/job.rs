@@ -31,7 +31,7 @@ impl LaneKey {
 }
 
 /// What never has two of our submissions at once, whatever their Secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetKey {
     base_url: String,
     portal: Option<String>,

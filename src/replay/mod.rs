@@ -42,7 +42,7 @@ pub use duplicate::{SAME_WINDOW, Sibling, replayed_end};
 pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
 pub use lanes::{Candidate, Lanes, ObjectId, TroubleWith};
 pub use memory::{Memory, PutAnswer};
-pub use next::{Hold, holds_turn, is_finished, is_under_way, next};
+pub use next::{Hold, awaits_its_turn, holds_turn, is_finished, is_under_way, next};
 pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
 pub use policy::{Policy, Serialize};
 pub use report::ready_reason;

@@ -136,11 +136,19 @@ pub fn is_under_way(job: &AuditLogReplayJob) -> bool {
     holds_turn(job, &Memory::default(), None, Duration::ZERO) != Hold::Nothing
 }
 
+/// Whether a job is to be in the queue of its lane before anybody has asked what is to be done for it.
+pub fn awaits_its_turn(job: &AuditLogReplayJob) -> bool {
+    let may_begin = job.metadata.deletion_timestamp.is_none() && !job.spec.suspend;
+    may_begin && !is_finished(job) && !is_under_way(job)
+}
+
 /// What a job has reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
     /// Nothing.
     Nothing,
+    /// Its place among those who wait.
+    Queued,
     /// Its target: nothing was heard of its run for so long that others of the lane may go.
     Target,
     /// Its lane and its target.
@@ -155,18 +163,16 @@ pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>,
     }
     let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
     let under_way = Standing::of(submission, memory).may_be_under_way();
-    let keeps = match last {
-        Some(Step::AwaitChange) if is_held_back(job) => false,
+    let all = if under_way && memory.is_quiet(now) { Hold::Target } else { Hold::LaneAndTarget };
+    let for_a_run = |else_: Hold| if under_way { all } else { else_ };
+    match last {
+        Some(Step::AwaitChange) if is_held_back(job) => Hold::Nothing,
         Some(Step::Wait { cause, .. }) => match cause.place() {
-            Place::Kept => true,
-            Place::KeptForARun => under_way,
-            Place::GivenUp => false,
+            Place::Kept => all,
+            Place::KeptForARun => for_a_run(Hold::Nothing),
+            Place::KeptForARunElseQueued => for_a_run(Hold::Queued),
+            Place::GivenUp => Hold::Nothing,
         },
-        _ => under_way,
-    };
-    match keeps {
-        false => Hold::Nothing,
-        true if under_way && memory.is_quiet(now) => Hold::Target,
-        true => Hold::LaneAndTarget,
+        _ => for_a_run(Hold::Nothing),
     }
 }

@@ -72,6 +72,8 @@ pub enum Turn {
         blocked_by: String,
         /// What the trouble is with.
         with: TroubleWith,
+        /// How long until this job is to look into it, if it is the next that does.
+        look_in: Option<Duration>,
     },
     /// Nobody may begin yet: the leader before did not end in order.
     NotYet {

@@ -102,10 +102,7 @@ fn turn(o: &Observed, policy: &Policy) -> Option<Decision> {
         None => Some(Decision::Do(Step::TakeTurn)),
         Some(Turn::Ours) => None,
         // That message names the Secret.
-        Some(Turn::PassedOver { blocked_by, with: with @ TroubleWith::Secret(_) }) => {
-            let situation = Situation::PassedOver { blocked_by: blocked_by.clone(), with: with.clone() };
-            Some(Decision::Be(situation, Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn }))
-        }
+        Some(Turn::PassedOver { with: TroubleWith::Secret(_), .. }) => turn_of_another(o),
         Some(Turn::PassedOver { .. } | Turn::Behind { .. } | Turn::Later) if wants_its_token_looked_at(o) => {
             token(o, policy).or_else(|| turn_of_another(o))
         }
@@ -120,16 +117,29 @@ fn turn(o: &Observed, policy: &Policy) -> Option<Decision> {
 }
 
 fn turn_of_another(o: &Observed) -> Option<Decision> {
-    let situation = match o.learned.turn.clone()? {
-        Turn::PassedOver { blocked_by, with } => Situation::PassedOver { blocked_by, with },
-        Turn::Behind { blocked_by } => Situation::Queued { blocked_by: Some(blocked_by) },
-        Turn::Later => Situation::Queued { blocked_by: None },
+    let (situation, wait) = match o.learned.turn.clone()? {
+        Turn::PassedOver { blocked_by, with, look_in } => {
+            (Situation::PassedOver { blocked_by, with }, look_in.unwrap_or(TURN_FALLBACK))
+        }
+        Turn::Behind { blocked_by } => (Situation::Queued { blocked_by: Some(blocked_by) }, TURN_FALLBACK),
+        Turn::Later => (Situation::Queued { blocked_by: None }, TURN_FALLBACK),
         Turn::Ours | Turn::NotYet { .. } | Turn::Aside => return None,
     };
-    let wake_up = Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn };
-    // One that waits for something to be mended goes on saying so while others go: that is what needs a hand.
-    let says_more = waits_to_be_mended(o) && matches!(situation, Situation::Queued { .. }) && o.learned.token.is_none();
-    Some(if says_more { Decision::Do(wake_up) } else { Decision::Be(situation, wake_up) })
+    let wake_up = Step::Wait { wait, cause: WaitCause::Turn };
+    Some(if says_more(o, &situation) { Decision::Do(wake_up) } else { Decision::Be(situation, wake_up) })
+}
+
+/// One that waits for something to be mended goes on saying so while others go: that is what needs a hand. One that has itself seen
+/// what another looks into now says what it saw.
+fn says_more(o: &Observed, situation: &Situation) -> bool {
+    match situation {
+        Situation::PassedOver { with: TroubleWith::Region(_), .. } => {
+            says_one_of(o, &[Reason::KonnectUnavailable, Reason::RateLimited])
+        }
+        Situation::PassedOver { with: TroubleWith::Busy(..), .. } => says_one_of(o, &[Reason::BlockedByRemoteJob]),
+        Situation::PassedOver { .. } => false,
+        _ => waits_to_be_mended(o) && o.learned.token.is_none(),
+    }
 }
 
 /// A Secret that is not there is named before the queue is: on the first visit of a spec, and as long as that is what the object says.
@@ -140,15 +150,19 @@ fn wants_its_token_looked_at(o: &Observed) -> bool {
     if says == Some(Reason::WaitingForCredentials.as_str()) {
         return report::lacks_token(&status);
     }
-    let queued_before = says == Some(Reason::Queued.as_str()) && status.observed_generation == o.generation();
-    !queued_before && !waits_to_be_mended(o)
+    let looked_before = [Reason::Queued, Reason::KonnectUnavailable, Reason::RateLimited, Reason::BlockedByRemoteJob];
+    !says_one_of(o, &looked_before) && !waits_to_be_mended(o)
 }
 
 fn waits_to_be_mended(o: &Observed) -> bool {
+    says_one_of(o, &[Reason::WaitingForCredentials, Reason::WaitingForWebhook, Reason::PortalNotFound])
+}
+
+/// Whether the object says one of these of its present spec.
+fn says_one_of(o: &Observed, reasons: &[Reason]) -> bool {
     let status = o.status();
-    let mending = [Reason::WaitingForCredentials, Reason::WaitingForWebhook, Reason::PortalNotFound];
     let says_so =
-        report::ready_reason(&status).is_some_and(|said| mending.iter().any(|reason| reason.as_str() == said));
+        report::ready_reason(&status).is_some_and(|said| reasons.iter().any(|reason| reason.as_str() == said));
     says_so && status.observed_generation == o.generation()
 }
 

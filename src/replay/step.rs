@@ -67,6 +67,8 @@ pub enum WaitCause {
     Kubernetes,
     /// A usable token.
     Credentials,
+    /// A token that may do this at this target.
+    Permission,
     /// An enabled webhook.
     Webhook,
     /// The portal to be known.
@@ -95,6 +97,7 @@ impl WaitCause {
             | Self::RateLimit
             | Self::Kubernetes
             | Self::Credentials
+            | Self::Permission
             | Self::Webhook
             | Self::Portal => true,
             Self::WindowEnd | Self::Turn | Self::Retry | Self::Resting | Self::TimeToLive => false,
@@ -102,18 +105,14 @@ impl WaitCause {
     }
 
     /// What a job that waits for this does with its place in the lane. What blocks the whole lane keeps it; what is this job's own
-    /// trouble does not, so that it blocks nobody else (invariant I6).
+    /// trouble, or may be, does not, so that it blocks nobody else (invariant I6).
     pub(super) fn place(self) -> Place {
         match self {
-            Self::Poll
-            | Self::Settle
-            | Self::RemoteJob
-            | Self::Conflict
-            | Self::Konnect
-            | Self::RateLimit
-            | Self::Kubernetes
-            | Self::Resting => Place::Kept,
-            Self::Credentials | Self::Portal => Place::KeptForARun,
+            Self::Poll | Self::Settle | Self::RemoteJob | Self::Conflict | Self::Kubernetes | Self::Resting => {
+                Place::Kept
+            }
+            Self::Konnect | Self::RateLimit => Place::KeptForARunElseQueued,
+            Self::Credentials | Self::Permission | Self::Portal => Place::KeptForARun,
             Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry | Self::TimeToLive => Place::GivenUp,
         }
     }
@@ -126,6 +125,8 @@ pub(super) enum Place {
     Kept,
     /// It is kept if a run of the job's may be under way.
     KeptForARun,
+    /// The same; else the job waits for it again in its order, so that a moment's trouble costs it nothing.
+    KeptForARunElseQueued,
     /// It is given up whatever the record says: a request in doubt was read not to have been taken before any such wait is said, and
     /// what is to be tried again is over.
     GivenUp,

@@ -63,7 +63,8 @@ pub(super) fn longest_backoff(policy: &Policy) -> Duration {
 /// What a failed call means, and when to call again.
 pub(super) fn trouble(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
     match error.status() {
-        Some(401 | 403) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Credentials)),
+        Some(401) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Credentials)),
+        Some(403) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Permission)),
         Some(404) => unknown_portal(o, policy),
         Some(429) => {
             let wait = rate_limit(error).unwrap_or(RATE_LIMIT_WAIT).max(QUICKEST_POLL);

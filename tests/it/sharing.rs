@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use konnect_emulator::{Action, Fault};
+use konnect_emulator::{Action, Fault, Q2};
 
-use crate::support::{World, ready_reason};
+use crate::support::{JobBuilder, World, ready_reason};
 
 const MANY: usize = 2000;
 
@@ -64,6 +64,84 @@ async fn a_region_that_hangs_does_not_slow_another() {
     world.wait_until_complete("elsewhere").await;
 
     assert!(begun.elapsed() < Duration::from_mins(1), "it took {:?}", begun.elapsed());
+}
+
+/// As many lanes as portals: each portal has a Secret of its own.
+async fn lanes(world: &World, count: usize) -> Vec<(String, String)> {
+    let mut lanes = Vec::new();
+    for n in 0..count {
+        let (name, portal) = (format!("lane-{n}"), format!("00000000-0000-4000-8000-{n:012}"));
+        world.create_token(&name, "token", crate::support::TOKEN.as_bytes()).await;
+        world.add_portal("eu", &portal);
+        lanes.push((name, portal));
+    }
+    lanes
+}
+
+async fn more_calls(world: &World, count: usize) {
+    let enough = world.emulator.calls().len() + count;
+    world.at_konnect("more calls", |konnect| (konnect.calls().len() >= enough).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_region_that_is_down_is_asked_by_one_job_however_many_lanes_it_has() {
+    let world = World::builder().emulator(|options| options.q2 = Q2::Portal).build().await;
+    let lanes = lanes(&world, 10).await;
+    world.emulator.add_fault(Fault::new(Action::status(503)).region("eu"));
+    for (name, portal) in &lanes {
+        world.create(JobBuilder::portal(name, "eu", portal).secret(name, "token")).await;
+    }
+    for (name, _) in &lanes {
+        let says = |job: &_| ["KonnectUnavailable", "Queued"].contains(&ready_reason(job).as_str());
+        world.wait_now(name, "that nothing is asked for it", says).await;
+    }
+    // Those that had begun to look when the first found it down have looked.
+    more_calls(&world, lanes.len()).await;
+
+    let (begun, before) = (Instant::now(), world.emulator.calls().len());
+    more_calls(&world, 20).await;
+    // One look each 240 ms at most: four fifths of the poll interval of the tests, with which each job's own looks begin.
+    let (looks, most) = (world.emulator.calls().len() - before, begun.elapsed().as_millis() / 240 + 2);
+    assert!(looks as u128 <= most, "{looks} calls in {:?}", begun.elapsed());
+
+    world.emulator.clear_faults();
+    for (name, _) in &lanes {
+        world.wait_until_complete(name).await;
+    }
+    assert_eq!(world.emulator.calls().iter().filter(|call| call.method == "PUT").count(), lanes.len());
+}
+
+/// What looks like the region's trouble, or the token's, may be one portal's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_portal_that_never_works_holds_up_no_other() {
+    futures::future::join_all(
+        [Action::status(500), Action::rate_limit(Some("1")), Action::status(403)].map(a_portal_that_always),
+    )
+    .await;
+}
+
+async fn a_portal_that_always(answers: Action) {
+    let world = World::new().await;
+    let (now, lanes) = (chrono::Utc::now(), lanes(&world, 2).await);
+    let (_, broken) = &lanes[0];
+    world.emulator.add_fault(Fault::new(answers.clone()).portal(broken));
+    // The first of its lane, so that the others come after it.
+    let start = now - chrono::TimeDelta::hours(100);
+    world.create(JobBuilder::portal("broken", "eu", broken).window(start, start + chrono::TimeDelta::hours(1))).await;
+    let seen =
+        |job: &_| ["KonnectUnavailable", "RateLimited", "WaitingForCredentials"].contains(&ready_reason(job).as_str());
+    world.wait_now("broken", "that it cannot be sent", seen).await;
+
+    for n in 0..3 {
+        let start = now - chrono::TimeDelta::hours(10 + n);
+        world.create(world.job(&format!("same-lane-{n}")).window(start, start + chrono::TimeDelta::minutes(30))).await;
+    }
+    world.create(JobBuilder::portal("other-lane", "eu", &lanes[1].1).secret("lane-1", "token")).await;
+    for name in ["same-lane-0", "same-lane-1", "same-lane-2", "other-lane"] {
+        world.wait_until_complete(name).await;
+    }
+    // It has its looks between those of the others, and says what it finds.
+    world.wait_now("broken", &format!("that it still cannot be sent: {answers:?}"), seen).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! Waiting for others: runs at Konnect that nobody here asked for, and the queue of a lane.
 
-use chrono::TimeDelta;
-use konnect_emulator::{Q2, Status};
+use chrono::{DateTime, TimeDelta, Utc};
+use konnect_emulator::{Q2, Status, TargetKey};
 use konnect_replay::api::{ConditionType, SubmissionState};
 use konnect_replay::konnect::RemoteStatus;
 
@@ -323,4 +323,66 @@ async fn two_secrets_on_one_portal_never_overlap() {
     for pair in runs.windows(2) {
         assert!(pair[0].ended_at.is_some_and(|ended| ended <= pair[1].accepted_at), "{pair:#?}");
     }
+}
+
+/// When the windows begin that Konnect has run for `target`, in the order of their runs.
+fn starts_of_runs(world: &World, target: &TargetKey) -> Vec<DateTime<Utc>> {
+    let mut runs = world.emulator.runs(target).unwrap();
+    runs.sort_by_key(|run| run.accepted_at);
+    runs.iter().map(|run| run.window.start_at).collect()
+}
+
+/// More lanes than workers for their region: who finds none free keeps its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_order_of_a_lane_holds_also_where_workers_are_few() {
+    let world = World::builder().flag("--concurrency=2").emulator(|options| options.q2 = Q2::Portal).build().await;
+    let now = chrono::Utc::now();
+    let portal_of = |lane: i64| format!("00000000-0000-4000-8000-{lane:012}");
+    let job = |lane: i64, place: i64| {
+        let start = now - TimeDelta::hours(100 - 10 * place);
+        let job = JobBuilder::portal(&format!("lane-{lane}-{place}"), "eu", &portal_of(lane));
+        job.secret(&format!("token-{lane}"), "token").window(start, start + TimeDelta::hours(1))
+    };
+    let mut portals = Vec::new();
+    for lane in 0..4 {
+        world.create_token(&format!("token-{lane}"), "token", crate::support::TOKEN.as_bytes()).await;
+        let portal = world.add_portal("eu", &portal_of(lane));
+        world.emulator.set_manual(&portal, true).unwrap();
+        portals.push(portal);
+        world.create(job(lane, 5)).await;
+        world.wait_for_reason(&format!("lane-{lane}-5"), "Accepted").await;
+        for place in [3, 1, 2, 0] {
+            world.create(job(lane, place)).await;
+            world.wait_for_reason(&format!("lane-{lane}-{place}"), "Queued").await;
+        }
+    }
+    for portal in &portals {
+        world.emulator.set_manual(portal, false).unwrap();
+    }
+
+    for (lane, portal) in portals.iter().enumerate() {
+        for place in 0..4 {
+            world.wait_until_complete(&format!("lane-{lane}-{place}")).await;
+        }
+        let starts = starts_of_runs(&world, portal);
+        assert!(starts.len() == 5 && starts[1..].is_sorted(), "lane {lane}: {starts:?}");
+    }
+}
+
+/// At a start objects are looked at in any order. None is sent before another of its lane that expires first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_a_start_the_earliest_goes_first_whichever_is_looked_at_first() {
+    let world = World::builder().without_operator().build().await;
+    let now = chrono::Utc::now();
+    // What is listed first expires last.
+    for n in 0..6 {
+        let start = now - TimeDelta::hours(10 + 10 * n);
+        world.create(world.job(&format!("job-{n}")).window(start, start + TimeDelta::hours(1))).await;
+    }
+    let _operator = world.start_operator(&["--concurrency=1"]).await;
+    for n in 0..6 {
+        world.wait_until_complete(&format!("job-{n}")).await;
+    }
+    let starts = starts_of_runs(&world, &world.portal);
+    assert!(starts.len() == 6 && starts.is_sorted(), "{starts:?}");
 }

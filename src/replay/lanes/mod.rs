@@ -14,7 +14,7 @@ use super::observed::Turn;
 use crate::api::BLOCKED_BY_OTHER;
 use blocks::Blocks;
 pub use troubles::TroubleWith;
-use troubles::Troubles;
+use troubles::{InTheWay, Troubles};
 
 /// How long a job that looks into trouble has for it before the next one may: the waits between its looks come on top.
 const PROBE_TIME: Duration = Duration::from_mins(2);
@@ -111,30 +111,30 @@ impl Lanes {
             return Turn::Ours;
         }
         self.wait(who);
-        if let Some((with, prober)) = self.troubles.of(who, now) {
-            return Turn::PassedOver { blocked_by: name_for(&who.id, &prober), with };
+        if let Some(trouble) = self.troubles.of(who, now) {
+            return self.passed_over(who, trouble);
         }
         if let Some(blocker) = self.blocker(who, now) {
             return self.behind(who, &blocker);
         }
-        self.troubles.adopt(who, now + PROBE_TIME);
+        self.troubles.adopt(who, now);
         self.hold(who);
         Turn::Ours
     }
 
-    /// Takes note that `who` has found trouble, and looks again at `again`; until then, and while it looks, all others that share
-    /// the trouble are passed over.
-    pub fn in_trouble(&mut self, with: TroubleWith, who: &ObjectId, again: Duration) {
-        self.troubles.note(with, who, again + PROBE_TIME);
+    /// Takes the turn from `who`, of which nothing is under way, if another job looks into trouble that it shares: a region that is
+    /// down is asked by one job, and not by one of each lane. Says who may be woken because of it.
+    pub fn pass_over(&mut self, who: &Candidate, now: Duration) -> Vec<ObjectId> {
+        let is_in_trouble = self.holds_lane(&who.id) && self.troubles.of(who, now).is_some();
+        if is_in_trouble { self.leave(&who.id, now) } else { Vec::new() }
     }
 
-    /// Takes note that trouble is over, and says who may be woken because of it.
-    pub fn mended(&mut self, with: &TroubleWith, now: Duration) -> Vec<ObjectId> {
-        if !self.troubles.clear(with) {
-            return Vec::new();
-        }
-        let lanes: Vec<LaneKey> = self.by_lane.keys().cloned().collect();
-        lanes.iter().filter_map(|lane| self.head_of_lane(lane, now)).collect()
+    /// Gives up what `who` holds, and keeps its place among those who wait. Says who may be woken because of it.
+    pub fn back_to_the_queue(&mut self, who: &Candidate, now: Duration) -> Vec<ObjectId> {
+        let mut woken = self.leave(&who.id, now);
+        self.wait(who);
+        woken.retain(|other| self.known.get(other).is_some_and(|known| self.blocker(&known.who, now).is_none()));
+        woken
     }
 
     /// Reserves lane and target for a submission that may be under way, whoever else holds them.
@@ -185,6 +185,11 @@ impl Lanes {
         self.by_lane.values().filter_map(first).collect()
     }
 
+    /// Everybody who holds or waits.
+    pub fn everybody(&self) -> impl Iterator<Item = &ObjectId> {
+        self.known.keys()
+    }
+
     /// Everything known under a name, whatever its UID: for an object that is gone.
     pub fn named(&self, namespace: &str, name: &str) -> Vec<ObjectId> {
         let first = ObjectId { namespace: namespace.to_owned(), name: name.to_owned(), uid: String::new() };
@@ -223,12 +228,37 @@ impl Lanes {
     }
 
     fn behind(&self, who: &Candidate, blocker: &ObjectId) -> Turn {
-        let Some(known) = self.known.get(&who.id) else { return Turn::Later };
-        if known.aside.is_some() {
+        if self.is_aside(&who.id) {
             return Turn::Aside;
         }
-        let is_next = self.by_lane.get(&who.lane).and_then(|lane| lane.waiting.first()) == Some(&known.place());
-        if is_next { Turn::Behind { blocked_by: name_for(&who.id, blocker) } } else { Turn::Later }
+        if self.is_next(who) { Turn::Behind { blocked_by: name_for(&who.id, blocker) } } else { Turn::Later }
+    }
+
+    /// Of a region that is in trouble the first of each lane speaks, and who has seen it: else each time it mends itself would
+    /// rewrite everybody.
+    fn passed_over(&self, who: &Candidate, trouble: InTheWay) -> Turn {
+        let speaks = match &trouble.with {
+            TroubleWith::Region(_) | TroubleWith::Busy(..) => trouble.has_looked || self.is_next(who),
+            TroubleWith::Secret(_) | TroubleWith::Access(..) | TroubleWith::Target(_) => true,
+        };
+        let InTheWay { with, found_by, look_in, .. } = trouble;
+        if self.is_aside(&who.id) {
+            Turn::Aside
+        } else if speaks || look_in.is_some() {
+            Turn::PassedOver { blocked_by: name_for(&who.id, &found_by), with, look_in }
+        } else {
+            Turn::Later
+        }
+    }
+
+    fn is_aside(&self, who: &ObjectId) -> bool {
+        self.known.get(who).is_some_and(|known| known.aside.is_some())
+    }
+
+    /// Whether nobody of its lane waits before `who`.
+    fn is_next(&self, who: &Candidate) -> bool {
+        let first = self.by_lane.get(&who.lane).and_then(|lane| lane.waiting.first());
+        first.is_some_and(|(.., id)| *id == who.id)
     }
 
     /// Those that wait for a lane, in the order in which they go.

@@ -98,6 +98,7 @@ fn other_job(blocked_by: &str) -> String {
 fn passed_over(blocked_by: &str, with: &TroubleWith) -> String {
     let trouble = match with {
         TroubleWith::Secret(secret) => format!("the token in Secret {:?} cannot be used", secret.name),
+        TroubleWith::Access(secret, _) => format!("the token in Secret {:?} may not do this there", secret.name),
         TroubleWith::Target(_) => "its target is not known at Konnect, or has no enabled webhook".to_owned(),
         TroubleWith::Region(_) => "Konnect cannot be used in this region".to_owned(),
         TroubleWith::Busy(..) => "Konnect takes no other run in this region now".to_owned(),

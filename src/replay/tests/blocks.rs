@@ -117,7 +117,7 @@ fn with_lanes_by_portal_a_conflict_holds_back_the_region_until_the_next_look() {
     let mut lanes = Lanes::default();
     assert_eq!(lanes.take(&one, NOW), Turn::Ours);
     let busy = TroubleWith::of(&one, WaitCause::Conflict).unwrap();
-    lanes.in_trouble(busy.clone(), &one.id, after(1));
+    lanes.in_trouble(&busy, &one, after(1));
     assert!(matches!(lanes.take(&two, NOW), Turn::PassedOver { with: TroubleWith::Busy(..), .. }));
     assert_eq!(lanes.take(&elsewhere, NOW), Turn::Ours, "another Secret may be another organisation's");
     assert_eq!(lanes.mended(&busy, after(1)), std::slice::from_ref(&two.id));

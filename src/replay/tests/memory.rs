@@ -72,10 +72,15 @@ fn a_run_under_way_holds_its_turn_and_gives_it_up_at_its_end() {
 
 #[test]
 fn what_blocks_the_lane_keeps_the_place_and_what_is_the_jobs_own_trouble_does_not() {
-    for error in [api(409), api(429), no_connection(), no_answer(), api(500)] {
+    for error in [api(409), no_answer(), api(500)] {
         let mut s = story(job()).every_put_is(Put::Refused(error.clone()));
         s.pass();
-        assert!(holds(&s), "{error}");
+        assert!(holds(&s), "{error}: a run that is not ours, or one that may be");
+    }
+    for error in [api(429), no_connection()] {
+        let mut s = story(job()).every_put_is(Put::Refused(error.clone()));
+        s.pass();
+        assert_eq!(hold(&s), Hold::Queued, "{error}: it may be the region's trouble, or this target's");
     }
     for error in [api(401), api(403), api(404), api(400)] {
         let mut s = story(job()).every_put_is(Put::Refused(error.clone()));

@@ -18,7 +18,7 @@ fn queued(turn: Turn) -> Story {
 #[test]
 fn a_bad_secret_is_named_on_the_first_visit_whoever_goes_first() {
     let with = TroubleWith::of(&Candidate::of(&job().build(), &policy()).unwrap(), WaitCause::Webhook).unwrap();
-    for turn in [behind(), Turn::Later, Turn::PassedOver { blocked_by: "first".to_owned(), with }] {
+    for turn in [behind(), Turn::Later, Turn::PassedOver { blocked_by: "first".to_owned(), with, look_in: None }] {
         let mut s = queued(turn);
         s.token = Err(TokenProblem::SecretNotFound);
         s.pass();
@@ -64,7 +64,7 @@ fn a_corrected_reference_is_looked_at_at_once() {
 #[test]
 fn where_the_secret_itself_is_the_trouble_the_one_that_looks_into_it_is_enough() {
     let with = TroubleWith::of(&Candidate::of(&job().build(), &policy()).unwrap(), WaitCause::Credentials).unwrap();
-    let mut s = queued(Turn::PassedOver { blocked_by: "first".to_owned(), with });
+    let mut s = queued(Turn::PassedOver { blocked_by: "first".to_owned(), with, look_in: None });
     s.token = Err(TokenProblem::SecretNotFound);
     s.pass();
     assert_eq!((s.reason().as_str(), s.count(&Step::ReadToken)), ("Queued", 0));

@@ -16,13 +16,13 @@ const MUCH_LATER: Duration = Duration::from_hours(1);
 fn in_trouble(lanes: &mut Lanes, who: &Candidate, cause: WaitCause) -> TroubleWith {
     let with = TroubleWith::of(who, cause).unwrap();
     lanes.leave(&who.id, NOW);
-    lanes.in_trouble(with.clone(), &who.id, LATER);
+    lanes.in_trouble(&with, who, LATER);
     with
 }
 
 fn passed_over(turn: Turn) -> (String, TroubleWith) {
     match turn {
-        Turn::PassedOver { blocked_by, with } => (blocked_by, with),
+        Turn::PassedOver { blocked_by, with, look_in: None } => (blocked_by, with),
         other => unreachable!("{other:?}"),
     }
 }
@@ -40,7 +40,8 @@ fn a_bad_secret_is_looked_into_by_one_and_another_secret_goes_on() {
     assert_eq!(lanes.take(&other, NOW), Turn::Ours);
     assert_eq!(lanes.take(&first, LATER), Turn::Ours, "the one that looks into it is not in its own way");
     lanes.leave(&first.id, LATER);
-    assert_eq!(lanes.mended(&with, LATER), [], "the only one left waits for a target that is held");
+    assert_eq!(lanes.mended(&with, LATER), std::slice::from_ref(&second.id), "whose message speaks of it");
+    assert!(matches!(lanes.take(&second, LATER), Turn::Behind { .. }), "its target is held");
     lanes.leave(&other.id, LATER);
     assert_eq!(lanes.take(&second, LATER), Turn::Ours);
 }
@@ -57,11 +58,11 @@ fn a_target_without_a_webhook_does_not_hold_up_the_rest_of_its_lane() {
 }
 
 #[test]
-fn a_region_that_does_not_answer_is_asked_by_one_lane_only() {
+fn a_region_that_does_not_answer_is_asked_by_one_job_only() {
     let mut lanes = Lanes::default();
     let (one, two) = (candidate("audit/one", EARLY, "a", PORTAL), candidate("audit/two", EARLY, "b", OTHER_PORTAL));
     assert_eq!(lanes.take(&one, NOW), Turn::Ours);
-    lanes.in_trouble(TroubleWith::of(&one, WaitCause::Konnect).unwrap(), &one.id, LATER);
+    lanes.in_trouble(&TroubleWith::of(&one, WaitCause::Konnect).unwrap(), &one, LATER);
     assert_eq!(passed_over(lanes.take(&two, NOW)).0, "one");
     assert_eq!(lanes.take(&one, NOW), Turn::Ours, "keeps its place");
 }
@@ -108,17 +109,106 @@ fn one_that_never_comes_back_is_not_waited_for_without_end() {
 }
 
 #[test]
+fn one_that_has_its_turn_is_passed_over_as_well() {
+    let (down, held) = (candidate("audit/down", EARLY, "a", PORTAL), candidate("audit/held", EARLY, "b", OTHER_PORTAL));
+    let mut lanes = Lanes::default();
+    assert_eq!((lanes.take(&down, NOW), lanes.take(&held, NOW)), (Turn::Ours, Turn::Ours));
+    assert_eq!(lanes.pass_over(&held, NOW), [], "there is no trouble");
+    assert_eq!(lanes.take(&held, NOW), Turn::Ours);
+    let with = TroubleWith::of(&down, WaitCause::Konnect).unwrap();
+    assert_eq!(lanes.in_trouble(&with, &down, LATER), None, "nobody else waits");
+    assert_eq!(lanes.pass_over(&held, NOW), [], "nobody else of its lane could go");
+    assert_eq!(passed_over(lanes.take(&held, NOW)), ("down".to_owned(), with.clone()));
+    assert_eq!(lanes.pass_over(&down, NOW), [], "who looks into it goes on looking");
+    assert_eq!(lanes.take(&down, NOW), Turn::Ours);
+    assert_eq!(lanes.mended(&with, LATER), [held.id]);
+}
+
+#[test]
+fn the_targets_of_a_region_take_turns_at_looking_and_the_first_that_works_ends_it_for_all() {
+    let portal = |n: u32| format!("00000000-0000-4000-8000-{n:012}");
+    let one = candidate("audit/one", EARLY, "a", &portal(1));
+    let same = candidate("audit/same", LATE, "b", &portal(1));
+    let (two, late) = (candidate("audit/two", EARLY, "b", &portal(2)), candidate("audit/late", LATE, "b", &portal(2)));
+    let three = candidate("audit/three", LATE, "a", &portal(3));
+    let mut lanes = Lanes::default();
+    assert_eq!(lanes.take(&one, NOW), Turn::Ours);
+    for other in [&same, &late, &two, &three] {
+        lanes.wait(other);
+    }
+    let with = TroubleWith::of(&one, WaitCause::Konnect).unwrap();
+    let after = |minutes| NOW + Duration::from_mins(minutes);
+    lanes.back_to_the_queue(&one, NOW);
+
+    assert_eq!(lanes.in_trouble(&with, &one, after(1)).as_ref(), Some(&two.id), "the earliest of the next target");
+    let look_in = Some(Duration::from_mins(1));
+    let in_the_way = Turn::PassedOver { blocked_by: "one".to_owned(), with: with.clone(), look_in };
+    assert_eq!(lanes.take(&two, NOW), in_the_way, "not sooner than the one before it would have looked");
+    assert_eq!(passed_over(lanes.take(&one, after(1))).0, "one", "whose own message speaks of it");
+    assert_eq!(lanes.take(&late, after(1)), Turn::Later, "only the first of a lane speaks of it");
+    assert_eq!(lanes.take(&two, after(1)), Turn::Ours);
+    lanes.back_to_the_queue(&two, after(1));
+    assert_eq!(lanes.in_trouble(&with, &two, after(2)).as_ref(), Some(&three.id));
+    assert_eq!(lanes.in_trouble(&with, &one, after(2)), None, "it is the turn of another");
+    assert_eq!(lanes.take(&three, after(2)), Turn::Ours);
+    lanes.back_to_the_queue(&three, after(2));
+    assert_eq!(lanes.in_trouble(&with, &three, after(3)).as_ref(), Some(&one.id), "round and round");
+    assert_eq!(lanes.take(&one, after(3)), Turn::Ours);
+    let mut woken = lanes.mended(&with, after(3));
+    woken.sort();
+    assert_eq!(woken, [three.id, two.id], "each whose message speaks of it, besides the one that goes on at once");
+}
+
+#[test]
+fn two_that_look_into_trouble_of_two_kinds_do_not_wait_for_each_other() {
+    let mut lanes = Lanes::default();
+    let (one, two) = (candidate("audit/one", EARLY, "s", PORTAL), candidate("audit/two", LATE, "s", OTHER_PORTAL));
+    lanes.take(&one, NOW);
+    in_trouble(&mut lanes, &one, WaitCause::Credentials);
+    lanes.in_trouble(&TroubleWith::of(&two, WaitCause::Konnect).unwrap(), &two, LATER);
+    assert_eq!(lanes.take(&one, NOW), Turn::Ours);
+    lanes.leave(&one.id, NOW);
+    assert_eq!(lanes.take(&two, NOW), Turn::Ours);
+}
+
+#[test]
+fn a_token_that_may_not_do_it_at_one_target_may_at_another() {
+    let mut lanes = Lanes::default();
+    let (first, same) = (candidate("audit/first", EARLY, "s", PORTAL), candidate("audit/same", LATE, "s", PORTAL));
+    let other = candidate("audit/other", LATE, "s", OTHER_PORTAL);
+    lanes.take(&first, NOW);
+    let with = in_trouble(&mut lanes, &first, WaitCause::Permission);
+    assert_eq!(passed_over(lanes.take(&same, NOW)), ("first".to_owned(), with));
+    assert_eq!(lanes.take(&other, NOW), Turn::Ours);
+}
+
+#[test]
+fn all_that_speak_of_a_secret_are_woken_when_it_is_mended() {
+    let mut lanes = Lanes::default();
+    let jobs: Vec<_> = (0..4).map(|n| candidate(&format!("audit/job-{n}"), EARLY, "bad", PORTAL)).collect();
+    lanes.take(&jobs[0], NOW);
+    let with = in_trouble(&mut lanes, &jobs[0], WaitCause::Credentials);
+    for job in &jobs[1..] {
+        passed_over(lanes.take(job, NOW));
+    }
+    let woken: Vec<_> = lanes.mended(&with, NOW);
+    assert_eq!(woken, [jobs[1].id.clone(), jobs[2].id.clone(), jobs[3].id.clone()], "the next first");
+}
+
+#[test]
 fn every_cause_has_been_thought_about() {
     let who = candidate("audit/a", EARLY, "s", PORTAL);
     let kind = |cause| match TroubleWith::of(&who, cause) {
         None => "none",
         Some(TroubleWith::Secret(_)) => "secret",
+        Some(TroubleWith::Access(..)) => "access",
         Some(TroubleWith::Target(_)) => "target",
         Some(TroubleWith::Region(_)) => "region",
         Some(TroubleWith::Busy(..)) => "busy",
     };
     for (cause, expected) in [
         (WaitCause::Credentials, "secret"),
+        (WaitCause::Permission, "access"),
         (WaitCause::Webhook, "target"),
         (WaitCause::Portal, "target"),
         (WaitCause::Konnect, "region"),
@@ -190,7 +280,7 @@ proptest! {
                 Event::Going(n) => lanes.going(&everybody[n].id),
                 Event::GiveWay(n) => { lanes.give_way(&everybody[n].id, now); }
                 Event::Trouble(n, cause) => {
-                    lanes.in_trouble(TroubleWith::of(&everybody[n], cause).unwrap(), &everybody[n].id, now + Duration::from_mins(1));
+                    lanes.in_trouble(&TroubleWith::of(&everybody[n], cause).unwrap(), &everybody[n], now + Duration::from_mins(1));
                 }
                 Event::Mended(n, cause) => { lanes.mended(&TroubleWith::of(&everybody[n], cause).unwrap(), now); }
             }

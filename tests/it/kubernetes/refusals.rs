@@ -64,6 +64,21 @@ async fn writes_that_all_meet_a_409_for_a_while_send_nothing_and_go_on_afterward
     world.ends_as_if_undisturbed("survivor").await;
 }
 
+/// Nothing that is recorded of it lasts, so it is never sent; and it would be the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_writes_are_always_refused_holds_up_nobody() {
+    let world = World::builder().through_proxy().without_operator().build().await;
+    let start = chrono::Utc::now() - chrono::TimeDelta::hours(50);
+    world.create(world.job("first").window(start, start + chrono::TimeDelta::hours(1))).await;
+    world.create(world.job("survivor")).await;
+    let refused = world.proxy().fault(writes(|_| true).name("first"), Fault::Answer(500));
+    let _operator = world.start_operator(&[]).await;
+    world.proxy().wait_hits(refused, 1, PATIENCE).await.unwrap();
+    world.ends_as_if_undisturbed("survivor").await;
+    world.proxy().release(refused);
+    world.wait_until_complete("first").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_freezes_while_a_run_is_under_way_is_gone_on_with_when_it_thaws() {
     let mut world = World::builder().through_proxy().build().await;

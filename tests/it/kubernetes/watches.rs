@@ -70,6 +70,27 @@ async fn what_was_deleted_while_the_watch_was_away_is_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_deleted_in_mid_run_while_the_watch_was_away_gives_its_place_up() {
+    let world = proxied().await;
+    world.emulator.set_manual(&world.portal, true).unwrap();
+    world.create(world.job("gone")).await;
+    world.wait_for_reason("gone", "Accepted").await;
+    let start = chrono::Utc::now() - chrono::TimeDelta::hours(50);
+    world.create(world.job("next").window(start, start + chrono::TimeDelta::hours(1))).await;
+    world.wait_for_reason("next", "Queued").await;
+    let away = world.proxy().fault(watches(), Fault::Answer(410));
+    world.proxy().expire_watches(&watches());
+    world.proxy().wait_hits(away, 1, PATIENCE).await.unwrap();
+    world.delete("gone").await;
+    world.proxy().release(away);
+
+    world.wait_for_reason("next", "BlockedByRemoteJob").await;
+    world.emulator.set_manual(&world.portal, false).unwrap();
+    world.wait_until_complete("next").await;
+    assert_eq!(world.runs().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_on_a_connection_that_died_without_a_word_is_given_up() {
     let world = proxied().await;
     assert_eq!(world.proxy().silence_watches(&watches()), 1);
