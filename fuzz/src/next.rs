@@ -237,16 +237,9 @@ impl World {
 
 fn policy(by_portal: bool) -> Policy {
     Policy {
-        konnect_url: "https://{region}.api.konghq.com".parse().expect("a template"),
         regions: ["us", "eu"].map(str::to_owned).to_vec(),
         serialize: if by_portal { Serialize::Portal } else { Serialize::Region },
-        poll_interval: Duration::from_secs(15),
-        retry_interval: Duration::from_mins(1),
-        retention: Duration::from_hours(168),
-        ingest_delay: Duration::from_mins(1),
-        backoff_base: Duration::from_mins(1),
-        get_lag: Duration::from_secs(30),
-        request_timeout: Duration::from_secs(30),
+        ..Policy::default()
     }
 }
 

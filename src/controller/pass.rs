@@ -247,9 +247,7 @@ impl<'a> Pass<'a> {
         if job.uid() != self.job().uid() {
             return Err(KubeError::Gone.into());
         }
-        // Otherwise a watch that lags would have the next pass begin with the version whose write was just refused.
-        self.kept.own.note(self.job().resource_version().unwrap_or_default(), &job);
-        self.course.overtaken(job, &mut self.kept.memory, self.ctx.clock());
+        self.course.overtaken(job, &mut self.kept.own, &mut self.kept.memory, self.ctx.clock());
         self.confirm().await;
         Ok(())
     }

@@ -220,8 +220,10 @@ impl Course {
         self.job.status = Some(status.clone());
     }
 
-    /// Somebody else wrote first: what they wrote counts. What was learned of the world still holds.
-    pub fn overtaken(&mut self, newest: AuditLogReplayJob, memory: &mut Memory, clock: Clock) {
+    /// Somebody else wrote first: what they wrote counts, also for the next pass, whatever a watch that lags shows it. What was learned
+    /// of the world still holds.
+    pub fn overtaken(&mut self, newest: AuditLogReplayJob, own: &mut OwnWrites, memory: &mut Memory, clock: Clock) {
+        own.note(self.job.resource_version().unwrap_or_default(), &newest);
         self.job = newest;
         memory.see(&self.job, clock);
     }

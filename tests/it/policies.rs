@@ -139,10 +139,10 @@ async fn a_deadline_that_passed_while_nobody_watched_does_not_call_a_completed_r
     let mut world = World::new().await;
     world.emulator.set_manual(&world.portal, true).unwrap();
     world.create(world.job("in-time").spec(|spec| spec.active_deadline_seconds = Some(3))).await;
+    world.wait_for_reason("in-time", "Accepted").await;
     world
         .create(world.job("too-late").window(ago(20), ago(19)).spec(|spec| spec.active_deadline_seconds = Some(3)))
         .await;
-    world.wait_for_reason("in-time", "Accepted").await;
     world.operator().signal("KILL");
     world.operator().exit().await;
     world.emulator.advance(&world.portal, Status::Completed).unwrap();

@@ -5,9 +5,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use konnect_replay_model::api::ConditionType;
 
+use super::actions::Action;
+use super::judge::is_true;
 use super::model::{MOST_WRITES, Model};
 use super::process::WaitsFor;
-use super::world::{Action, Role, World, is_true};
+use super::world::{Role, World};
 
 /// Rounds within which everything has ended. A round is a step of the clock.
 const ROUNDS: usize = 60;

@@ -3,12 +3,14 @@
 use chrono::TimeDelta;
 use stateright::Property;
 
+use super::actions::Action;
 use super::flaw::Flaw;
 use super::interner::Processes;
+use super::judge::Breach;
 use super::konnect::{Job, Questions};
 use super::process::Rules;
 use super::time::{Tick, policy};
-use super::world::{Action, Breach, World};
+use super::world::World;
 
 /// Who works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

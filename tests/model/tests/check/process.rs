@@ -236,10 +236,9 @@ impl Turn<'_> {
             Written::Overtaken(version) if pass.conflicts < MAX_CONFLICTS => {
                 pass.conflicts += 1;
                 let newest = self.rules.statuses.object(object, version);
-                if !self.rules.has(Flaw::ForgetsRefusals) {
-                    own.note(pass.course.job().metadata.resource_version.clone().expect("a version"), &newest);
-                }
-                pass.course.overtaken(newest, memory, clock);
+                let mut nothing = OwnWrites::default();
+                let note = if self.rules.has(Flaw::ForgetsRefusals) { &mut nothing } else { own };
+                pass.course.overtaken(newest, note, memory, clock);
                 self.go_on();
             }
             // The pass fails; what is kept of the object stays.

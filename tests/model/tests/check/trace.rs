@@ -2,11 +2,12 @@
 
 use stateright::Path;
 
+use super::actions::Action;
 use super::cluster::NAMES;
 use super::konnect::{Object, Window, Word};
 use super::model::Model;
 use super::process::WaitsFor;
-use super::world::{Action, World};
+use super::world::World;
 
 /// A name for each process.
 const PROCESSES: [&str; 2] = ["P1", "P2"];
