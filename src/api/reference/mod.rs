@@ -1,7 +1,8 @@
-//! docs/api.md: the reference of the object, from its schema and its vocabulary, so that it cannot say anything else than they do.
+//! docs/api.md: the reference of the object and its Events, from schema and vocabulary, so that it cannot say anything else than they do.
 //! What only people know, what to do about a state, is in `advice`, one sentence for each, and the compiler asks for it.
 
 mod advice;
+mod events;
 mod fields;
 
 use std::fmt::Write as _;
@@ -17,12 +18,13 @@ pub const COMMAND: &str = "cargo run --example api-reference > docs/api.md";
 /// The whole document.
 pub fn markdown() -> String {
     let mut text = format!(
-        "# AuditLogReplayJob\n\n<!-- Generated from src/api. Do not edit; run: {COMMAND} -->\n\n\
+        "# AuditLogReplayJob\n\n<!-- Generated from src/api and src/replay/events.rs. Do not edit; run: {COMMAND} -->\n\n\
          `{GROUP}/{VERSION}`. `kubectl explain alrj.spec` says the same of its fields at the terminal.\n\n"
     );
     text.push_str(&fields::sections(&crd()));
     text.push_str(&annotations());
     text.push_str(&conditions());
+    text.push_str(&events::section());
     text.push_str(&reasons());
     text
 }
