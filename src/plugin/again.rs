@@ -15,7 +15,7 @@ const NAMES: u32 = 99;
 pub(super) async fn run(cluster: &Cluster, args: &AgainArgs) -> Result<Outcome, PluginError> {
     let connection = cluster.connect().await?;
     let old = connection.get(&args.name).await?;
-    let spec = spec(&old, args)?;
+    let spec = spec(&old, args, &connection.flags)?;
     let named = |name: &str| AuditLogReplayJob::new(name, spec.clone());
     let window = create::check(&named(&args.name), Utc::now())?;
     if let Some(format) = args.then.output {
@@ -29,12 +29,12 @@ pub(super) async fn run(cluster: &Cluster, args: &AgainArgs) -> Result<Outcome, 
 }
 
 /// The same, as far as it was not about the first time. What completed was replayed: to have it again is to say so.
-fn spec(old: &AuditLogReplayJob, args: &AgainArgs) -> Result<AuditLogReplayJobSpec, PluginError> {
+fn spec(old: &AuditLogReplayJob, args: &AgainArgs, flags: &str) -> Result<AuditLogReplayJobSpec, PluginError> {
     if !text::holds(old, &ConditionType::Finished) {
         let name = old.name_any();
         return Err(PluginError::Unfit(format!(
             "{name} has not finished ({}), so its window is still to be sent. To have it tried now: kubectl annotate alrj {name} \
-             {REQUESTED_AT}=\"$(date -u +%FT%TZ)\" --overwrite",
+             {REQUESTED_AT}=\"$(date -u +%FT%TZ)\" --overwrite{flags}",
             text::state(old)
         )));
     }

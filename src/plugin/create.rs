@@ -128,18 +128,20 @@ pub(super) fn print(job: &AuditLogReplayJob, format: Format) -> Result<Outcome, 
 
 pub(super) async fn create(connection: &Connection, job: &AuditLogReplayJob) -> Result<AuditLogReplayJob, PluginError> {
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    let created = connection.call(connection.jobs().create(&params, job)).await.map_err(|error| taken(error, job))?;
+    let created =
+        connection.call(connection.jobs().create(&params, job)).await.map_err(|error| taken(error, job, connection))?;
     say(&format!("{} created in namespace {}", created.name_any(), connection.namespace))?;
     Ok(created)
 }
 
-fn taken(error: PluginError, job: &AuditLogReplayJob) -> PluginError {
+fn taken(error: PluginError, job: &AuditLogReplayJob, connection: &Connection) -> PluginError {
     if !is_taken(&error) {
         return error;
     }
     let name = job.name_any();
     PluginError::Unfit(format!(
-        "there is a job named {name} already: see kubectl replay status {name}, or give this one another name"
+        "there is a job named {name} already: see kubectl replay status {name}{}, or give this one another name",
+        connection.flags
     ))
 }
 
