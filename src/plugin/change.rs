@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::cluster::{Cluster, Connection};
 use super::error::PluginError;
-use super::{Outcome, queue, say, text, timeline};
+use super::{Outcome, again, queue, say, text, timeline};
 use crate::api::{AuditLogReplayJob, ConditionType};
 
 pub(super) async fn suspend(cluster: &Cluster, name: &str) -> Result<Outcome, PluginError> {
@@ -49,7 +49,8 @@ async fn changed(connection: &Connection, name: &str, suspend: bool) -> Result<O
 
 fn too_late(connection: &Connection, job: &AuditLogReplayJob, suspend: bool) -> PluginError {
     let (name, state) = (job.name_any(), text::state(job));
-    let instead = format!(". To have its window sent again: kubectl replay again {name}{}", connection.flags);
-    let (verb, instead) = if suspend { ("suspend", "") } else { ("resume", instead.as_str()) };
+    let again = || format!(". To have its window sent again: kubectl replay again {name}{}", connection.flags);
+    let instead = (!suspend && again::is_of_use(job)).then(again).unwrap_or_default();
+    let verb = if suspend { "suspend" } else { "resume" };
     PluginError::Unfit(format!("{name} has finished ({state}): there is nothing to {verb}{instead}"))
 }

@@ -6,9 +6,8 @@ use kube::ResourceExt;
 use super::cli::StatusArgs;
 use super::cluster::Cluster;
 use super::error::PluginError;
-use super::queue::says;
-use super::{Outcome, say, text, timeline, wait};
-use crate::api::{AuditLogReplayJob, ConditionType, KonnectJob, Reason, Retries};
+use super::{Outcome, again, say, text, timeline, wait};
+use crate::api::{AuditLogReplayJob, ConditionType, KonnectJob, Retries};
 use crate::konnect::time;
 
 pub(super) async fn run(cluster: &Cluster, args: &StatusArgs) -> Result<Outcome, PluginError> {
@@ -41,10 +40,7 @@ fn next(job: &AuditLogReplayJob) -> Option<String> {
     if text::holds(job, &ConditionType::Suspended) {
         return Some(format!("To let it go on: kubectl replay resume {name}"));
     }
-    // Of these, the same once more would fail the same way.
-    let hopeless = says(job, &[Reason::WindowExpired, Reason::InvalidRequest]);
-    (text::holds(job, &ConditionType::Failed) && !hopeless)
-        .then(|| format!("To have the window sent again: kubectl replay again {name}"))
+    again::is_of_use(job).then(|| format!("To have the window sent again: kubectl replay again {name}"))
 }
 
 fn facts(job: &AuditLogReplayJob, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
@@ -106,6 +102,8 @@ fn deletion(job: &AuditLogReplayJob, now: DateTime<Utc>) -> Option<String> {
 }
 
 fn expiry(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let left = if at <= now { "past".to_owned() } else { format!("in {}", text::brief(at - now)) };
-    format!("{}, {left}: Konnect begins to delete its events", time::format(at))
+    if at <= now {
+        return format!("{}, past: Konnect has begun to delete its events", time::format(at));
+    }
+    format!("{}, in {}: Konnect begins to delete its events", time::format(at), text::brief(at - now))
 }

@@ -113,6 +113,7 @@ fn of_condition(condition: &Condition) -> Option<Step> {
             "webhook enabled, its last delivery failed".to_owned()
         }
         (ConditionType::WebhookReady, ConditionStatus::True) => "webhook enabled".to_owned(),
+        (ConditionType::WebhookReady, ConditionStatus::Unknown) => "webhook could not be looked at".to_owned(),
         (ConditionType::WebhookReady, _) => format!("webhook not ready: {}", condition.reason),
         _ => return None,
     };

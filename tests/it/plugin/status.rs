@@ -104,7 +104,36 @@ async fn the_command_that_helps_is_named_with_the_namespace_that_was_given() {
     let refused = plugin.run(&["resume", "failed"]).await;
     assert!(refused.err.ends_with(&format!("kubectl replay again failed -n {namespace}\n")), "{refused:#?}");
     let refused = plugin.run(&["again", "held"]).await;
+    assert!(refused.err.ends_with(&format!("kubectl replay resume held -n {namespace}\n")), "{refused:#?}");
+    world.create(world.job("tokenless").secret("missing", "token")).await;
+    world.wait_for_reason("tokenless", "WaitingForCredentials").await;
+    let refused = plugin.run(&["again", "tokenless"]).await;
     assert!(refused.err.ends_with(&format!(" --overwrite -n {namespace}\n")), "{refused:#?}");
+    world.emulator.set_manual(&world.portal, true).unwrap();
+    world.create(world.job("runs")).await;
+    world.wait_for_reason("runs", "Accepted").await;
+    let refused = plugin.run(&["again", "runs"]).await;
+    assert!(refused.err.ends_with(&format!("kubectl replay status runs --wait -n {namespace}\n")), "{refused:#?}");
+}
+
+/// Nobody is sent on a way that leads nowhere, and nothing is called bad that nobody could look at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_past_and_what_is_not_known_are_told_as_such() {
+    let world = World::new().await;
+    let now = chrono::Utc::now();
+    let (start, end) = (now - chrono::TimeDelta::days(10), now - chrono::TimeDelta::days(9));
+    world.create(world.job("old").window(start, end)).await;
+    world.wait_until_failed("old").await;
+    world.create_token("rejected", "token", b"kpat_rejected").await;
+    world.create(world.job("rejected").secret("rejected", "token")).await;
+    world.wait_for_reason("rejected", "WaitingForCredentials").await;
+    let plugin = Plugin::of(&world);
+    let told = plugin.done(&["status", "old"]).await;
+    assert!(told.contains("past: Konnect has begun to delete its events") && !told.contains("replay again"), "{told}");
+    let refused = plugin.run(&["resume", "old"]).await;
+    assert!(refused.err.ends_with("there is nothing to resume\n"), "{refused:#?}");
+    let told = plugin.done(&["status", "rejected"]).await;
+    assert!(told.contains("webhook could not be looked at") && !told.contains("webhook not ready"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
