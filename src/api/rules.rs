@@ -17,6 +17,9 @@ pub(super) const LENGTH: &str = "the window is longer than 7 days (168h), which 
 pub(super) const YEARS: &str = "the years of a window lie between 2020 and 2099: correct startAt or endAt";
 pub(super) const SECRET_NAME: &str = "the name of a Secret has lower-case letters, digits, dashes and dots only: give the name of a Secret in this namespace";
 pub(super) const SECRET_KEY: &str = "a key of a Secret has letters, digits, dashes, dots and underscores only";
+pub(super) const TIME_TO_LIVE: &str = "ttlSecondsAfterFinished is at least 60, so that whoever waits for the end can see it: give 60 or more, or leave it out to keep the object";
+/// The shortest time to live.
+const SHORTEST_LIFE: u32 = 60;
 const TIME: &str = "is not an RFC 3339 time with a zone, such as 2026-11-20T08:00:00Z";
 
 /// A rule that a spec breaks.
@@ -31,6 +34,7 @@ pub struct Violation {
 /// The rules of the schema that `spec` breaks; those on changes need an older version and are left to the API server.
 pub fn violations(spec: &AuditLogReplayJobSpec) -> Vec<Violation> {
     let broken = target(&spec.target).into_iter().chain(window(&spec.window)).chain(secret(&spec.token_secret_ref));
+    let broken = broken.chain([time_to_live(spec.ttl_seconds_after_finished)]);
     broken.filter(|(broken, _, _)| *broken).map(|(_, field, message)| Violation { field, message }).collect()
 }
 
@@ -71,6 +75,10 @@ fn secret(secret: &SecretKeyRef) -> Vec<Rule> {
         (!secret.name.split('.').all(is_label), "spec.tokenSecretRef.name", SECRET_NAME),
         (!is_key(&secret.key), "spec.tokenSecretRef.key", SECRET_KEY),
     ]
+}
+
+fn time_to_live(seconds: Option<u32>) -> Rule {
+    (seconds.is_some_and(|seconds| seconds < SHORTEST_LIFE), "spec.ttlSecondsAfterFinished", TIME_TO_LIVE)
 }
 
 /// One spelling only: the id enters a URL path, and another spelling would be another target to the lock.

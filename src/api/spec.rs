@@ -136,7 +136,7 @@ pub struct AuditLogReplayJobSpec {
     #[schemars(range(min = 1, max = 31_536_000))]
     pub starting_deadline_seconds: Option<u32>,
     /// Seconds within which the replay must have completed, retries included, from when it was first under way. Does not count
-    /// while suspended. A run at Konnect goes on all the same: Konnect cannot stop it.
+    /// while suspended, which a job is only while no run of it is under way. A run at Konnect goes on all the same: Konnect cannot stop it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 31_536_000))]
     pub active_deadline_seconds: Option<u32>,
@@ -145,7 +145,7 @@ pub struct AuditLogReplayJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 31_536_000))]
     #[x_kube(validation = Rule::new("self >= 60")
-        .message("ttlSecondsAfterFinished is at least 60, so that whoever waits for the end can see it: give 60 or more, or leave it out to keep the object"))]
+        .message(rules::TIME_TO_LIVE))]
     pub ttl_seconds_after_finished: Option<u32>,
 }
 

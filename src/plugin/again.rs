@@ -6,8 +6,8 @@ use kube::ResourceExt;
 use super::cli::AgainArgs;
 use super::cluster::{Cluster, Connection};
 use super::error::PluginError;
-use super::{Outcome, create, remark, say, text};
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobSpec, ConditionType, DuplicatePolicy, REQUESTED_AT};
+use super::{Outcome, create, queue, remark, say, text};
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobSpec, ConditionType, DuplicatePolicy, REQUESTED_AT, Reason};
 
 /// How many names are tried: whoever repeats a window more often names the jobs.
 const NAMES: u32 = 99;
@@ -15,7 +15,7 @@ const NAMES: u32 = 99;
 pub(super) async fn run(cluster: &Cluster, args: &AgainArgs) -> Result<Outcome, PluginError> {
     let connection = cluster.connect().await?;
     let old = connection.get(&args.name).await?;
-    let spec = spec(&old, args)?;
+    let spec = spec(&old, args, &connection.flags)?;
     let named = |name: &str| AuditLogReplayJob::new(name, spec.clone());
     let window = create::check(&named(&args.name), Utc::now())?;
     if let Some(format) = args.then.output {
@@ -29,14 +29,9 @@ pub(super) async fn run(cluster: &Cluster, args: &AgainArgs) -> Result<Outcome, 
 }
 
 /// The same, as far as it was not about the first time. What completed was replayed: to have it again is to say so.
-fn spec(old: &AuditLogReplayJob, args: &AgainArgs) -> Result<AuditLogReplayJobSpec, PluginError> {
+fn spec(old: &AuditLogReplayJob, args: &AgainArgs, flags: &str) -> Result<AuditLogReplayJobSpec, PluginError> {
     if !text::holds(old, &ConditionType::Finished) {
-        let name = old.name_any();
-        return Err(PluginError::Unfit(format!(
-            "{name} has not finished ({}), so its window is still to be sent. To have it tried now: kubectl annotate alrj {name} \
-             {REQUESTED_AT}=\"$(date -u +%FT%TZ)\" --overwrite",
-            text::state(old)
-        )));
+        return Err(PluginError::Unfit(unfinished(old, flags)));
     }
     let repeated = text::holds(old, &ConditionType::Complete).then_some(DuplicatePolicy::Replay);
     let mut spec = old.spec.clone();
@@ -44,6 +39,29 @@ fn spec(old: &AuditLogReplayJob, args: &AgainArgs) -> Result<AuditLogReplayJobSp
     spec.duplicate_policy = args.policies.duplicate_policy.or(repeated).unwrap_or(spec.duplicate_policy);
     spec.expiry_policy = args.policies.expiry_policy.unwrap_or(spec.expiry_policy);
     Ok(spec)
+}
+
+/// What goes on with a job that another one would only double.
+fn unfinished(old: &AuditLogReplayJob, flags: &str) -> String {
+    let (name, state) = (old.name_any(), text::state(old));
+    if queue::is_under_way(old) {
+        return format!(
+            "{name} has not finished ({state}): it is under way. To follow it: kubectl replay status {name} --wait{flags}"
+        );
+    }
+    let how = if old.spec.suspend {
+        format!("To let it go on: kubectl replay resume {name}{flags}")
+    } else {
+        format!(
+            "To have it tried now: kubectl annotate alrj {name} {REQUESTED_AT}=\"$(date -u +%FT%TZ)\" --overwrite{flags}"
+        )
+    };
+    format!("{name} has not finished ({state}), so its window is still to be sent. {how}")
+}
+
+/// Whether another job for the window of a failed one may fare better: of some, the same once more would fail the same way.
+pub(super) fn is_of_use(job: &AuditLogReplayJob) -> bool {
+    text::holds(job, &ConditionType::Failed) && !queue::says(job, &[Reason::WindowExpired, Reason::InvalidRequest])
 }
 
 /// The names to try, in order: the one that was given, or the old one's with -again, -again-2 and so on.

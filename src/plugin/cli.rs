@@ -150,6 +150,9 @@ pub(super) struct CreateArgs {
     /// How long the replay may take from then on
     #[arg(long, value_name = "DURATION", value_parser = times::deadline)]
     pub(super) active_deadline: Option<u32>,
+    /// Have the job deleted so long after its end, good or bad: at least 1m; it is kept if not given
+    #[arg(long, value_name = "DURATION", value_parser = times::time_to_live)]
+    pub(super) ttl: Option<u32>,
 
     #[command(flatten)]
     pub(super) policies: PolicyArgs,

@@ -36,7 +36,15 @@ impl Cluster {
         let namespace = self.args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let wrong = |error| PluginError::Cluster { error: Box::new(error), server: server.clone() };
         let client = Client::try_from(config).map_err(wrong)?;
-        Ok(Connection { client, namespace, server, limit: self.args.request_timeout })
+        Ok(Connection { client, namespace, server, flags: self.flags(), limit: self.args.request_timeout })
+    }
+
+    /// The flags that say which cluster and namespace, as they were given.
+    fn flags(&self) -> String {
+        let ClusterArgs { namespace, context, kubeconfig, request_timeout: _ } = &self.args;
+        let kubeconfig = kubeconfig.as_ref().map(|path| path.display().to_string());
+        let flags = [("-n", namespace), ("--context", context), ("--kubeconfig", &kubeconfig)];
+        flags.iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", value.as_ref()?))).collect()
     }
 
     async fn config(&self) -> Result<Config, PluginError> {
@@ -64,6 +72,8 @@ pub(super) struct Connection {
     pub(super) namespace: String,
     /// Where the cluster is, for messages.
     pub(super) server: String,
+    /// What a command that is recommended needs besides, to be about the same object; begins with a space unless empty.
+    pub(super) flags: String,
     limit: Duration,
 }
 

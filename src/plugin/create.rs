@@ -16,6 +16,9 @@ use crate::replay::{Policy, ValidatedJob};
 
 /// Who owns the fields of what is created here.
 const FIELD_MANAGER: &str = "kubectl-replay";
+/// Whoever prints an object may mean to keep it where it is applied again and again.
+const NOT_FOR_GIT: &str =
+    "Leave --ttl out of what a tool applies from Git: it would make the object again each time it is deleted.";
 
 pub(super) async fn run(cluster: &Cluster, args: &CreateArgs) -> Result<Outcome, PluginError> {
     let now = Utc::now();
@@ -23,6 +26,9 @@ pub(super) async fn run(cluster: &Cluster, args: &CreateArgs) -> Result<Outcome,
     let window = check(&job, now)?;
     if let Some(format) = args.then.output {
         remark(&announced(window));
+        if args.ttl.is_some() {
+            remark(NOT_FOR_GIT);
+        }
         return print(&in_namespace(job, cluster), format);
     }
     let connection = cluster.connect().await?;
@@ -48,6 +54,7 @@ fn job(args: &CreateArgs, now: DateTime<Utc>) -> AuditLogReplayJob {
     spec.backoff_limit = args.backoff_limit.unwrap_or(spec.backoff_limit);
     spec.starting_deadline_seconds = args.starting_deadline;
     spec.active_deadline_seconds = args.active_deadline;
+    spec.ttl_seconds_after_finished = args.ttl;
     let name = args.name.clone().unwrap_or_else(|| name_of(&spec));
     AuditLogReplayJob::new(&name, spec)
 }
@@ -128,18 +135,20 @@ pub(super) fn print(job: &AuditLogReplayJob, format: Format) -> Result<Outcome, 
 
 pub(super) async fn create(connection: &Connection, job: &AuditLogReplayJob) -> Result<AuditLogReplayJob, PluginError> {
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    let created = connection.call(connection.jobs().create(&params, job)).await.map_err(|error| taken(error, job))?;
+    let created =
+        connection.call(connection.jobs().create(&params, job)).await.map_err(|error| taken(error, job, connection))?;
     say(&format!("{} created in namespace {}", created.name_any(), connection.namespace))?;
     Ok(created)
 }
 
-fn taken(error: PluginError, job: &AuditLogReplayJob) -> PluginError {
+fn taken(error: PluginError, job: &AuditLogReplayJob, connection: &Connection) -> PluginError {
     if !is_taken(&error) {
         return error;
     }
     let name = job.name_any();
     PluginError::Unfit(format!(
-        "there is a job named {name} already: see kubectl replay status {name}, or give this one another name"
+        "there is a job named {name} already: see kubectl replay status {name}{}, or give this one another name",
+        connection.flags
     ))
 }
 

@@ -7,13 +7,15 @@ use kube::api::ListParams;
 use super::cli::ListArgs;
 use super::cluster::{Cluster, Connection, Guarded};
 use super::error::PluginError;
-use super::queue::{Place, Queue};
+use super::queue::{Place, Queue, says};
 use super::{Outcome, remark, say, text};
-use crate::api::{AuditLogReplayJob, BLOCKED_BY_OTHER, BLOCKED_EXTERNALLY, Reason};
+use crate::api::{AuditLogReplayJob, Reason};
 use crate::replay::{Candidate, ObjectId, Policy};
 
 /// Objects per page.
 const PAGE: u32 = 500;
+/// What a job says that nothing but the end of its window keeps aside; the last until the operator has seen it resumed.
+const BEFORE_THE_END: &[Reason] = &[Reason::Pending, Reason::WaitingForWindowEnd, Reason::Suspended];
 /// What the places rest on. They are no promise.
 const ESTIMATE: &str = "\
 PLACE is an estimate from the objects, for an operator with --serialize region: of one region and Secret, what expires first goes first.
@@ -99,12 +101,8 @@ fn expires(job: &AuditLogReplayJob, now: DateTime<Utc>) -> String {
 
 /// What the object says itself; else who the lanes say is in the way; else what the state means.
 fn waits_for(job: &AuditLogReplayJob, queue: &Queue) -> String {
-    let said = job.status.as_ref().and_then(|status| status.blocked_by.as_deref());
-    match said {
-        Some(BLOCKED_EXTERNALLY) => return "a replay at Konnect that no job asked for".to_owned(),
-        Some(BLOCKED_BY_OTHER) => return "a job of another namespace".to_owned(),
-        Some(name) => return name.to_owned(),
-        None => {}
+    if let Some(said) = text::blocker(job) {
+        return said.to_owned();
     }
     match queue.blocker(job) {
         Some(blocker) => named(&blocker, job),
@@ -121,17 +119,17 @@ fn named(blocker: &ObjectId, job: &AuditLogReplayJob) -> String {
 }
 
 fn cause(job: &AuditLogReplayJob, queue: &Queue) -> Option<&'static str> {
-    let is = |reason: Reason| text::state(job) == reason.as_str();
+    let is = |reasons: &[Reason]| says(job, reasons);
     match queue.place(job) {
         Place::Finished => None,
         Place::Now => Some("Konnect"),
         Place::InLine(_) => Some("the operator"),
         Place::Aside if job.spec.suspend => Some("resume"),
-        Place::Aside if is(Reason::WaitingForWindowEnd) || text::is_unseen(job) => Some("the end of its window"),
-        Place::Aside if is(Reason::RemoteFailed) || is(Reason::Superseded) || is(Reason::RemoteStateUnknown) => {
+        Place::Aside if is(&[Reason::RemoteFailed, Reason::Superseded, Reason::RemoteStateUnknown]) => {
             Some("its next try")
         }
-        Place::Aside if is(Reason::KonnectUnavailable) || is(Reason::RateLimited) => Some("Konnect"),
+        Place::Aside if is(&[Reason::KonnectUnavailable, Reason::RateLimited]) => Some("Konnect"),
+        Place::Aside if text::is_unseen(job) || is(BEFORE_THE_END) => Some("the end of its window"),
         Place::Aside => Some("somebody to mend it, see its status"),
     }
 }

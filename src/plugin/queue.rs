@@ -3,15 +3,15 @@
 //! An estimate where the objects do not tell: the operator's `--serialize`, and what it keeps in memory of trouble that jobs
 //! share, are not in them; nor are jobs of namespaces that were not listed, which may hold a target.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kube::ResourceExt;
 
 use super::text;
-use crate::api::{AuditLogReplayJob, ConditionType, Reason};
-use crate::replay::{Candidate, Lanes, ObjectId, Policy, ValidatedJob, is_under_way};
+use crate::api::{AuditLogReplayJob, ConditionStatus, ConditionType, Reason, SubmissionState};
+use crate::replay::{self, Candidate, LaneKey, Lanes, ObjectId, Policy, ValidatedJob};
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,25 +30,36 @@ pub(super) enum Place {
 pub(super) struct Queue {
     lanes: Lanes,
     candidates: HashMap<ObjectId, Candidate>,
+    /// Those of each lane whose turn it is, while somebody else's run is in the way, in the order of the lane.
+    blocked: HashMap<LaneKey, BTreeSet<(DateTime<Utc>, ObjectId)>>,
 }
 
 impl Queue {
-    /// Has the jobs line up as they would after a start of the operator at `now`.
+    /// Has the jobs line up as their objects say, at `now`.
     pub(super) fn new<'a>(jobs: impl Iterator<Item = &'a AuditLogReplayJob>, now: DateTime<Utc>) -> Self {
         let policy = Policy::default();
-        let mut queue = Self { lanes: Lanes::default(), candidates: HashMap::new() };
+        let mut queue = Self { lanes: Lanes::default(), candidates: HashMap::new(), blocked: HashMap::new() };
         for job in jobs {
-            let Some(candidate) = Candidate::of(job, &policy) else { continue };
-            if is_under_way(job) {
-                queue.lanes.hold(&candidate);
-            } else if is_in_line(job, &policy, now) {
-                queue.lanes.wait(&candidate);
-            } else {
-                continue;
+            if let Some(candidate) = Candidate::of(job, &policy) {
+                queue.add(job, candidate, &policy, now);
             }
-            queue.candidates.insert(candidate.id.clone(), candidate);
         }
         queue
+    }
+
+    fn add(&mut self, job: &AuditLogReplayJob, candidate: Candidate, policy: &Policy, now: DateTime<Utc>) {
+        if is_under_way(job) {
+            self.lanes.hold(&candidate);
+        } else if is_blocked(job) {
+            self.lanes.hold(&candidate);
+            let place = (candidate.expires_at, candidate.id.clone());
+            self.blocked.entry(candidate.lane.clone()).or_default().insert(place);
+        } else if is_in_line(job, policy, now) {
+            self.lanes.wait(&candidate);
+        } else {
+            return;
+        }
+        self.candidates.insert(candidate.id.clone(), candidate);
     }
 
     pub(super) fn place(&self, job: &AuditLogReplayJob) -> Place {
@@ -57,8 +68,9 @@ impl Queue {
         }
         let id = id(job);
         let Some(candidate) = self.candidates.get(&id) else { return Place::Aside };
-        let waiting = self.lanes.waiting(&candidate.lane).position(|other| *other == id);
-        waiting.map_or(Place::Now, |before| Place::InLine(before + 1))
+        let blocked = self.blocked.get(&candidate.lane).into_iter().flatten().map(|(_, id)| id);
+        let mut line = blocked.chain(self.lanes.waiting(&candidate.lane));
+        line.position(|other| *other == id).map_or(Place::Now, |before| Place::InLine(before + 1))
     }
 
     /// Who is in the way of a job that stands in line: who has its lane or target, or goes first.
@@ -85,22 +97,39 @@ fn id(job: &AuditLogReplayJob) -> ObjectId {
     ObjectId { namespace, name: job.name_any(), uid }
 }
 
+/// Whether Konnect may be running something for it, by what the object says.
+pub(super) fn is_under_way(job: &AuditLogReplayJob) -> bool {
+    replay::is_under_way(job) && !is_refused(job)
+}
+
+/// Whether the object says that Konnect refused the request that it records. An operator that starts does not take its word for
+/// it, since the request may just be made once more; for people it is what was told.
+fn is_refused(job: &AuditLogReplayJob) -> bool {
+    let standing = job.status.as_ref().and_then(|status| status.submission.as_ref());
+    let intended = standing.is_some_and(|submission| submission.state == SubmissionState::Intended);
+    let submitted = text::condition(job, &ConditionType::Submitted);
+    intended && submitted.is_some_and(|submitted| submitted.status == ConditionStatus::False)
+}
+
+/// Whether it is its turn, and somebody else's run is in its way.
+fn is_blocked(job: &AuditLogReplayJob) -> bool {
+    !job.spec.suspend && says(job, &[Reason::BlockedByRemoteJob])
+}
+
 /// Whether it goes when its turn comes. What waits for something else stands aside, and is passed by.
 fn is_in_line(job: &AuditLogReplayJob, policy: &Policy, now: DateTime<Utc>) -> bool {
     let finished = text::holds(job, &ConditionType::Finished);
-    if finished || job.spec.suspend || !has_ended(job, policy, now) {
+    if finished || job.spec.suspend {
         return false;
     }
-    let state = text::condition(job, &ConditionType::Ready).map(|ready| ready.reason.as_str());
-    let goes_by_itself = [
-        Reason::Pending,
-        Reason::Queued,
-        Reason::Submitting,
-        Reason::BlockedByRemoteJob,
-        Reason::WaitingForWindowEnd,
-        Reason::Suspended,
-    ];
-    state.is_none_or(|state| goes_by_itself.iter().any(|reason| reason.as_str() == state))
+    let goes_by_itself = [Reason::Pending, Reason::WaitingForWindowEnd, Reason::Suspended];
+    says(job, &[Reason::Queued, Reason::Submitting])
+        || (text::is_unseen(job) || says(job, &goes_by_itself)) && has_ended(job, policy, now)
+}
+
+/// Whether the object says one of these of itself.
+pub(super) fn says(job: &AuditLogReplayJob, reasons: &[Reason]) -> bool {
+    reasons.iter().any(|reason| text::state(job) == reason.as_str())
 }
 
 fn has_ended(job: &AuditLogReplayJob, policy: &Policy, now: DateTime<Utc>) -> bool {

@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::api::{AuditLogReplayJob, Condition, ConditionStatus, ConditionType, Target, WindowSpec};
+use crate::api::{
+    AuditLogReplayJob, BLOCKED_BY_OTHER, BLOCKED_EXTERNALLY, Condition, ConditionStatus, ConditionType, Target,
+    WindowSpec,
+};
 use crate::konnect::time;
 
 /// What stands where there is nothing to say.
@@ -65,6 +68,16 @@ pub(super) fn message(job: &AuditLogReplayJob) -> &str {
     let ready = condition(job, &ConditionType::Ready);
     ready.map_or("No operator has looked at it yet. See that konnect-replay runs and watches this namespace.", |c| {
         c.message.as_str()
+    })
+}
+
+/// Who the object says is in its way.
+pub(super) fn blocker(job: &AuditLogReplayJob) -> Option<&str> {
+    let said = job.status.as_ref()?.blocked_by.as_deref()?;
+    Some(match said {
+        BLOCKED_EXTERNALLY => "somebody else's replay at Konnect",
+        BLOCKED_BY_OTHER => "a job of another namespace",
+        name => name,
     })
 }
 

@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::text;
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, Reason, Retries, Submission,
-    SubmissionState, from_kube_time,
+    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, KonnectJob, Reason, Retries,
+    Submission, SubmissionState, from_kube_time,
 };
+use crate::konnect::RemoteStatus;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +21,16 @@ pub(super) fn of(job: &AuditLogReplayJob) -> Vec<Step> {
     let created = job.metadata.creation_timestamp.as_ref().map(from_kube_time);
     let mut steps: Vec<Step> = created.into_iter().map(|at| step(at, "created")).collect();
     if let Some(status) = &job.status {
-        steps.extend(status.last_conflict_time.map(|at| conflicts(at, status.conflicts)));
         steps.extend(status.conditions.iter().filter_map(of_condition));
-        steps.extend(status.submission.iter().flat_map(submission));
+        let refused = status.last_conflict_time.map(|at| conflicts(at, status.conflicts));
+        let requested = status.submission.iter().flat_map(submission);
+        // The standing request was refused, or one before it.
+        if is_taken(status) {
+            steps.extend(refused.into_iter().chain(requested));
+        } else {
+            steps.extend(requested.chain(refused));
+        }
+        steps.extend(status.konnect.as_ref().filter(|_| is_going_on(status)).and_then(konnects_word));
         steps.extend(status.start_time.filter(|_| !is_told(status)).map(|at| step(at, "first under way at Konnect")));
         steps.extend(status.retries.as_ref().filter(|_| is_to_be_tried(status)).and_then(next_try));
         steps.extend(status.completion_time.map(|at| step(at, &format!("complete: {}", text::state(job)))));
@@ -38,13 +46,18 @@ fn step(at: DateTime<Utc>, what: &str) -> Step {
 }
 
 fn conflicts(at: DateTime<Utc>, count: u32) -> Step {
-    step(at, &format!("refused by Konnect, since another replay was under way (409): the last of {count} times"))
+    let so_far = if count > 1 { format!(": the last of {count} times") } else { String::new() };
+    step(at, &format!("refused by Konnect, since another replay was under way (409){so_far}"))
 }
 
-/// Whether the acceptance of the standing request is the start: none was counted before it.
+fn is_taken(status: &AuditLogReplayJobStatus) -> bool {
+    status.submission.as_ref().is_some_and(|submission| submission.accepted_time.is_some())
+}
+
+/// Whether the acceptance of the standing request is the start, which is told already.
 fn is_told(status: &AuditLogReplayJobStatus) -> bool {
-    let accepted = status.submission.as_ref().is_some_and(|submission| submission.accepted_time.is_some());
-    accepted && status.retries.is_none()
+    let accepted = status.submission.as_ref().and_then(|submission| submission.accepted_time);
+    accepted.is_some() && (accepted == status.start_time || status.retries.is_none())
 }
 
 /// Whether the standing request is over, so that a next one is waited for.
@@ -61,6 +74,18 @@ fn submission(submission: &Submission) -> Vec<Step> {
     steps.extend(submission.accepted_time.map(|at| step(at, taken)));
     steps.extend(submission.end_time.map(|at| step(at, ending(&submission.state))));
     steps
+}
+
+/// Whether the run of the standing request is under way, so that Konnect's last word is about it.
+pub(super) fn is_going_on(status: &AuditLogReplayJobStatus) -> bool {
+    let state = status.submission.as_ref().map(|submission| &submission.state);
+    let finished = status.completion_time.or(status.failed_time).is_some();
+    matches!(state, Some(SubmissionState::Accepted | SubmissionState::Adopted)) && !finished
+}
+
+fn konnects_word(konnect: &KonnectJob) -> Option<Step> {
+    let told = konnect.status == RemoteStatus::Accepted;
+    (!told).then(|| step(konnect.observed_time, &format!("Konnect said {}", konnect.status)))
 }
 
 fn ending(state: &SubmissionState) -> &'static str {
@@ -88,6 +113,7 @@ fn of_condition(condition: &Condition) -> Option<Step> {
             "webhook enabled, its last delivery failed".to_owned()
         }
         (ConditionType::WebhookReady, ConditionStatus::True) => "webhook enabled".to_owned(),
+        (ConditionType::WebhookReady, ConditionStatus::Unknown) => "webhook could not be looked at".to_owned(),
         (ConditionType::WebhookReady, _) => format!("webhook not ready: {}", condition.reason),
         _ => return None,
     };
@@ -95,7 +121,5 @@ fn of_condition(condition: &Condition) -> Option<Step> {
 }
 
 fn next_try(retries: &Retries) -> Option<Step> {
-    let Retries { failed, superseded, ended_unseen, next_time, requested_at: _ } = retries;
-    let so_far = format!("{failed} failed, {superseded} superseded, {ended_unseen} ended unseen");
-    next_time.map(|at| step(at, &format!("next try at the earliest (so far {so_far})")))
+    retries.next_time.map(|at| step(at, "next try at the earliest"))
 }

@@ -9,8 +9,8 @@ use crate::api::WindowSpec;
 
 /// The longest of the presets that Konnect's own page offers. Longer windows are named by their times.
 const LONGEST_LAST: Duration = Duration::from_hours(24);
-/// The longest deadline that the schema takes.
-const LONGEST_DEADLINE: u64 = 31_536_000;
+/// The most seconds that the schema takes, of a deadline or a time to live.
+const MOST_SECONDS: u32 = 31_536_000;
 
 /// A duration such as 90m.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -30,11 +30,19 @@ pub(super) fn last(text: &str) -> Result<Duration, String> {
 
 /// Whole seconds that the schema takes as a deadline.
 pub(super) fn deadline(text: &str) -> Result<u32, String> {
-    let seconds = duration(text)?.as_secs();
-    match u32::try_from(seconds) {
-        Ok(seconds) if (1..=LONGEST_DEADLINE).contains(&u64::from(seconds)) => Ok(seconds),
-        Ok(_) | Err(_) => Err("a deadline lies between 1s and 365d".to_owned()),
-    }
+    let seconds = seconds(text)?.filter(|seconds| *seconds >= 1);
+    seconds.ok_or_else(|| "a deadline lies between 1s and 365d".to_owned())
+}
+
+/// Whole seconds from the end to the deletion. That they are enough to see the end is a rule of the schema, which says why.
+pub(super) fn time_to_live(text: &str) -> Result<u32, String> {
+    seconds(text)?.ok_or_else(|| "a time to live lies between 1m and 365d".to_owned())
+}
+
+/// Whole seconds, unless they are more than the schema takes.
+fn seconds(text: &str) -> Result<Option<u32>, String> {
+    let seconds = u32::try_from(duration(text)?.as_secs()).ok();
+    Ok(seconds.filter(|seconds| *seconds <= MOST_SECONDS))
 }
 
 /// An instant, in the form that the object takes too.

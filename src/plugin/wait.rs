@@ -51,23 +51,23 @@ pub(super) async fn until_finished(
                 screen.leave()?;
                 remark(&format!(
                     "kubectl-replay: {name} has not finished within {} ({}). {}",
-                    humantime::format_duration(limit), screen.state, goes_on(&name),
+                    humantime::format_duration(limit), screen.state, goes_on(connection, &name),
                 ));
                 return Ok(Outcome::TimedOut);
             }
-            _ = interrupt.recv() => return interrupted(&mut screen, &name),
-            _ = terminate.recv() => return interrupted(&mut screen, &name),
+            _ = interrupt.recv() => return interrupted(connection, &mut screen, &name),
+            _ = terminate.recv() => return interrupted(connection, &mut screen, &name),
         }
     }
 }
 
-fn goes_on(name: &str) -> String {
-    format!("The job goes on; to look again: kubectl replay status {name} --wait")
+fn goes_on(connection: &Connection, name: &str) -> String {
+    format!("The job goes on; to look again: kubectl replay status {name} --wait{}", connection.flags)
 }
 
-fn interrupted(screen: &mut Screen, name: &str) -> Result<Outcome, PluginError> {
+fn interrupted(connection: &Connection, screen: &mut Screen, name: &str) -> Result<Outcome, PluginError> {
     screen.leave()?;
-    remark(&format!("Stopped waiting. {}", goes_on(name)));
+    remark(&format!("Stopped waiting. {}", goes_on(connection, name)));
     Ok(Outcome::Interrupted)
 }
 

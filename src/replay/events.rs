@@ -23,11 +23,11 @@ const MAX_NOTE_BYTES: usize = 1024;
 const CONFLICT_SPACING: Duration = Duration::from_mins(10);
 
 macro_rules! event_reasons {
-    ($($(#[$doc:meta])* $name:ident: $kind:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident: $kind:ident,)*) => {
         /// Why an Event: a stable API. Where a condition's reason says the same, it is the same word.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum EventReason {
-            $($(#[$doc])* $name,)*
+            $($(#[doc = $doc])* $name,)*
         }
 
         impl EventReason {
@@ -42,6 +42,11 @@ macro_rules! event_reasons {
             /// Whether somebody should look.
             pub const fn kind(self) -> EventKind {
                 match self { $(Self::$name => EventKind::$kind,)* }
+            }
+
+            /// What it means, for the reference: what stands at its definition.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),*).trim_start(),)* }
             }
         }
     };

@@ -75,11 +75,12 @@ impl Ending {
 
     fn given_up(self, submission: &Submission, count: u32) -> (Reason, String) {
         let window = report::span(submission.window);
+        let runs = if count == 1 { "the run of".to_owned() } else { format!("{count} runs, the last of them for") };
         match self {
             Self::Failed => (
                 Reason::BackoffLimitExceeded,
                 format!(
-                    "Konnect reported failed for {count} runs, the last of them for {window}, and gives no reason; spec.backoffLimit \
+                    "Konnect reported failed for {runs} {window}, and gives no reason; spec.backoffLimit \
                      allows no other try. Part of the events may have been delivered. See that the webhook's receiver answers 2xx, \
                      then create another AuditLogReplayJob for the window."
                 ),

@@ -28,7 +28,7 @@ fn reasons(events: &[Event]) -> Vec<&str> {
 }
 
 /// Waits until there is an Event with this reason, and returns all of the object.
-async fn wait_for(world: &World, name: &str, reason: &str) -> Vec<Event> {
+pub async fn wait_for(world: &World, name: &str, reason: &str) -> Vec<Event> {
     let waiting = async {
         loop {
             let seen = events(world, name).await;

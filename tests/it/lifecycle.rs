@@ -1,5 +1,6 @@
 //! The main road: from `kubectl apply` to Complete, and what is written on it.
 
+use chrono::{DateTime, Utc};
 use konnect_emulator::{ApiVersion, Status, TargetKey, Webhook};
 use konnect_replay::api::{ConditionStatus, ConditionType, SubmissionState};
 use konnect_replay::konnect::RemoteStatus;
@@ -254,6 +255,15 @@ async fn kubectl_get_shows_the_state_in_its_columns() {
     let expected = json!(["shown", "Completed", "completed", "eu", window.start_at, window.end_at]);
     assert_eq!(cells.as_array().unwrap()[..6], expected.as_array().unwrap()[..]);
     assert_eq!(cells.as_array().unwrap()[8..], [json!(PORTAL), json!(1), json!(0), json!(null)]);
+
+    // README shows such a line: the same columns in capitals, and as many cells.
+    let readme = include_str!("../../README.md");
+    let shown = readme.split_once("$ kubectl -n audit get alrj\n").unwrap().1;
+    let lines: Vec<Vec<&str>> = shown.lines().take(2).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], columns(0).iter().map(|name| name.to_uppercase()).collect::<Vec<_>>());
+    let cells = ["siem-outage", "Completed", "completed", "eu"];
+    assert_eq!((lines[1].len(), &lines[1][..4]), (lines[0].len(), &cells[..]));
+    assert!(lines[1][4..7].iter().all(|time| time.parse::<DateTime<Utc>>().is_ok()), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,14 +51,15 @@ async fn each_sample_does_what_it_says() {
         let expected = match name.as_str() {
             "suspended" => "Suspended",
             "portal" | "organization" | "api-v3" | "clamp" | "replay-again" | "ignore-webhook" | "deadlines"
-            | "backoff-limit" => "Completed",
+            | "backoff-limit" | "time-to-live" => "Completed",
             other => panic!("say in this test what the sample {other} does"),
         };
         let job = world.wait_for_reason(&name, expected).await;
+        assert_eq!(job.spec.ttl_seconds_after_finished.is_some(), name == "time-to-live", "{name}");
         assert_eq!(job.status.unwrap().window.unwrap().clamped, name == "clamp", "{name}");
     }
     assert_eq!(world.emulator.runs(&organization).unwrap().len(), 1);
-    assert_eq!(world.runs().len(), 7, "one run for each sample but the organisation's and the suspended one");
+    assert_eq!(world.runs().len(), 8, "one run for each sample but the organisation's and the suspended one");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

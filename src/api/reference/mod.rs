@@ -1,7 +1,8 @@
-//! docs/api.md: the reference of the object, from its schema and its vocabulary, so that it cannot say anything else than they do.
+//! docs/api.md: the reference of the object and its Events, from schema and vocabulary, so that it cannot say anything else than they do.
 //! What only people know, what to do about a state, is in `advice`, one sentence for each, and the compiler asks for it.
 
 mod advice;
+mod events;
 mod fields;
 
 use std::fmt::Write as _;
@@ -17,12 +18,13 @@ pub const COMMAND: &str = "cargo run --example api-reference > docs/api.md";
 /// The whole document.
 pub fn markdown() -> String {
     let mut text = format!(
-        "# AuditLogReplayJob\n\n<!-- Generated from src/api. Do not edit; run: {COMMAND} -->\n\n\
+        "# AuditLogReplayJob\n\n<!-- Generated from src/api and src/replay/events.rs. Do not edit; run: {COMMAND} -->\n\n\
          `{GROUP}/{VERSION}`. `kubectl explain alrj.spec` says the same of its fields at the terminal.\n\n"
     );
     text.push_str(&fields::sections(&crd()));
     text.push_str(&annotations());
     text.push_str(&conditions());
+    text.push_str(&events::section());
     text.push_str(&reasons());
     text
 }
@@ -77,6 +79,50 @@ pub(crate) use advice::is_documented;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The words in the first cells of the first table under `heading` of README that has `head`.
+    fn listed(head: &str) -> Vec<String> {
+        let readme = include_str!("../../../README.md");
+        let (_, table) = readme.split_once(&format!("{head}\n")).unwrap();
+        let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+        let cells = rows.filter_map(|row| row.split('|').nth(1));
+        let mut words: Vec<String> =
+            cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+        words.sort();
+        words
+    }
+
+    fn sorted(words: impl Iterator<Item = String>) -> Vec<String> {
+        let mut words: Vec<String> = words.collect();
+        words.sort();
+        words
+    }
+
+    #[test]
+    fn the_readme_lists_every_condition_and_every_status_once() {
+        assert_eq!(listed("| condition | |"), sorted(ConditionType::ORDER.iter().map(ToString::to_string)));
+        let states = Reason::ALL.iter().filter(|reason| advice(**reason).0.contains(&On::Ready));
+        assert_eq!(listed("| STATUS | what it means |"), sorted(states.map(ToString::to_string)));
+    }
+
+    /// Defaults too: what is left out of a manifest is what the README says.
+    #[test]
+    fn the_readme_lists_optional_fields_of_the_spec_with_their_defaults() {
+        let fields = fields::sections(&crd());
+        let readme = include_str!("../../../README.md");
+        let rows = readme.split_once("| spec | default | |\n").unwrap().1.lines().skip(1);
+        let rows: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+        assert!(rows.len() >= 6);
+        for row in rows {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let defined = fields.lines().find(|line| line.starts_with(&format!("| {} |", cells[1]))).unwrap();
+            assert_eq!(
+                defined.split('|').nth(3).unwrap().trim().trim_matches('`'),
+                cells[2].trim_matches('`'),
+                "{row}"
+            );
+        }
+    }
 
     #[test]
     fn every_reason_has_a_meaning_a_place_and_advice() {

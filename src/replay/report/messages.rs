@@ -159,6 +159,11 @@ fn in_doubt(why: Option<&str>) -> String {
 }
 
 fn under_way(o: &Observed, submission: &Submission, job: Option<&RemoteJob>) -> String {
+    let suspended = if o.job.spec.suspend { " spec.suspend does not stop it: Konnect cannot stop a run." } else { "" };
+    format!("{}{suspended}", run(o, submission, job))
+}
+
+fn run(o: &Observed, submission: &Submission, job: Option<&RemoteJob>) -> String {
     let state = match job.map(|j| &j.status) {
         Some(RemoteStatus::Pending) => "has scheduled".to_owned(),
         Some(RemoteStatus::Running) => "is sending".to_owned(),
@@ -176,9 +181,8 @@ fn under_way(o: &Observed, submission: &Submission, job: Option<&RemoteJob>) -> 
             span(submission.window)
         );
     }
-    let suspended = if o.job.spec.suspend { " spec.suspend does not stop it: Konnect cannot stop a run." } else { "" };
     let shortened = shortened(o, submission.window);
-    format!("Konnect {state} the replay of {}.{shortened}{suspended}", span(submission.window))
+    format!("Konnect {state} the replay of {}.{shortened}", span(submission.window))
 }
 
 fn unrecognisable(now: &RemoteJob) -> String {

@@ -181,3 +181,57 @@ fn a_deadline_may_be_changed_set_and_taken_away() {
     s.edit(|job| job.spec.active_deadline_seconds = Some(60));
     assert!(failed_with(&s, "DeadlineExceeded"), "{:?}", s.ready());
 }
+
+#[test]
+fn an_object_that_was_made_suspended_has_all_its_time_to_start_when_it_is_resumed() {
+    for resume_after_restart in [false, true] {
+        let mut s = created(starting(600).suspended()).konnect_has(theirs("running"));
+        s.pass().sleep(mins(600));
+        if resume_after_restart {
+            s.restart().pass();
+        }
+        s.edit(|job| job.spec.suspend = false);
+        s.run_for(secs(580));
+        assert_eq!(s.reason(), "BlockedByRemoteJob", "{:?}", s.ready());
+        s.run_for(secs(30));
+        assert!(failed_with(&s, "StartingDeadlineExceeded"), "{:?}", s.ready());
+    }
+}
+
+/// The time before the window has ended counts for nobody, suspended or not: it is not taken off twice.
+#[test]
+fn a_pause_that_begins_before_the_window_ends_counts_from_that_end() {
+    let ahead = || starting(600).window("2026-11-21T08:00:00Z", "2026-11-21T14:00:00Z").suspended();
+    let mut s = created(ahead()).konnect_has(theirs("running"));
+    s.pass().sleep(mins(180)).edit(|job| job.spec.suspend = false);
+    assert!((3_600..3_610).contains(&s.status().suspended_seconds), "{}", s.status().suspended_seconds);
+    s.run_for(secs(580));
+    assert_eq!(s.reason(), "BlockedByRemoteJob", "{:?}", s.ready());
+    s.run_for(secs(30));
+    assert!(failed_with(&s, "StartingDeadlineExceeded"), "{:?}", s.ready());
+    let mut s = created(ahead()).konnect_has(theirs("running"));
+    s.pass().sleep(mins(60)).edit(|job| job.spec.suspend = false);
+    assert_eq!(s.status().suspended_seconds, 0);
+    s.run_for(mins(60) + secs(580));
+    assert!(!s.is(&ConditionType::Failed), "{:?}", s.ready());
+}
+
+/// `suspend` holds back the next request. A run goes on, and so does its time.
+#[test]
+fn while_a_run_goes_on_suspend_does_not_stop_its_deadline() {
+    let mut s = created(active(600));
+    s.pass().konnect_says("running").edit(|job| job.spec.suspend = true);
+    s.run_for(secs(610));
+    assert!(failed_with(&s, "DeadlineExceeded"), "{:?}", s.ready());
+    assert_eq!(s.status().suspended_seconds, 0);
+}
+
+/// What was over is over: a pause afterwards brings nothing back, and one that was noticed too late does not either.
+#[test]
+fn suspended_after_the_deadline_a_job_stays_failed() {
+    let mut s = created(starting(60)).konnect_has(theirs("running"));
+    s.pass().run_for(secs(70));
+    assert!(failed_with(&s, "StartingDeadlineExceeded"), "{:?}", s.ready());
+    s.edit(|job| job.spec.suspend = true);
+    assert!(s.is(&ConditionType::Failed) && !s.is(&ConditionType::Suspended));
+}

@@ -24,6 +24,18 @@ fn suspend_holds_the_request_back_and_nothing_else() {
     assert_eq!((s.reason().as_str(), s.puts.len()), ("Completed", 1));
 }
 
+/// Whatever Konnect's word for the run is, and whoever asked for it.
+#[test]
+fn suspend_during_any_run_is_said_not_to_stop_it() {
+    for word in ["accepted", "pending", "running", "paused"] {
+        for builder in [job().submitted(), job().adopted()] {
+            let mut s = story(builder).konnect_has(ours(word));
+            s.pass().edit(|job| job.spec.suspend = true);
+            assert!(s.message().contains("spec.suspend does not stop it"), "{word}: {:?}", s.ready());
+        }
+    }
+}
+
 #[test]
 fn suspend_while_refused_holds_the_next_request_back_and_is_forgotten_afterwards() {
     let mut s = story(job()).put_is_refused(api(409)).put_is_refused(no_answer());

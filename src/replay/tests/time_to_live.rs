@@ -73,6 +73,31 @@ fn while_the_job_goes_on_it_does_not_count() {
 }
 
 #[test]
+fn changed_while_the_job_runs_the_last_word_counts_and_the_run_is_followed() {
+    let mut s = story(job().with(|spec| spec.ttl_seconds_after_finished = Some(60)));
+    s.pass().konnect_says("running").edit(|job| job.spec.ttl_seconds_after_finished = Some(900));
+    assert_eq!((s.reason().as_str(), s.status().observed_generation), ("Running", 2));
+    s.konnect_says("completed");
+    assert!(s.waits() > secs(898) && s.puts.len() == 1, "{:?}", s.last);
+    let mut s = story(job().with(|spec| spec.ttl_seconds_after_finished = Some(60)));
+    s.pass().konnect_says("running").edit(|job| job.spec.ttl_seconds_after_finished = None);
+    s.konnect_says("completed").sleep(mins(60)).pass();
+    assert_eq!(s.last, Step::AwaitChange);
+}
+
+/// Admission refuses it; an object from before that rule may have it. The end is written first, and so is its evidence.
+#[test]
+fn zero_deletes_after_the_end_is_on_record_and_never_before() {
+    let mut s = story(job().with(|spec| spec.ttl_seconds_after_finished = Some(0)));
+    s.pass().konnect_says("running").run_for(mins(10));
+    assert_eq!(s.count(&Step::Delete), 0);
+    s.konnect_says("completed");
+    assert_eq!((s.reason().as_str(), s.last.clone()), ("Completed", Step::Delete));
+    let recorded = s.writes.last().unwrap();
+    assert!(recorded.completion_time.is_some());
+}
+
+#[test]
 fn suspended_time_neither_stops_nor_shortens_it() {
     let mut s = story(job().suspended().with(|spec| spec.ttl_seconds_after_finished = Some(60)));
     s.pass().sleep(mins(600)).pass();

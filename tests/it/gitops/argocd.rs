@@ -1,6 +1,9 @@
 //! The health check and the actions, in Argo CD's interpreter: over the test data in Argo CD's own form, and over real lives.
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use konnect_replay::api::AuditLogReplayJob;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::{file, yaml};
@@ -66,6 +69,22 @@ fn the_configmap_for_argo_cd_has_these_very_scripts() {
         same(&definition["action.lua"], &format!("actions/{}/action.lua", definition["name"].as_str().unwrap()));
     }
     assert_eq!(actions["definitions"].as_array().unwrap().len(), 2);
+}
+
+/// As docs/gitops.md tells to: `kubectl patch --patch-file`, which is a strategic merge patch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn patched_with_it_argo_cds_configmap_keeps_what_it_had() {
+    let world = World::builder().without_operator().build().await;
+    let configmaps: Api<ConfigMap> = Api::namespaced(world.client.clone(), &world.namespace);
+    let before =
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: argocd-cm}, data: {url: 'https://cd.example.com'}}";
+    world.plane.apply_in(&world.namespace, before).await.unwrap();
+    let mut patch = yaml(&file("argocd/argocd-cm.yaml"));
+    patch["metadata"]["namespace"] = json!(world.namespace);
+    let patch = Patch::Strategic(patch);
+    let merged = configmaps.patch("argocd-cm", &PatchParams::default(), &patch).await.unwrap().data.unwrap();
+    assert_eq!(merged.len(), 3, "{merged:#?}");
+    assert_eq!(merged["url"], "https://cd.example.com");
 }
 
 async fn health_of(versions: &[AuditLogReplayJob]) -> Vec<String> {

@@ -6,9 +6,16 @@ use serde_json::{Value, json};
 use super::{file, yaml};
 use crate::support::{JobBuilder, Reader, World, ask, is_true};
 
+fn expressions() -> Value {
+    yaml(&file("flux/example/clusters/replays-awaited.yaml"))["spec"]["healthCheckExprs"][0].clone()
+}
+
 async fn verdicts(jobs: &[AuditLogReplayJob]) -> Vec<String> {
-    let kustomization = yaml(&file("flux/example/clusters/replays-awaited.yaml"));
-    let mut lines = vec![kustomization["spec"]["healthCheckExprs"][0].clone()];
+    verdicts_by(expressions(), jobs).await
+}
+
+async fn verdicts_by(expressions: Value, jobs: &[AuditLogReplayJob]) -> Vec<String> {
+    let mut lines = vec![expressions];
     lines.extend(jobs.iter().map(|job| serde_json::to_value(job).unwrap()));
     let verdicts = ask(Reader::Flux, lines).await;
     verdicts.iter().map(|verdict| verdict["status"].as_str().unwrap().to_owned()).collect()
@@ -35,6 +42,25 @@ async fn the_expressions_agree_with_kstatus_at_every_moment() {
         assert_eq!(verdicts(&versions).await, kstatus, "{name}: {:#?}", world.states(name));
         assert_eq!(kstatus.last().unwrap(), end);
     }
+}
+
+/// What docs/gitops.md says of a suspended object that shall count as done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_its_line_moved_a_suspended_object_counts_as_done_and_nothing_else_changes() {
+    let world = World::new().await;
+    world.create(world.job("held").suspended()).await;
+    let held = world.wait_for_reason("held", "Suspended").await;
+    world.suspend("held", false).await;
+    let done = world.wait_until_complete("held").await;
+    let mut moved = expressions();
+    let of_suspended = "|| status.conditions.exists(c, c.type == 'Suspended' && c.status == 'True')";
+    let without = moved["inProgress"].as_str().unwrap().replace(of_suspended, "");
+    assert_ne!(moved["inProgress"], json!(without), "the line stands there");
+    moved["inProgress"] = json!(without);
+    moved["current"] = json!(format!("{} {of_suspended}", moved["current"].as_str().unwrap()));
+    let mut unvisited = held.clone();
+    unvisited.metadata.generation = Some(7);
+    assert_eq!(verdicts_by(moved, &[held, unvisited, done]).await, ["Current", "InProgress", "Current"]);
 }
 
 async fn built(folder: &str) -> Vec<Value> {

@@ -1,7 +1,7 @@
 //! Where a one-shot in Git could become a replay that nobody asked for, and where one remains. docs/gitops.md names each.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use konnect_emulator::Status;
+use konnect_emulator::{Emit, Emulator, Outage, Status};
 use konnect_replay::api::{AuditLogReplayJob, ConditionType};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
@@ -103,16 +103,19 @@ async fn deleted_by_its_time_to_live_and_made_again_by_git_nothing_is_replayed_w
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_edited_window_is_refused_and_the_running_object_is_not_touched() {
+async fn an_edited_window_or_target_is_refused_and_the_running_object_is_not_touched() {
     let world = World::new().await;
     world.emulator.set_manual(&world.portal, true).unwrap();
     let job = world.job("edited").window(ago(5), ago(4));
     apply(&world, FLUX, &job).await.unwrap();
     let before = world.wait_for_reason("edited", "Accepted").await;
 
-    let refused = apply(&world, FLUX, &job.window(ago(6), ago(4))).await.unwrap_err().to_string();
-
-    assert!(refused.contains("window cannot be changed") && refused.contains("create another"), "{refused}");
+    let elsewhere = job.clone().spec(|spec| spec.target.region = "us".to_owned());
+    for (field, edited) in [("window", job.window(ago(6), ago(4))), ("target", elsewhere)] {
+        let refused = apply(&world, FLUX, &edited).await.unwrap_err().to_string();
+        let said = format!("{field} cannot be changed");
+        assert!(refused.contains(&said) && refused.contains("create another"), "{refused}");
+    }
     assert_eq!(world.get("edited").await.spec, before.spec);
     world.emulator.set_manual(&world.portal, false).unwrap();
     world.wait_until_complete("edited").await;
@@ -203,6 +206,8 @@ async fn an_old_manifest_applied_to_a_new_cluster_fails_at_once_and_says_that_no
     assert_eq!(end_of(&world, &old).await, "WindowExpired");
     let message = condition(&world.get("old").await, &ConditionType::Failed).unwrap().message.clone();
     assert!(message.contains("before this object was made, so nothing was lost by waiting"), "{message}");
+    let told = crate::events::wait_for(&world, "old", "WindowExpired").await;
+    assert!(told.iter().all(|event| event.type_.as_deref() == Some("Normal")), "{told:#?}");
     assert!(world.emulator.calls().is_empty());
 }
 
@@ -232,4 +237,52 @@ async fn a_token_that_comes_under_another_name_is_used_by_who_waits_and_by_who_r
     world.wait_until_complete("running").await;
     world.wait_until_complete("waiting").await;
     assert_eq!(world.puts(), 2);
+}
+
+/// Konnect remembers one window for each target, and whose it was is nothing to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn made_again_after_somebody_replayed_another_window_it_is_replayed_again() {
+    let world = World::new().await;
+    let job = world.job("forgotten").window(ago(5), ago(4));
+    replayed(&world, &job).await;
+    world.foreign_run(&world.portal);
+    world.emulator.advance(&world.portal, Status::Completed).unwrap();
+    world.emulator.set_manual(&world.portal, false).unwrap();
+
+    world.delete("forgotten").await;
+    assert_eq!(apply_to_the_end(&world, FLUX, &job).await, "Completed");
+    assert_eq!(world.puts(), 2);
+}
+
+/// Where the receiver did not take what Konnect sent last, nobody knows what it took before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn made_again_after_the_receiver_refused_an_event_it_is_replayed_again() {
+    let world = World::new().await;
+    let job = world.job("doubtful").window(ago(5), ago(4));
+    replayed(&world, &job).await;
+    world.receiver.set_outage(Outage::Answer(503));
+    world.emulator.emit(&world.portal, Emit::now(1)).unwrap();
+    let refused = |konnect: &Emulator| konnect.deliveries().iter().any(|d| d.response_code == Some(503)).then_some(());
+    world.at_konnect("a delivery that the receiver refused", refused).await;
+    world.receiver.set_outage(None);
+
+    world.delete("doubtful").await;
+    assert_eq!(apply_to_the_end(&world, FLUX, &job).await, "Completed");
+    assert_eq!(world.puts(), 2);
+}
+
+/// The example has no `suspend`, and Argo CD leaves fields alone that it is told to ignore: what it applies does not name the field.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_action_suspends_stays_suspended_when_a_manifest_without_the_field_is_applied_again() {
+    let world = World::new().await;
+    world.emulator.set_manual(&world.portal, true).unwrap();
+    let mut manifest = serde_json::to_value(world.job("held").window(ago(5), ago(4)).build()).unwrap();
+    manifest["spec"].as_object_mut().unwrap().remove("suspend");
+    let sync = async || {
+        let patch = Patch::Apply(&manifest);
+        world.jobs().patch("held", &PatchParams::apply(ARGO_CD).force(), &patch).await.unwrap()
+    };
+    assert!(!sync().await.spec.suspend);
+    world.suspend("held", true).await;
+    assert!(sync().await.spec.suspend, "selfHeal");
 }

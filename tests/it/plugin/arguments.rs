@@ -55,6 +55,19 @@ fn wrong_arguments_end_with_2_and_a_hint() {
             &["create", "--region", "eu", "--organization", "--last", "1h", "--active-deadline", "0s"],
             "between 1s and 365d",
         ),
+        (
+            &["create", "--region", "eu", "--organization", "--last", "1h", "--active-deadline", "366d"],
+            "between 1s and 365d",
+        ),
+        (&["create", "--region", "eu", "--organization", "--last", "1h", "--ttl", "366d"], "between 1m and 365d"),
+        (
+            &["create", "--region", "eu", "--organization", "--last", "1h", "--ttl", "3600"],
+            "write a duration like 15m, 1h30m or 24h",
+        ),
+        (
+            &["create", "--region", "eu", "--organization", "--last", "1h", "--ttl", "59s"],
+            "spec.ttlSecondsAfterFinished: ttlSecondsAfterFinished is at least 60",
+        ),
         (&["create", "--region", "eu", "--organization", "--last", "1h", "--timeout", "1h"], "--wait"),
         (
             &["create", "--region", "eu", "--organization", "--last", "1h", "--wait", "-o", "yaml"],
@@ -122,6 +135,15 @@ fn a_namespace_is_printed_only_if_it_was_named() {
     assert!(create(&["--last", "1h", "-o", "yaml", "-n", "audit"]).out.contains("namespace: audit"));
 }
 
+#[test]
+fn whoever_prints_an_object_with_a_time_to_live_is_told_that_it_is_not_for_git() {
+    let with = create(&["--last", "1h", "--ttl", "1d", "-o", "yaml"]);
+    assert!(with.out.contains("ttlSecondsAfterFinished: 86400"), "{with:#?}");
+    assert!(with.err.contains("Leave --ttl out of what a tool applies from Git"), "{with:#?}");
+    let without = create(&["--last", "1h", "-o", "yaml"]);
+    assert!(!without.out.contains("ttl") && !without.err.contains("--ttl"), "{without:#?}");
+}
+
 /// What the API server says of a spec that the plugin would make of `args`.
 async fn said_by_the_server(world: &World, change: impl FnOnce(&mut AuditLogReplayJob)) -> String {
     let mut job = world.job("refused").build();
@@ -169,7 +191,12 @@ async fn bad_input_is_refused_in_the_words_of_the_server_before_it_is_asked() {
             vec!["--region", "eu", "--organization", "--last", "1h", "--secret-key", "a/b"],
             Box::new(|job| job.spec.token_secret_ref.key = "a/b".to_owned()),
         ),
+        (
+            vec!["--region", "eu", "--organization", "--last", "1h", "--ttl", "59s"],
+            Box::new(|job| job.spec.ttl_seconds_after_finished = Some(59)),
+        ),
     ];
+    let rows_in_all = rows.len();
     let plugin = Plugin::of(&world);
     let before = world.audit().resource("auditlogreplayjobs").verb("create").count().unwrap();
     for (args, change) in rows {
@@ -182,7 +209,7 @@ async fn bad_input_is_refused_in_the_words_of_the_server_before_it_is_asked() {
         assert!(ran.out.is_empty(), "nothing is said of a window that is not meant");
     }
     let asked = || world.audit().resource("auditlogreplayjobs").verb("create").code(422).count().unwrap();
-    super::eventually(|| asked() >= 8, || format!("{} of 8 in the audit log", asked())).await;
+    super::eventually(|| asked() >= rows_in_all, || format!("{} of {rows_in_all} in the audit log", asked())).await;
     let creates = world.audit().resource("auditlogreplayjobs").verb("create").count().unwrap() - before;
-    assert_eq!(creates, 8, "only ours: the plugin asked nobody");
+    assert_eq!(creates, rows_in_all, "only ours: the plugin asked nobody");
 }

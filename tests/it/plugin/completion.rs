@@ -33,6 +33,7 @@ fn commands_flags_and_words_are_completed_without_a_cluster() {
     assert!(candidates(&[""]).contains(&"create".to_owned()));
     assert!(!candidates(&[""]).iter().any(|word| word.starts_with("__") || word.starts_with('-')));
     assert_eq!(candidates(&["create", "--reg"]), ["--region"]);
+    assert_eq!(candidates(&["create", "--tt"]), ["--ttl"]);
     assert_eq!(candidates(&["create", "--expiry-policy", ""]), ["Fail", "Clamp"]);
     assert_eq!(candidates(&["status", ""]), Vec::<String>::new(), "no cluster, no names, and no error in the terminal");
 }

@@ -107,6 +107,8 @@ async fn every_option_stands_in_the_object() {
         "2h",
         "--active-deadline",
         "90m",
+        "--ttl",
+        "1d",
     ];
     plugin.done(&args).await;
     let spec = serde_json::to_value(world.get("all").await.spec).unwrap();
@@ -116,6 +118,7 @@ async fn every_option_stands_in_the_object() {
         "tokenSecretRef": { "name": "other-token", "key": "value" },
         "suspend": true, "webhookPolicy": "Ignore", "duplicatePolicy": "Replay", "expiryPolicy": "Clamp",
         "backoffLimit": 2, "startingDeadlineSeconds": 7200, "activeDeadlineSeconds": 5400,
+        "ttlSecondsAfterFinished": 86_400,
     });
     assert_eq!(spec, expected);
 

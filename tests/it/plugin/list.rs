@@ -1,7 +1,7 @@
 //! `list`: the order that is shown is the order in which the operator sends.
 
 use chrono::{SubsecRound, TimeDelta, Utc};
-use konnect_emulator::{Status, Window};
+use konnect_emulator::{Q2, Status, Window};
 
 use super::Plugin;
 use crate::support::{JobBuilder, World, ready_reason, window_of};
@@ -81,8 +81,40 @@ async fn what_blocks_from_outside_is_said() {
     world.wait_for_reason("waits", "BlockedByRemoteJob").await;
     let ran = Plugin::of(&world).run(&["list"]).await;
     let row = row(&ran.out, "waits");
-    assert_eq!((row[0], row[row.len() - 1]), ("1", "a replay at Konnect that no job asked for"), "{ran:#?}");
+    assert_eq!((row[0], row[row.len() - 1]), ("1", "somebody else's replay at Konnect"), "{ran:#?}");
     assert!(ran.err.contains("PLACE is an estimate from the objects"), "an estimate is called one: {ran:#?}");
+}
+
+/// Konnect runs one replay in a region: its 409 is about a run that our target does not show.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_konnect_refuses_because_of_somebody_elses_run_is_next_and_not_under_way() {
+    let world = World::builder().emulator(|options| options.q2 = Q2::Region).build().await;
+    let other = world.add_portal("eu", OTHER_PORTAL);
+    world.foreign_run(&other);
+    world.emulator.advance(&other, Status::Running).unwrap();
+    // So fresh that only the operator, which waits less, knows that it can be sent.
+    let now = Utc::now().trunc_subsecs(0);
+    world.create(world.job("refused").window(now - TimeDelta::hours(1), now)).await;
+    let refused = world.wait_for_reason("refused", "BlockedByRemoteJob").await;
+    assert!(refused.status.unwrap().submission.is_some(), "a request is on record");
+    world.create(world.job("older").window(now - TimeDelta::hours(30), now - TimeDelta::hours(29))).await;
+    world.wait_for_reason("older", "Queued").await;
+    let plugin = Plugin::of(&world);
+
+    let table = plugin.done(&["list"]).await;
+    for (name, place, waits_for) in [("refused", "1", "somebody else's replay at Konnect"), ("older", "2", "refused")] {
+        let cells = row(&table, name);
+        assert_eq!((cells[0], cells[cells.len() - 1]), (place, waits_for), "{table}");
+    }
+    let told = plugin.done(&["status", "refused"]).await;
+    assert!(told.contains("Waits for   somebody else's replay at Konnect\n"), "{told}");
+    assert!(told.contains("under way (409)"), "{told}");
+    let said = plugin.done(&["suspend", "refused"]).await;
+    assert!(said.contains("Nothing is asked of Konnect for it"), "nothing of it is under way: {said}");
+    world.wait_for_reason("refused", "Suspended").await;
+    let table = plugin.done(&["list"]).await;
+    let cells = row(&table, "refused");
+    assert_eq!((cells[0], cells[cells.len() - 1]), ("-", "resume"), "{table}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -58,7 +58,7 @@ async fn readme_shows_what_it_prints() {
     world.emulator.set_manual(&world.portal, true).unwrap();
     let plugin = Plugin::of(&world);
     let commands = shown();
-    assert_eq!(commands.len(), 7, "README shows a command that this test does not run: {commands:#?}");
+    assert_eq!(commands.len(), 8, "README shows a command that this test does not run: {commands:#?}");
     let mut printed = Printed { world: &world, outputs: Vec::new() };
     let args = |n: usize| commands[n].0.split_whitespace().collect::<Vec<_>>();
 
@@ -94,6 +94,7 @@ async fn readme_shows_what_it_prints() {
     let yaml = plugin.run(&args(6)).await;
     let namespace = format!("  namespace: {}\n", world.namespace);
     printed.add(&format!("{}{}", yaml.err, yaml.out.replace(&namespace, "")));
+    printed.add(&plugin.done(&args(7)).await);
     let all: Vec<String> = commands
         .iter()
         .zip(&printed.outputs)

@@ -3,7 +3,7 @@
 use control_plane::proxy::{Calls, Fault, FaultId, FaultProxy, Point};
 use konnect_emulator::Status;
 
-use super::Plugin;
+use super::{Plugin, Running};
 use crate::support::{PORTAL, World};
 
 const CREATE: [&str; 9] = ["create", "outage", "--region", "eu", "--portal", PORTAL, "--last", "1h", "--wait"];
@@ -26,43 +26,53 @@ async fn proxied(world: &World) -> (FaultProxy, Plugin) {
     (proxy, plugin)
 }
 
-/// From now on no call comes through, and no watch goes on.
-fn cut_off(proxy: &FaultProxy) -> FaultId {
-    let id = proxy.fault(Calls::any(), Fault::Cut(Point::Before));
-    proxy.cut_watches(&Calls::any());
-    id
+/// A plugin that waits for a job which is under way, and hears nothing of it any more.
+struct Deaf {
+    waiting: Running,
+    proxy: FaultProxy,
+    outage: FaultId,
+}
+
+impl Deaf {
+    /// From now on no call comes through, and no watch goes on.
+    async fn of(world: &World) -> Self {
+        world.emulator.set_manual(&world.portal, true).unwrap();
+        let (proxy, plugin) = proxied(world).await;
+        let waiting = plugin.start(&CREATE);
+        waiting.prints("Z  Accepted: ").await;
+        let outage = proxy.fault(Calls::any(), Fault::Cut(Point::Before));
+        proxy.cut_watches(&Calls::any());
+        Self { waiting, proxy, outage }
+    }
+
+    /// Calls come through again, and it ends.
+    async fn hears_again(&mut self) -> Option<i32> {
+        self.proxy.release(self.outage);
+        self.waiting.exit().await.code()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_of_the_api_server_is_said_and_waited_out() {
     let world = World::new().await;
-    world.emulator.set_manual(&world.portal, true).unwrap();
-    let (proxy, plugin) = proxied(&world).await;
-    let mut waiting = plugin.start(&CREATE);
-    waiting.prints("Z  Accepted: ").await;
-    let outage = cut_off(&proxy);
-    waiting.prints(&format!("cannot reach the cluster at {}/: ", proxy.url())).await;
+    let mut deaf = Deaf::of(&world).await;
+    deaf.waiting.prints(&format!("cannot reach the cluster at {}/: ", deaf.proxy.url())).await;
     world.emulator.advance(&world.portal, Status::Completed).unwrap();
     world.wait_until_complete("outage").await;
-    proxy.release(outage);
-    assert_eq!(waiting.exit().await.code(), Some(0), "{}", waiting.out());
-    super::eventually(|| waiting.out().contains("Z  Completed: "), || waiting.out()).await;
-    assert!(waiting.out().contains("; tried again\n"), "{}", waiting.out());
+    assert_eq!(deaf.hears_again().await, Some(0), "{}", deaf.waiting.out());
+    deaf.waiting.prints("Z  Completed: ").await;
+    assert!(deaf.waiting.out().contains("; tried again\n"), "{}", deaf.waiting.out());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_job_of_the_same_name_is_not_taken_for_the_one_that_was_followed() {
     let world = World::new().await;
-    world.emulator.set_manual(&world.portal, true).unwrap();
-    let (proxy, plugin) = proxied(&world).await;
-    let mut waiting = plugin.start(&CREATE);
-    waiting.prints("Z  Accepted: ").await;
-    let outage = cut_off(&proxy);
+    let mut deaf = Deaf::of(&world).await;
     world.delete("outage").await;
     world.create(world.job("outage")).await;
-    proxy.release(outage);
-    assert_eq!(waiting.exit().await.code(), Some(1), "{}", waiting.out());
-    super::eventually(|| waiting.err().contains("outage was deleted before it had finished"), || waiting.err()).await;
+    assert_eq!(deaf.hears_again().await, Some(1), "{}", deaf.waiting.out());
+    let said = || deaf.waiting.err().contains("outage was deleted before it had finished");
+    super::eventually(said, || deaf.waiting.err()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

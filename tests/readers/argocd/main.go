@@ -4,12 +4,9 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"fmt"
-	"os"
-
 	lua "github.com/yuin/gopher-lua"
+
+	"readers/lines"
 )
 
 type request struct {
@@ -20,30 +17,7 @@ type request struct {
 }
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "argocd:", err)
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	out := json.NewEncoder(os.Stdout)
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		var asked request
-		if err := json.Unmarshal(lines.Bytes(), &asked); err != nil {
-			return err
-		}
-		answer, err := execute(asked)
-		if err != nil {
-			return err
-		}
-		if err := out.Encode(answer); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
+	lines.Main("argocd", func(asked *lines.Lines) error { return lines.Each(asked, execute) })
 }
 
 func execute(asked request) (any, error) {

@@ -5,14 +5,12 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/ext"
+
+	"readers/lines"
 )
 
 type expressions struct {
@@ -26,42 +24,27 @@ type rule struct {
 	program cel.Program
 }
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "flux:", err)
-		os.Exit(1)
-	}
+type verdict struct {
+	Status string `json:"status"`
 }
 
-func run() error {
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, 4<<20)
-	if !lines.Scan() {
-		return errors.New("no expressions on the first line")
-	}
+func main() {
+	lines.Main("flux", run)
+}
+
+func run(asked *lines.Lines) error {
 	var exprs expressions
-	if err := json.Unmarshal(lines.Bytes(), &exprs); err != nil {
-		return err
+	if err := asked.Next(&exprs); err != nil {
+		return fmt.Errorf("no expressions on the first line: %w", err)
 	}
 	rules, err := compile(exprs)
 	if err != nil {
 		return err
 	}
-	out := json.NewEncoder(os.Stdout)
-	for lines.Scan() {
-		var object map[string]any
-		if err := json.Unmarshal(lines.Bytes(), &object); err != nil {
-			return err
-		}
+	return lines.Each(asked, func(object map[string]any) (verdict, error) {
 		status, err := evaluate(rules, object)
-		if err != nil {
-			return err
-		}
-		if err := out.Encode(map[string]string{"status": status}); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
+		return verdict{status}, err
+	})
 }
 
 func compile(exprs expressions) ([]rule, error) {

@@ -3,13 +3,10 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"fmt"
-	"os"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
+
+	"readers/lines"
 )
 
 type verdict struct {
@@ -18,28 +15,13 @@ type verdict struct {
 }
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "kstatus:", err)
-		os.Exit(1)
-	}
+	lines.Main("kstatus", func(asked *lines.Lines) error { return lines.Each(asked, compute) })
 }
 
-func run() error {
-	out := json.NewEncoder(os.Stdout)
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		object := &unstructured.Unstructured{}
-		if err := object.UnmarshalJSON(lines.Bytes()); err != nil {
-			return err
-		}
-		result, err := status.Compute(object)
-		if err != nil {
-			return err
-		}
-		if err := out.Encode(verdict{string(result.Status), result.Message}); err != nil {
-			return err
-		}
+func compute(object unstructured.Unstructured) (verdict, error) {
+	result, err := status.Compute(&object)
+	if err != nil {
+		return verdict{}, err
 	}
-	return lines.Err()
+	return verdict{string(result.Status), result.Message}, nil
 }

@@ -3,45 +3,28 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"fmt"
-	"os"
-
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"readers/lines"
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "kustomize:", err)
-		os.Exit(1)
-	}
+	lines.Main("kustomize", func(asked *lines.Lines) error { return lines.Each(asked, build) })
 }
 
-func run() error {
-	out := json.NewEncoder(os.Stdout)
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		var folder string
-		if err := json.Unmarshal(lines.Bytes(), &folder); err != nil {
-			return err
-		}
-		built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
-		if err != nil {
-			return err
-		}
-		objects := make([]map[string]any, 0, built.Size())
-		for _, resource := range built.Resources() {
-			object, err := resource.Map()
-			if err != nil {
-				return err
-			}
-			objects = append(objects, object)
-		}
-		if err := out.Encode(objects); err != nil {
-			return err
-		}
+func build(folder string) ([]map[string]any, error) {
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	if err != nil {
+		return nil, err
 	}
-	return lines.Err()
+	objects := make([]map[string]any, 0, built.Size())
+	for _, resource := range built.Resources() {
+		object, err := resource.Map()
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
 }
