@@ -37,28 +37,24 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
  && cp "target/$(cat /target-triple)/release/konnect-emulator" /konnect-emulator
 
 # No shell, no package manager, nothing that is written to: both run with a read-only root.
-FROM ${RUNTIME_IMAGE} AS emulator
+FROM ${RUNTIME_IMAGE} AS runtime
 ARG VERSION=0.0.0
 ARG REVISION=unknown
-LABEL org.opencontainers.image.title="konnect-emulator" \
-      org.opencontainers.image.description="The audit-log side of Kong Konnect, to try a client without an account" \
-      org.opencontainers.image.licenses="Apache-2.0" \
+LABEL org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=build-emulator /konnect-emulator /usr/local/bin/konnect-emulator
 USER 65532:65532
+
+FROM runtime AS emulator
+LABEL org.opencontainers.image.title="konnect-emulator" \
+      org.opencontainers.image.description="The audit-log side of Kong Konnect, to try a client without an account"
+COPY --from=build-emulator /konnect-emulator /usr/local/bin/konnect-emulator
 ENTRYPOINT ["/usr/local/bin/konnect-emulator"]
 
-FROM ${RUNTIME_IMAGE} AS operator
-ARG VERSION=0.0.0
-ARG REVISION=unknown
+FROM runtime AS operator
 LABEL org.opencontainers.image.title="konnect-replay" \
-      org.opencontainers.image.description="A Kubernetes operator that replays Kong Konnect audit logs to your SIEM, declaratively" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.description="A Kubernetes operator that replays Kong Konnect audit logs to your SIEM, declaratively"
 COPY --from=build-operator /konnect-replay /usr/local/bin/konnect-replay
-USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/usr/local/bin/konnect-replay"]
 CMD ["run"]

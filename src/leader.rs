@@ -50,6 +50,7 @@ pub struct Leadership {
     election: LeaderElection,
     leases: Api<Lease>,
     name: String,
+    identity: String,
 }
 
 impl Leadership {
@@ -60,7 +61,7 @@ impl Leadership {
             .with_renew_deadline(RENEW_DEADLINE)
             .with_retry_period(RETRY_PERIOD);
         let leases = Api::namespaced(client.clone(), namespace);
-        Self { election, leases, name: name.to_owned() }
+        Self { election, leases, name: name.to_owned(), identity: identity.to_owned() }
     }
 
     /// Waits for the lease, then does `work` under it. `work` is dropped when the lease is lost, and the answer is `None`; when it
@@ -100,8 +101,9 @@ impl Leadership {
         // The renewal in the background may write in between, once; a second conflict means that the lease is not ours.
         for _ in 0..3 {
             let mut lease = self.leases.get(&self.name).await?;
-            let word = (LEFT_IN_ORDER.to_owned(), term(&lease).to_string());
-            lease.metadata.annotations.get_or_insert_with(BTreeMap::new).extend([word]);
+            if !sign_off(&mut lease, &self.identity) {
+                return Ok(());
+            }
             match self.leases.replace(&self.name, &PostParams::default(), &lease).await {
                 Err(kube::Error::Api(status)) if status.code == 409 => {}
                 result => return result.map(|_| ()),
@@ -114,6 +116,17 @@ impl Leadership {
 /// Terms are counted by the lease itself: it grows by one with each new holder.
 fn term(lease: &Lease) -> i32 {
     lease.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or_default()
+}
+
+/// Adds our word that this term ended in order, and says whether it did: for the term of another, who took the lease from us while
+/// we ended, nothing can be vouched for.
+fn sign_off(lease: &mut Lease, identity: &str) -> bool {
+    let ours = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()) == Some(identity);
+    if ours {
+        let word = (LEFT_IN_ORDER.to_owned(), term(lease).to_string());
+        lease.metadata.annotations.get_or_insert_with(BTreeMap::new).extend([word]);
+    }
+    ours
 }
 
 /// Judged by a lease that we have just taken: the first term follows nobody, any other must follow one that ended in order.
@@ -138,7 +151,11 @@ mod tests {
         let annotations = word.map(|word| BTreeMap::from([(LEFT_IN_ORDER.to_owned(), word.to_owned())]));
         Lease {
             metadata: ObjectMeta { annotations, ..ObjectMeta::default() },
-            spec: Some(LeaseSpec { lease_transitions: Some(term), ..LeaseSpec::default() }),
+            spec: Some(LeaseSpec {
+                holder_identity: Some("ours".to_owned()),
+                lease_transitions: Some(term),
+                ..LeaseSpec::default()
+            }),
         }
     }
 
@@ -154,5 +171,20 @@ mod tests {
         ] {
             assert_eq!(succession(&lease(term, word)), expected, "{term} {word:?}");
         }
+    }
+
+    #[test]
+    fn a_leader_vouches_for_its_own_term_only() {
+        let mut held = lease(3, None);
+        assert!(sign_off(&mut held, "ours"));
+        let mut taken = held.clone();
+        taken.spec.as_mut().unwrap().lease_transitions = Some(4);
+        assert_eq!(succession(&taken), Succession::InOrder);
+
+        // We were stopped for a while, and end when another has led meanwhile.
+        let before = lease(4, None);
+        let mut of_another = before.clone();
+        assert!(!sign_off(&mut of_another, "we-that-were-stopped"));
+        assert_eq!(of_another, before);
     }
 }
