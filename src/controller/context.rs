@@ -10,6 +10,7 @@ use kube::Client;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::arrivals::Listed;
 use super::events::Publisher;
 use super::memory::Keeper;
 use super::replayed::Replayed;
@@ -28,6 +29,7 @@ pub(super) struct Context {
     pub(super) keeper: Keeper,
     pub(super) stores: Stores,
     pub(super) replayed: Replayed,
+    pub(super) listed: Listed,
     pub(super) stop: Stop,
     pub(super) metrics: Metrics,
     pub(super) events: Publisher,
@@ -58,6 +60,7 @@ impl Context {
             keeper: Keeper::default(),
             stores: Stores::default(),
             replayed: Replayed::default(),
+            listed: Listed::default(),
             stop,
             metrics,
             events,

@@ -36,6 +36,10 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
             return Ok(Action::await_change());
         }
     };
+    tokio::select! {
+        () = ctx.listed.is_complete() => {}
+        () = ctx.stop.requested() => {}
+    }
     if ctx.stop.is_requested() {
         return Ok(Action::await_change());
     }

@@ -1,5 +1,6 @@
-//! What the one that leads does: lanes from the objects' status, then one controller for each watched namespace, until told to
-//! stop. Built anew with each term, so that nothing of an earlier one is believed.
+//! What the one that leads does: one controller for each watched namespace, until told to stop. No pass begins before all objects
+//! have been listed, and their lanes and targets are reserved or queued for. Built anew with each term, so that nothing of an earlier
+//! one is believed.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -27,12 +28,10 @@ use crate::evidence::{self, Telling};
 use crate::konnect::HttpClient;
 use crate::leader::{Departure, Succession};
 use crate::metrics::Metrics;
-use crate::replay::{Candidate, End, end, is_under_way};
+use crate::replay::{End, end};
 use crate::server::Readiness;
 
-/// Objects per page of the list at start.
-const PAGE: u32 = 500;
-/// The same where objects are read whole, each of which takes ten times as much.
+/// Objects per page where they are read whole, each of which takes ten times as much as otherwise.
 const PAGE_OF_WHOLE: u32 = 50;
 /// Spacing of tries to list at start.
 const LIST_RETRY: Duration = Duration::from_secs(2);
@@ -86,13 +85,14 @@ pub(super) async fn work(
     let repeat_evidence = succession == Succession::Unclean || config.lease.is_none();
     let (publisher, publishing) = events::start(client.clone());
     let ctx = Arc::new(Context::new(client, konnect, config, wakers, stop.clone(), publisher, metrics));
+    ctx.listed.expect(&scopes.0);
     show_metrics(&ctx, readiness);
     if succession == Succession::Unclean {
         info!("the leader before did not end in order: no request is begun until nothing of it can be on its way");
         ctx.lanes().rest_until(ctx.clock().mono + ctx.config.policy.settle_time());
     }
     tokio::select! {
-        () = reserve_lanes(&ctx, &scopes, repeat_evidence) => {
+        () = repeat_the_last_records(&ctx, &scopes, repeat_evidence) => {
             let controllers = woken.into_iter().map(|(scope, woken)| watch_scope(scope, woken, Arc::clone(&ctx), readiness));
             tokio::select! {
                 _ = future::join_all(controllers) => {}
@@ -127,37 +127,26 @@ where
     }
 }
 
-/// Reserves lane and target of every submission that may be under way, before anybody else can take them.
-async fn reserve_lanes(ctx: &Context, scopes: &Scopes, repeat_evidence: bool) {
-    for scope in &scopes.0 {
-        while let Err(error) = reserve_scope(ctx, scope.as_ref(), repeat_evidence).await {
+/// The leader before may have ended between the end of a job and the record of it: who takes over leaves it once more.
+async fn repeat_the_last_records(ctx: &Context, scopes: &Scopes, repeat: bool) {
+    for scope in scopes.0.iter().filter(|_| repeat) {
+        while let Err(error) = repeat_records_of(ctx, scope.as_ref()).await {
             warn!(error = brief(error.as_ref()), "cannot list AuditLogReplayJobs; tried again");
             tokio::time::sleep(LIST_RETRY).await;
         }
     }
 }
 
-async fn reserve_scope(ctx: &Context, scope: Option<&String>, repeat_evidence: bool) -> Result<(), ListError> {
-    if !repeat_evidence {
-        let see = |object: &Guarded| object.0.iter().for_each(|job| reserve(ctx, job));
-        return each(ctx, &api(&ctx.client, scope), PAGE, see).await;
-    }
+async fn repeat_records_of(ctx: &Context, scope: Option<&String>) -> Result<(), ListError> {
     // The record of a job tells who wrote what, which is left out elsewhere.
     let see = |object: &Whole| {
-        let Ok(job) = &object.0 else { return };
-        if has_lately_ended(ctx, job) {
+        if let Ok(job) = &object.0
+            && has_lately_ended(ctx, job)
+        {
             evidence::emit(job, Telling::Repeated);
         }
-        reserve(ctx, job);
     };
     each(ctx, &api(&ctx.client, scope), PAGE_OF_WHOLE, see).await
-}
-
-fn reserve(ctx: &Context, job: &AuditLogReplayJob) {
-    let candidate = is_under_way(job).then(|| Candidate::of(job, &ctx.config.policy)).flatten();
-    if let Some(candidate) = candidate {
-        ctx.lanes().hold(&candidate);
-    }
 }
 
 /// Shows every object, a page at a time.
@@ -221,7 +210,8 @@ async fn watch_scope(
         .reflect(writer)
         .inspect_ok(move |event| {
             if matches!(event, watcher::Event::InitDone) {
-                arrivals::look_for_the_vanished(&listed, here.as_deref(), &after);
+                listed.listed.seen(here.as_ref());
+                arrivals::look_for_the_vanished(&listed, here.as_ref(), &after);
             }
         })
         .touched_objects();
