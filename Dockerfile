@@ -55,6 +55,8 @@ FROM runtime AS operator
 LABEL org.opencontainers.image.title="konnect-replay" \
       org.opencontainers.image.description="A Kubernetes operator that replays Kong Konnect audit logs to your SIEM, declaratively"
 COPY --from=build-operator /konnect-replay /usr/local/bin/konnect-replay
+# Gives memory back that a list took for a moment, which glibc would keep: docs/performance.md has the numbers.
+ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 EXPOSE 8080
 ENTRYPOINT ["/usr/local/bin/konnect-replay"]
 CMD ["run"]

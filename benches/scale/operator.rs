@@ -34,12 +34,20 @@ pub struct Memory {
     pub peak: u64,
 }
 
+/// How the image sets up the allocator. The environment of the benchmark overrides it.
+fn of_the_image() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let words = include_str!("../../Dockerfile").lines().find(|line| line.starts_with("ENV MALLOC_"));
+    let words = words.expect("Dockerfile sets up the allocator").split(' ').skip(1);
+    words.map(|word| word.split_once('=').expect("NAME=VALUE"))
+}
+
 impl Operator {
     pub fn start(binary: &Path, kubeconfig: &Path, flags: &[String], log: &str) -> Self {
         let mut child = Command::new(binary)
             .arg("run")
             .args(flags)
             .env_clear()
+            .envs(of_the_image())
             .envs(std::env::vars().filter(|(name, _)| name.starts_with("TOKIO_") || name.starts_with("MALLOC_")))
             .env("KUBECONFIG", kubeconfig)
             .env("RUST_LOG", log)
