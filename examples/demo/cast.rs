@@ -1,5 +1,7 @@
 //! Who takes part: the API server, Konnect, the SIEM, the operator.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -20,6 +22,9 @@ const TOKEN: &str = "spat_of-the-demo";
 pub(crate) const PORTAL: &str = "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
 /// Another portal of the same organisation and region.
 const OTHER_PORTAL: &str = "0d7a3c52-8c1b-4b7e-9a53-2f6f3b0c9e77";
+
+/// The operator's log, in the folder that is removed at the end.
+const LOG: &str = "operator.log";
 
 /// Everybody.
 pub(crate) struct Cast {
@@ -52,7 +57,7 @@ impl Cast {
             konnect.set_webhook(target, Webhook::new(siem.url()))?;
         }
         let client = plane.admin_client()?;
-        let operator = operator(&kubeconfig, &konnect)?;
+        let operator = operator(&kubeconfig, &konnect, &plane.home().join(LOG))?;
         Ok(Self { plane, konnect, siem, portal, other_portal, client, operator })
     }
 
@@ -70,6 +75,11 @@ impl Cast {
     /// A kubeconfig for the reader.
     pub(crate) fn kubeconfig(&self) -> String {
         self.plane.kubeconfig_admin().display().to_string()
+    }
+
+    /// Where the operator logs: what it says must not appear in the middle of the demo's own lines.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.plane.home().join(LOG)
     }
 
     /// Stops everybody.
@@ -93,7 +103,7 @@ fn konnect_options() -> Options {
 }
 
 /// Puts the CRD, the shipped role, a namespace and the token into the cluster.
-async fn install(plane: &ControlPlane) -> Result<std::path::PathBuf> {
+async fn install(plane: &ControlPlane) -> Result<PathBuf> {
     plane.create_namespace("konnect-replay").await?;
     plane.create_namespace(NAMESPACE).await?;
     plane.apply(&konnect_replay::api::crd_yaml()?).await?;
@@ -106,14 +116,17 @@ async fn install(plane: &ControlPlane) -> Result<std::path::PathBuf> {
 }
 
 /// The operator as a process, with intervals short enough to watch.
-fn operator(kubeconfig: &std::path::Path, konnect: &Emulator) -> Result<Child> {
+fn operator(kubeconfig: &Path, konnect: &Emulator, log: &Path) -> Result<Child> {
+    let log = File::create(log)?;
     let child = Command::new(std::env::current_exe()?)
         .args([AS_OPERATOR, "run", "--listen=127.0.0.1:0", "--log-format=text"])
         .args(["--poll-interval=1s", "--retry-interval=2s", "--ingest-delay=1s"])
         .arg(format!("--konnect-url={}", konnect.url_template()))
         .env("KUBECONFIG", kubeconfig)
-        .env("RUST_LOG", "error")
+        .env("RUST_LOG", "info")
         .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
         .spawn()?;
     Ok(child)
 }

@@ -51,9 +51,13 @@ async fn run(keep: bool) -> Result<()> {
         outcome = story::play(&cast) => outcome,
         () = interrupted.wait() => Err("interrupted".into()),
     };
-    if outcome.is_ok() && keep {
-        screen::how_to_look_around(&cast);
-        interrupted.wait().await;
+    match &outcome {
+        Ok(()) if keep => {
+            screen::how_to_look_around(&cast);
+            interrupted.wait().await;
+        }
+        Ok(()) => {}
+        Err(_) => screen::end_of_log(&cast.log()),
     }
     cast.leave().await;
     screen::say("Everything was stopped, and its files removed.");

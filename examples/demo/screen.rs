@@ -1,10 +1,14 @@
 //! What the reader sees: plain lines, whether or not there is a terminal.
 
 use std::io::Write;
+use std::path::Path;
 
 use konnect_replay::api::{AuditLogReplayJob, ConditionType};
 
 use crate::cast::{Cast, NAMESPACE};
+
+/// How much of the operator's log is shown where the demo fails.
+const LAST_LINES: usize = 20;
 
 /// One paragraph. A reader who has closed the pipe is not an error.
 pub(crate) fn say(text: &str) {
@@ -53,7 +57,16 @@ pub(crate) fn how_to_look_around(cast: &Cast) {
     say(&format!(
         "\nEverything stays up until Ctrl-C. In another terminal:\n\n   export KUBECONFIG={}\n   kubectl -n {NAMESPACE} get alrj -o wide\n   \
          kubectl -n {NAMESPACE} describe alrj siem-outage\n   kubectl explain alrj.spec\n   kubectl -n {NAMESPACE} wait alrj/siem-outage \
-         --for=condition=Finished",
-        cast.kubeconfig()
+         --for=condition=Finished\n   less {}",
+        cast.kubeconfig(),
+        cast.log().display()
     ));
+}
+
+/// What the operator said last: it may say why the demo failed.
+pub(crate) fn end_of_log(path: &Path) {
+    let log = std::fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
+    say(&format!("\nThe end of the operator's log:\n\n{}", indented(&last.join("\n"))));
 }

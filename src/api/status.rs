@@ -60,7 +60,9 @@ pub struct AuditLogReplayJobStatus {
     /// When Konnect last did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_conflict_time: Option<DateTime<Utc>>,
-    /// What the job waits for: the name of another object of this namespace, `other`, or `external`.
+    /// What the job waits for: the name of another object of this namespace, `other` for one of another namespace, or `external`
+    /// for a replay at Konnect that no object here asked for. Give no object one of these two words as its name: it could not be
+    /// told from them here.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub blocked_by: Option<String>,

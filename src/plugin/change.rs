@@ -28,7 +28,7 @@ pub(super) async fn suspend(cluster: &Cluster, name: &str) -> Result<Outcome, Pl
 pub(super) async fn resume(cluster: &Cluster, name: &str) -> Result<Outcome, PluginError> {
     let connection = cluster.connect().await?;
     if changed(&connection, name, false).await?.is_some() {
-        say(&format!("{name} resumed. It goes when its turn comes: see kubectl replay list."))?;
+        say(&format!("{name} resumed. To see when its turn comes: kubectl replay list{}", connection.flags))?;
     }
     Ok(Outcome::Done)
 }

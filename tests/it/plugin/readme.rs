@@ -46,8 +46,9 @@ struct Printed<'a> {
 }
 
 impl Printed<'_> {
+    /// README's namespace is that of the context: its commands have no `-n`, so neither have the hints.
     fn add(&mut self, output: &str) {
-        self.outputs.push(output.replace(&self.world.namespace, "audit"));
+        self.outputs.push(output.replace(&self.world.namespace, "audit").replace(" -n audit", ""));
     }
 }
 

@@ -12,7 +12,9 @@ async fn a_job_is_held_back_and_let_go() {
     world.wait_for_reason("held", "Suspended").await;
     let plugin = Plugin::of(&world);
     assert_eq!(plugin.done(&["suspend", "held"]).await, "held is suspended already\n");
-    assert!(plugin.done(&["resume", "held"]).await.starts_with("held resumed. "));
+    let list = format!("kubectl replay list -n {}", world.namespace);
+    let said = plugin.done(&["resume", "held"]).await;
+    assert_eq!(said, format!("held resumed. To see when its turn comes: {list}\n"));
     world.wait_until_complete("held").await;
 
     for verb in ["suspend", "resume"] {
