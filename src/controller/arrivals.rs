@@ -17,7 +17,7 @@ use crate::replay::{Candidate, ObjectId, awaits_its_turn, is_finished, is_under_
 pub(super) fn queue(ctx: &Context, event: &watcher::Event<Guarded>, known: &Store<Guarded>) {
     let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event else { return };
     let is_new = known.get(&ObjectRef::from_obj(object)).is_none_or(|known| known.uid() != object.uid());
-    let Some(job) = object.0.as_ref().ok().filter(|_| is_new) else { return };
+    let Some(job) = object.job().ok().filter(|_| is_new) else { return };
     let Some(candidate) = Candidate::of(job, &ctx.config.policy).filter(|_| !is_finished(job)) else { return };
     if is_under_way(job) {
         ctx.lanes().hold(&candidate);

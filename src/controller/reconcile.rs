@@ -24,7 +24,7 @@ const FAILURES_BEFORE_OTHERS: u32 = 3;
 
 /// One pass. Never fails as a whole: what goes wrong is logged, and tried again with growing spacing.
 pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, std::convert::Infallible> {
-    let job = match &watched.0 {
+    let job = match watched.job() {
         Ok(job) => job,
         Err(invalid) => {
             warn!(

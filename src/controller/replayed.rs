@@ -79,7 +79,7 @@ impl Places {
 }
 
 fn place(object: &Guarded) -> Option<Place> {
-    let job = object.0.as_ref().ok()?;
+    let job = object.job().ok()?;
     Some((whose(job), replayed_end(job)?.timestamp(), job.name_any().into_boxed_str()))
 }
 
@@ -115,8 +115,8 @@ mod tests {
     const END: &str = "2026-11-20T09:00:00Z";
 
     fn near(replayed: &Replayed, region: &str) -> Vec<String> {
-        let asking = object("asking", region, END, false).0.unwrap();
-        replayed.near(&asking, END.parse().unwrap()).iter().map(ToString::to_string).collect()
+        let asking = object("asking", region, END, false);
+        replayed.near(asking.job().unwrap(), END.parse().unwrap()).iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Stores {
     pub(super) fn visit(&self, visitor: &mut dyn FnMut(&AuditLogReplayJob)) {
         let seen = self.all().into_iter().flat_map(|store| store.state());
         seen.for_each(|guarded| {
-            if let Ok(job) = &guarded.0 {
+            if let Ok(job) = guarded.job() {
                 visitor(job);
             }
         });
@@ -49,7 +49,7 @@ impl Context {
         let shown = near.iter().filter_map(|name| self.stores.get(&namespace, name));
         shown
             .filter_map(|guarded| {
-                let other = guarded.0.as_ref().ok().filter(|other| other.uid() != job.uid())?;
+                let other = guarded.job().ok().filter(|other| other.uid() != job.uid())?;
                 Sibling::of(other, &self.config.policy)
             })
             .collect()

@@ -6,11 +6,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
 use kube::core::{DeserializeGuard, ObjectMeta};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
+use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -23,9 +26,25 @@ use crate::replay::is_finished;
 pub(super) type Whole = DeserializeGuard<AuditLogReplayJob>;
 
 /// An object as the watch delivers it: one that does not parse is isolated, not fatal. It is made small while it is read, so that a page
-/// of a list never lies in memory as a whole.
+/// of a list never lies in memory as a whole. Copies share it.
 #[derive(Clone, Debug)]
-pub(super) struct Guarded(pub(super) Result<AuditLogReplayJob, InvalidObject>);
+pub(super) struct Guarded(Arc<Result<AuditLogReplayJob, InvalidObject>>);
+
+impl Guarded {
+    /// The object, or why it is none.
+    pub(super) fn job(&self) -> Result<&AuditLogReplayJob, &InvalidObject> {
+        self.0.as_ref().as_ref()
+    }
+}
+
+/// Puts the object that is `known` in the place of the same version of it that was read again: all of them are, when the watch has to
+/// begin anew with a list, and none is to lie in memory twice meanwhile.
+pub(super) fn shared(event: watcher::Event<Guarded>, known: &Store<Guarded>) -> watcher::Event<Guarded> {
+    let watcher::Event::InitApply(read) = event else { return event };
+    let version = |object: &Guarded| (object.uid(), object.resource_version());
+    let before = known.get(&ObjectRef::from_obj(&read)).filter(|known| version(known) == version(&read));
+    watcher::Event::InitApply(before.map_or(read, |known| (*known).clone()))
+}
 
 /// What is read of an object. Whatever else stands there is passed over without being taken in: who owns which field is most of an
 /// object.
@@ -57,7 +76,7 @@ impl<'de> Deserialize<'de> for Guarded {
         let mut metadata = ObjectMeta::from(metadata);
         let parsed = AuditLogReplayJobSpec::deserialize(spec)
             .and_then(|spec| Ok((spec, status.map(AuditLogReplayJobStatus::deserialize).transpose()?)));
-        Ok(Self(match parsed {
+        Ok(Self(Arc::new(match parsed {
             Ok((spec, status)) => {
                 let mut job = AuditLogReplayJob { metadata, spec, status };
                 if is_over(&job) {
@@ -69,7 +88,7 @@ impl<'de> Deserialize<'de> for Guarded {
                 metadata.labels = None;
                 Err(InvalidObject { error: error.to_string(), metadata })
             }
-        }))
+        })))
     }
 }
 
@@ -114,11 +133,11 @@ impl Resource for Guarded {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        self.0.as_ref().map_or_else(|invalid| &invalid.metadata, Resource::meta)
+        self.job().map_or_else(|invalid| &invalid.metadata, Resource::meta)
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        self.0.as_mut().map_or_else(|invalid| &mut invalid.metadata, Resource::meta_mut)
+        Arc::make_mut(&mut self.0).as_mut().map_or_else(|invalid| &mut invalid.metadata, Resource::meta_mut)
     }
 }
 
@@ -208,10 +227,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_listed_again_unchanged_is_the_object_that_is_known() {
+        let (known, mut writer) = kube::runtime::reflector::store();
+        let mut first = object(1, None);
+        first["metadata"]["resourceVersion"] = json!("7");
+        writer.apply_watcher_event(&watcher::Event::Apply(read(&first)));
+        let is_known = |object: &Value| {
+            let watcher::Event::InitApply(listed) = shared(watcher::Event::InitApply(read(object)), &known) else {
+                unreachable!()
+            };
+            known.state().iter().any(|known| Arc::ptr_eq(&known.0, &listed.0))
+        };
+        assert!(is_known(&first));
+        let (mut edited, mut other) = (first.clone(), first);
+        edited["metadata"]["resourceVersion"] = json!("8");
+        other["metadata"]["uid"] = json!("another");
+        assert!(!is_known(&edited) && !is_known(&other));
+    }
+
+    #[test]
     fn of_an_object_under_way_only_what_others_keep_there_goes() {
         for unfinished in [object(2, None), object(1, Some("Complete"))] {
             let whole: AuditLogReplayJob = serde_json::from_value(unfinished.clone()).unwrap();
-            let job = read(&unfinished).0.unwrap();
+            let job = read(&unfinished).job().unwrap().clone();
             assert_eq!((&job.spec, &job.status, job.labels()), (&whole.spec, &whole.status, whole.labels()));
             assert_eq!(job.annotations().keys().collect::<Vec<_>>(), [REQUESTED_AT]);
             assert_eq!(job.metadata.managed_fields, None);
@@ -222,7 +260,7 @@ mod tests {
     fn of_a_finished_object_its_end_stays() {
         for ended in ["Complete", "Failed"] {
             let whole: AuditLogReplayJob = serde_json::from_value(object(2, Some(ended))).unwrap();
-            let job = read(&object(2, Some(ended))).0.unwrap();
+            let job = read(&object(2, Some(ended))).job().unwrap().clone();
             assert!(is_finished(&job));
             assert_eq!((job.uid(), job.resource_version()), (whole.uid(), whole.resource_version()));
             assert_eq!((&job.spec, job.annotations().len()), (&whole.spec, 0));
@@ -243,7 +281,7 @@ mod tests {
         let mut broken = object(2, None);
         broken["spec"] = json!("nonsense");
         let object = read(&broken);
-        let invalid = object.0.unwrap_err();
-        assert_eq!((invalid.metadata.name.as_deref(), invalid.metadata.managed_fields), (Some("a"), None));
+        let invalid = object.job().unwrap_err();
+        assert_eq!((invalid.metadata.name.as_deref(), &invalid.metadata.managed_fields), (Some("a"), &None));
     }
 }

@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use super::context::{Context, Guarded, Stop};
 use super::reconcile::reconcile;
-use super::slim::Whole;
+use super::slim::{Whole, shared};
 use super::{arrivals, events, turns};
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
@@ -192,7 +192,7 @@ async fn watch_scope(
     let replayed = ctx.replayed.add();
     let (mut readiness, known, before, after) =
         (Some(readiness.clone()), reader.clone(), reader.clone(), reader.clone());
-    let (arriving, listed, here) = (Arc::clone(&ctx), Arc::clone(&ctx), scope.clone());
+    let (again, arriving, listed, here) = (reader.clone(), Arc::clone(&ctx), Arc::clone(&ctx), scope.clone());
     let renewed = watcher::Config::default().timeout(ctx.config.watch_seconds());
     let stream = watcher(api::<Guarded>(&ctx.client, scope.as_ref()), renewed)
         .default_backoff()
@@ -205,6 +205,7 @@ async fn watch_scope(
             }
         })
         .try_filter(move |event| future::ready(!is_of_an_earlier_namesake(event, &known)))
+        .map_ok(move |event| shared(event, &again))
         .inspect_ok(move |event| replayed.see(event))
         .inspect_ok(move |event| arrivals::queue(&arriving, event, &before))
         .reflect(writer)
