@@ -110,7 +110,7 @@ enum AnyTurn {
     Behind,
     Later,
     Aside,
-    PassedOver,
+    PassedOver(Option<u16>),
     NotYet(u16),
 }
 
@@ -276,8 +276,10 @@ fn turn(turn: &AnyTurn) -> Turn {
         AnyTurn::Behind => Turn::Behind { blocked_by },
         AnyTurn::Later => Turn::Later,
         AnyTurn::Aside => Turn::Aside,
-        AnyTurn::PassedOver => {
-            Turn::PassedOver { blocked_by, with: TroubleWith::Region("https://eu.api.konghq.com".to_owned()) }
+        AnyTurn::PassedOver(look_in) => {
+            let with = TroubleWith::Region("https://eu.api.konghq.com".to_owned());
+            let look_in = look_in.map(|seconds| Duration::from_secs(u64::from(seconds)));
+            Turn::PassedOver { blocked_by, with, look_in }
         }
         AnyTurn::NotYet(seconds) => Turn::NotYet { wait: Duration::from_secs(u64::from(*seconds)) },
     }
