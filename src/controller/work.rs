@@ -31,7 +31,9 @@ use crate::metrics::Metrics;
 use crate::replay::{End, end};
 use crate::server::Readiness;
 
-/// Objects per page where they are read whole, each of which takes ten times as much as otherwise.
+/// Objects per page of a list. What a page takes while it is read is what a list costs in memory.
+const PAGE: u32 = 100;
+/// The same where they are read whole, each of which takes ten times as much as otherwise.
 const PAGE_OF_WHOLE: u32 = 50;
 /// Spacing of tries to list at start.
 const LIST_RETRY: Duration = Duration::from_secs(2);
@@ -193,7 +195,7 @@ async fn watch_scope(
     let (mut readiness, known, before, after) =
         (Some(readiness.clone()), reader.clone(), reader.clone(), reader.clone());
     let (again, arriving, listed, here) = (reader.clone(), Arc::clone(&ctx), Arc::clone(&ctx), scope.clone());
-    let renewed = watcher::Config::default().timeout(ctx.config.watch_seconds());
+    let renewed = watcher::Config::default().page_size(PAGE).timeout(ctx.config.watch_seconds());
     let stream = watcher(api::<Guarded>(&ctx.client, scope.as_ref()), renewed)
         .default_backoff()
         .inspect_ok(move |event| {
