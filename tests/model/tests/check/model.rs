@@ -46,8 +46,8 @@ pub struct Bounds {
     pub outsider: u8,
     /// Whether they may come between a GET of ours and the PUT that is based on it.
     pub outsider_slips_in: bool,
-    /// Of how many states one is run on to the end (I3).
-    pub share: u64,
+    /// Whether a fair schedule has to end from each state (I3).
+    pub must_end: bool,
 }
 
 pub struct Model {
