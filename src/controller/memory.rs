@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use kube::ResourceExt;
 
@@ -22,6 +23,8 @@ pub(super) struct Kept {
     pub(super) announcer: Announcer,
     /// Passes that ended in an error since the last that did not.
     pub(super) failures: u32,
+    /// A pass panicked, and none has succeeded since: what this process knew of a request is lost.
+    pub(super) knows_nothing: bool,
     uid: String,
 }
 
@@ -33,7 +36,12 @@ impl Kept {
 
     /// What is left of it after a pass that panicked half-way: whose it is.
     pub(super) fn emptied(self) -> Self {
-        Self { uid: self.uid, ..Self::default() }
+        Self { uid: self.uid, knows_nothing: true, ..Self::default() }
+    }
+
+    /// How long from now a request of this object may still take effect unseen, if one may.
+    pub(super) fn unsettled(&self, settle_time: Duration, now: Duration) -> Option<Duration> {
+        if self.knows_nothing { Some(settle_time) } else { self.memory.unsettled(settle_time, now) }
     }
 
     /// Whether it is of `who`.
@@ -75,4 +83,16 @@ impl Keeper {
 
 fn key(job: &AuditLogReplayJob) -> (String, String) {
     (job.namespace().unwrap_or_default(), job.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_panic_anything_may_be_on_its_way() {
+        let (settle_time, now) = (Duration::from_secs(70), Duration::from_hours(1));
+        assert_eq!(Kept::default().unsettled(settle_time, now), None);
+        assert_eq!(Kept::default().emptied().unsettled(settle_time, now), Some(settle_time));
+    }
 }

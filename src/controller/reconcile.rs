@@ -51,7 +51,7 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     measured.end(measure(&result));
     match result {
         Ok(action) => {
-            kept.failures = 0;
+            (kept.failures, kept.knows_nothing) = (0, false);
             if !is_finished(job) {
                 ctx.keeper.put(job, kept);
             }
@@ -81,8 +81,10 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
 /// Gives up the place of an object with which nothing succeeds, unless a run of it may be under way: its next pass asks for it anew.
 fn let_others_go(ctx: &Context, watched: &AuditLogReplayJob, kept: &mut Kept) {
     let (job, now) = (kept.own.newest(watched), ctx.clock().mono);
-    if holds_turn(&job, &kept.memory, None, now) == Hold::Nothing {
-        let woken = ctx.lanes().leave(&kept.id(&job), now);
+    let who = kept.id(&job);
+    let may_be_lost_from_view = kept.knows_nothing && ctx.lanes().holds(&who);
+    if !may_be_lost_from_view && holds_turn(&job, &kept.memory, None, now) == Hold::Nothing {
+        let woken = ctx.lanes().leave(&who, now);
         ctx.wake_all(&woken);
     }
 }

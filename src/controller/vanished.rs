@@ -42,10 +42,10 @@ impl Context {
         if self.lingering().contains(who) {
             return;
         }
-        // Where nothing was kept, as after a panic, anything may be on its way.
+        // Where nothing was kept anything may be on its way.
         let left = kept
             .filter(|kept| kept.is_of(who))
-            .map_or(Some(settle_time), |kept| kept.memory.unsettled(settle_time, self.clock().mono));
+            .map_or(Some(settle_time), |kept| kept.unsettled(settle_time, self.clock().mono));
         let Some(left) = left.filter(|_| self.lanes().holds(who)) else { return self.retire(who) };
         self.lingering().insert(who.clone());
         info!(
