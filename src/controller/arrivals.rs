@@ -1,30 +1,19 @@
-//! Objects that come and go without a pass of their own: those that the watch shows for the first time have their place in the lane
-//! at once, and those that went while there was no watch are noticed.
+//! What a watch tells, on its way into the cache: late word of earlier namesakes is left out, what is new has its place in the lane at
+//! once, and what went while there was no watch is noticed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher;
+use kube::runtime::watcher::Event;
 use tokio::sync::watch;
+use tracing::info;
 
 use super::context::{Context, Guarded};
-use crate::replay::{Candidate, ObjectId, awaits_its_turn, is_finished, is_under_way};
-
-/// What is new has its place from now on. What may be under way at Konnect has its lane and target reserved, before anybody else can
-/// take them. What is not waits in its lane: its first pass may come late, at start after those of thousands of others, of which none
-/// is to be sent before it if it expires first. That pass also takes the place away again from one that cannot go.
-pub(super) fn queue(ctx: &Context, event: &watcher::Event<Guarded>, known: &Store<Guarded>) {
-    let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event else { return };
-    let is_new = known.get(&ObjectRef::from_obj(object)).is_none_or(|known| known.uid() != object.uid());
-    let Some(job) = object.job().ok().filter(|_| is_new) else { return };
-    let Some(candidate) = Candidate::of(job, &ctx.config.policy).filter(|_| !is_finished(job)) else { return };
-    if is_under_way(job) {
-        ctx.lanes().hold(&candidate);
-    } else if awaits_its_turn(job) {
-        ctx.lanes().wait(&candidate);
-    }
-}
+use super::replayed::Index;
+use crate::replay::{Candidate, Hold, ObjectId, hold_at_first_sight};
+use crate::server::Readiness;
 
 /// Whether all that there is has been listed. What is reserved in one namespace concerns the others too, so until then no pass begins.
 #[derive(Debug, Default)]
@@ -38,9 +27,9 @@ impl Listed {
         self.missing.send_replace(scopes.iter().cloned().collect());
     }
 
-    /// Takes note that `scope` has been listed, perhaps once more.
-    pub(super) fn seen(&self, scope: Option<&String>) {
-        self.missing.send_if_modified(|missing| missing.remove(&scope.cloned()));
+    /// Takes note that `scope` has been listed. Answers whether that was the first time.
+    fn seen(&self, scope: Option<&String>) -> bool {
+        self.missing.send_if_modified(|missing| missing.remove(&scope.cloned()))
     }
 
     /// Resolves when nothing is missing.
@@ -50,13 +39,88 @@ impl Listed {
     }
 }
 
-/// After a list, whoever has a place and is not in `shown`, all that there is in `scope`, is gone: a pass finds that out and gives the
-/// place up in good order.
-pub(super) fn look_for_the_vanished(ctx: &Context, scope: Option<&String>, shown: &Store<Guarded>) {
-    let is_gone = |who: &ObjectId| {
-        let in_scope = scope.is_none_or(|namespace| *namespace == who.namespace);
-        in_scope && shown.get(&ObjectRef::new(&who.name).within(&who.namespace)).is_none()
-    };
-    let gone: Vec<ObjectId> = ctx.lanes().everybody().filter(|who| is_gone(who)).cloned().collect();
-    ctx.wake_all(&gone);
+/// What arrives from the watch of one scope.
+pub(super) struct Arrivals {
+    pub(super) ctx: Arc<Context>,
+    pub(super) scope: Option<String>,
+    /// The cache that is filled.
+    pub(super) known: Store<Guarded>,
+    pub(super) replayed: Index,
+    pub(super) readiness: Readiness,
+}
+
+impl Arrivals {
+    /// Before it enters the cache. `None` if it is no news.
+    pub(super) fn coming(&self, event: Event<Guarded>) -> Option<Event<Guarded>> {
+        let event = match event {
+            Event::Apply(object) => {
+                let known = self.known(&object);
+                if known.as_deref().is_some_and(|known| is_of_an_earlier_namesake(&object, known)) {
+                    return None;
+                }
+                self.queue_if_new(&object, known.as_deref());
+                Event::Apply(object)
+            }
+            Event::InitApply(object) => {
+                let known = self.known(&object);
+                self.queue_if_new(&object, known.as_deref());
+                Event::InitApply(object.or_the_same(known.as_deref()))
+            }
+            Event::Delete(object) => {
+                if self.known(&object).is_some_and(|known| known.uid() != object.uid()) {
+                    return None;
+                }
+                Event::Delete(object)
+            }
+            Event::Init | Event::InitDone => event,
+        };
+        self.replayed.see(&event);
+        Some(event)
+    }
+
+    /// When it has entered the cache.
+    pub(super) fn come(&self, event: &Event<Guarded>) {
+        if !matches!(event, Event::InitDone) {
+            return;
+        }
+        if self.ctx.listed.seen(self.scope.as_ref()) {
+            self.readiness.watch_is_complete();
+            info!("ready");
+        }
+        self.look_for_the_vanished();
+    }
+
+    fn known(&self, object: &Guarded) -> Option<Arc<Guarded>> {
+        self.known.get(&ObjectRef::from_obj(object))
+    }
+
+    /// What is new has its place from now on. What may be under way at Konnect has its lane and target reserved, before anybody else
+    /// can take them. What is not waits in its lane: its first pass may come late, at start after those of thousands of others, of which
+    /// none is to be sent before it if it expires first. That pass also takes the place away again from one that cannot go.
+    fn queue_if_new(&self, object: &Guarded, known: Option<&Guarded>) {
+        let is_new = known.is_none_or(|known| known.uid() != object.uid());
+        let Some(job) = object.job().ok().filter(|_| is_new) else { return };
+        let candidate = || Candidate::of(job, &self.ctx.config.policy);
+        match hold_at_first_sight(job) {
+            Hold::Nothing => {}
+            Hold::Queued => candidate().iter().for_each(|who| self.ctx.lanes().wait(who)),
+            Hold::Target | Hold::LaneAndTarget => candidate().iter().for_each(|who| self.ctx.lanes().hold(who)),
+        }
+    }
+
+    /// After a list, whoever has a place and is not there is gone: a pass finds that out and gives the place up in good order.
+    fn look_for_the_vanished(&self) {
+        let is_gone = |who: &ObjectId| {
+            let in_scope = self.scope.as_ref().is_none_or(|namespace| *namespace == who.namespace);
+            in_scope && self.known.get(&ObjectRef::new(&who.name).within(&who.namespace)).is_none()
+        };
+        let gone: Vec<ObjectId> = self.ctx.lanes().everybody().filter(|who| is_gone(who)).cloned().collect();
+        self.ctx.wake_all(&gone);
+    }
+}
+
+/// Whether `told` was deleted before `known`, which we know under its name, was made. A watch tells things in order, so this is no
+/// news; believed, it would hide the object there is until somebody changes it.
+fn is_of_an_earlier_namesake(told: &Guarded, known: &Guarded) -> bool {
+    known.uid() != told.uid() && told.creation_timestamp() < known.creation_timestamp()
 }

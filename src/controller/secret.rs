@@ -19,40 +19,14 @@ pub(super) async fn read(client: &Client, at: &SecretRef) -> kube::Result<Secret
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
-    use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
+    use crate::controller::lines::Lines;
 
     /// `kpat_canary`, as a Secret holds it.
     const ENCODED: &str = "a3BhdF9jYW5hcnk=";
-
-    /// Log lines, kept.
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl<'a> MakeWriter<'a> for Lines {
-        type Writer = Self;
-
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
 
     /// Reads a Secret from an apiserver that answers with `body`.
     async fn answered(body: &str) -> (kube::Result<Secret>, String) {
@@ -73,8 +47,7 @@ mod tests {
         let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
         let at = SecretRef { namespace: "audit".into(), name: "konnect-token".into(), key: "token".into() };
         let result = read(&client, &at).await;
-        let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        (result, logged)
+        (result, lines.text())
     }
 
     #[tokio::test]

@@ -12,16 +12,17 @@ use futures::{StreamExt, TryStreamExt, future};
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::ListParams;
 use kube::runtime::controller::{Config as ControllerConfig, Error as ControllerError};
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::{Controller, WatchStreamExt, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
+use super::arrivals::Arrivals;
 use super::context::{Context, Guarded, Stop};
 use super::reconcile::reconcile;
-use super::slim::{Whole, shared};
-use super::{arrivals, events, turns};
+use super::slim::Whole;
+use super::{events, turns};
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::evidence::{self, Telling};
@@ -191,32 +192,16 @@ async fn watch_scope(
 ) {
     let (reader, writer) = reflector::store();
     ctx.stores.add(reader.clone());
-    let replayed = ctx.replayed.add();
-    let (mut readiness, known, before, after) =
-        (Some(readiness.clone()), reader.clone(), reader.clone(), reader.clone());
-    let (again, arriving, listed, here) = (reader.clone(), Arc::clone(&ctx), Arc::clone(&ctx), scope.clone());
     let renewed = watcher::Config::default().page_size(PAGE).timeout(ctx.config.watch_seconds());
-    let stream = watcher(api::<Guarded>(&ctx.client, scope.as_ref()), renewed)
+    let objects = watcher(api::<Guarded>(&ctx.client, scope.as_ref()), renewed);
+    let (known, replayed, readiness) = (reader.clone(), ctx.replayed.add(), readiness.clone());
+    let arrivals = Arc::new(Arrivals { ctx: Arc::clone(&ctx), scope, known, replayed, readiness });
+    let coming = Arc::clone(&arrivals);
+    let stream = objects
         .default_backoff()
-        .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone)
-                && let Some(readiness) = readiness.take()
-            {
-                readiness.watch_is_complete();
-                info!("ready");
-            }
-        })
-        .try_filter(move |event| future::ready(!is_of_an_earlier_namesake(event, &known)))
-        .map_ok(move |event| shared(event, &again))
-        .inspect_ok(move |event| replayed.see(event))
-        .inspect_ok(move |event| arrivals::queue(&arriving, event, &before))
+        .try_filter_map(move |event| future::ready(Ok(coming.coming(event))))
         .reflect(writer)
-        .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone) {
-                listed.listed.seen(here.as_ref());
-                arrivals::look_for_the_vanished(&listed, here.as_ref(), &after);
-            }
-        })
+        .inspect_ok(move |event| arrivals.come(event))
         .touched_objects();
     let stop = ctx.stop.clone();
     Controller::for_stream(stream, reader)
@@ -229,19 +214,6 @@ async fn watch_scope(
             future::ready(())
         })
         .await;
-}
-
-/// Whether an event is about an object that was deleted before the one we know under its name was made. A watch tells things in
-/// order, so this is no news; believed, it would hide the object there is until somebody changes it.
-fn is_of_an_earlier_namesake(event: &watcher::Event<Guarded>, known: &Store<Guarded>) -> bool {
-    let (told, is_gone) = match event {
-        watcher::Event::Apply(object) => (object, false),
-        watcher::Event::Delete(object) => (object, true),
-        watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::InitDone => return false,
-    };
-    known.get(&ObjectRef::from_obj(told)).is_some_and(|known| {
-        known.uid() != told.uid() && (is_gone || told.creation_timestamp() < known.creation_timestamp())
-    })
 }
 
 /// What the controller itself has to say: objects that are gone, and trouble with the watch.

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 
 use super::text;
 use crate::api::{AuditLogReplayJob, ConditionStatus, ConditionType, Reason, SubmissionState};
-use crate::replay::{self, Candidate, LaneKey, Lanes, ObjectId, Policy, ValidatedJob};
+use crate::replay::{self, Candidate, LaneKey, Lanes, ObjectId, Policy, ValidatedJob, says_one_of};
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,7 +129,7 @@ fn is_in_line(job: &AuditLogReplayJob, policy: &Policy, now: DateTime<Utc>) -> b
 
 /// Whether the object says one of these of itself.
 pub(super) fn says(job: &AuditLogReplayJob, reasons: &[Reason]) -> bool {
-    reasons.iter().any(|reason| text::state(job) == reason.as_str())
+    job.status.as_ref().is_some_and(|status| says_one_of(status, reasons))
 }
 
 fn has_ended(job: &AuditLogReplayJob, policy: &Policy, now: DateTime<Utc>) -> bool {

@@ -22,6 +22,7 @@ pub(super) fn of(job: &AuditLogReplayJob) -> Vec<Step> {
     let mut steps: Vec<Step> = created.into_iter().map(|at| step(at, "created")).collect();
     if let Some(status) = &job.status {
         steps.extend(status.conditions.iter().filter_map(of_condition));
+        steps.extend(status.start_time.filter(|_| !is_told(status)).map(|at| step(at, "first under way at Konnect")));
         let refused = status.last_conflict_time.map(|at| conflicts(at, status.conflicts));
         let requested = status.submission.iter().flat_map(submission);
         // The standing request was refused, or one before it.
@@ -31,7 +32,6 @@ pub(super) fn of(job: &AuditLogReplayJob) -> Vec<Step> {
             steps.extend(requested.chain(refused));
         }
         steps.extend(status.konnect.as_ref().filter(|_| is_going_on(status)).and_then(konnects_word));
-        steps.extend(status.start_time.filter(|_| !is_told(status)).map(|at| step(at, "first under way at Konnect")));
         steps.extend(status.retries.as_ref().filter(|_| is_to_be_tried(status)).and_then(next_try));
         steps.extend(status.completion_time.map(|at| step(at, &format!("complete: {}", text::state(job)))));
         steps.extend(status.failed_time.map(|at| step(at, &format!("failed: {}", text::state(job)))));
@@ -54,10 +54,23 @@ fn is_taken(status: &AuditLogReplayJobStatus) -> bool {
     status.submission.as_ref().is_some_and(|submission| submission.accepted_time.is_some())
 }
 
-/// Whether the acceptance of the standing request is the start, which is told already.
+/// Whether the acceptance of the standing request is the start, which is told already. Where a run came before it, it is not, even if
+/// both were accepted in the same second.
 fn is_told(status: &AuditLogReplayJobStatus) -> bool {
-    let accepted = status.submission.as_ref().and_then(|submission| submission.accepted_time);
-    accepted.is_some() && (accepted == status.start_time || status.retries.is_none())
+    let Some(accepted) = status.submission.as_ref().and_then(|submission| submission.accepted_time) else {
+        return false;
+    };
+    let first = |retries: &Retries| runs_before(status, retries) == 0 && status.start_time == Some(accepted);
+    status.retries.as_ref().is_none_or(first)
+}
+
+/// How many runs of earlier requests Konnect is known to have begun.
+fn runs_before(status: &AuditLogReplayJobStatus, retries: &Retries) -> u32 {
+    let is_one_of_them = status
+        .submission
+        .as_ref()
+        .is_some_and(|submission| matches!(submission.state, SubmissionState::Failed | SubmissionState::EndedUnseen));
+    (retries.failed + retries.ended_unseen).saturating_sub(u32::from(is_one_of_them))
 }
 
 /// Whether the standing request is over, so that a next one is waited for.

@@ -136,12 +136,6 @@ pub fn is_under_way(job: &AuditLogReplayJob) -> bool {
     holds_turn(job, &Memory::default(), None, Duration::ZERO) != Hold::Nothing
 }
 
-/// Whether a job is to be in the queue of its lane before anybody has asked what is to be done for it.
-pub fn awaits_its_turn(job: &AuditLogReplayJob) -> bool {
-    let may_begin = job.metadata.deletion_timestamp.is_none() && !job.spec.suspend;
-    may_begin && !is_finished(job) && !is_under_way(job)
-}
-
 /// What a job has reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
@@ -153,6 +147,15 @@ pub enum Hold {
     Target,
     /// Its lane and its target.
     LaneAndTarget,
+}
+
+/// What a job is to have before anybody has asked what is to be done for it.
+pub fn hold_at_first_sight(job: &AuditLogReplayJob) -> Hold {
+    let may_begin = job.metadata.deletion_timestamp.is_none() && !job.spec.suspend && !is_finished(job);
+    match holds_turn(job, &Memory::default(), None, Duration::ZERO) {
+        Hold::Nothing if may_begin => Hold::Queued,
+        held => held,
+    }
 }
 
 /// What `job` keeps reserved after a pass that ended with `last`, `now` by the clock of this process. Without

@@ -161,9 +161,7 @@ fn waits_to_be_mended(o: &Observed) -> bool {
 /// Whether the object says one of these of its present spec.
 fn says_one_of(o: &Observed, reasons: &[Reason]) -> bool {
     let status = o.status();
-    let says_so =
-        report::ready_reason(&status).is_some_and(|said| reasons.iter().any(|reason| reason.as_str() == said));
-    says_so && status.observed_generation == o.generation()
+    report::says_one_of(&status, reasons) && status.observed_generation == o.generation()
 }
 
 /// A job in the queue is woken when its turn comes, and its lane sees to it that the first of it is looked at each minute

@@ -237,18 +237,14 @@ impl Lanes {
     /// Of a region that is in trouble the first of each lane speaks, and who has seen it: else each time it mends itself would
     /// rewrite everybody.
     fn passed_over(&self, who: &Candidate, trouble: InTheWay) -> Turn {
-        let speaks = match &trouble.with {
-            TroubleWith::Region(_) | TroubleWith::Busy(..) => trouble.has_looked || self.is_next(who),
-            TroubleWith::Secret(_) | TroubleWith::Access(..) | TroubleWith::Target(_) => true,
-        };
-        let InTheWay { with, found_by, look_in, .. } = trouble;
+        let InTheWay { with, found_by, has_looked, look_in } = trouble;
         if self.is_aside(&who.id) {
-            Turn::Aside
-        } else if speaks || look_in.is_some() {
-            Turn::PassedOver { blocked_by: name_for(&who.id, &found_by), with, look_in }
-        } else {
-            Turn::Later
+            return Turn::Aside;
         }
+        if !with.is_the_regions() || has_looked || look_in.is_some() || self.is_next(who) {
+            return Turn::PassedOver { blocked_by: name_for(&who.id, &found_by), with, look_in };
+        }
+        Turn::Later
     }
 
     fn is_aside(&self, who: &ObjectId) -> bool {

@@ -50,6 +50,18 @@ impl TroubleWith {
         }
     }
 
+    /// Whether it is trouble of a whole region, or may be.
+    pub(super) fn is_the_regions(&self) -> bool {
+        match self {
+            Self::Region(_) | Self::Busy(..) => true,
+            Self::Secret(_) | Self::Access(..) | Self::Target(_) => false,
+        }
+    }
+
+    fn concerns(&self, who: &Candidate) -> bool {
+        Self::all_of(who).contains(self)
+    }
+
     fn all_of(who: &Candidate) -> [Self; 5] {
         let (secret, region) = (&who.secret, &who.base_url);
         [
@@ -193,14 +205,12 @@ impl Lanes {
 
     /// The first that waits for the next target of a region, round and round.
     fn next_to_look(&self, with: &TroubleWith, who: &Candidate, at: Duration) -> Option<ObjectId> {
-        match with {
-            TroubleWith::Region(_) | TroubleWith::Busy(..) => {}
-            TroubleWith::Secret(_) | TroubleWith::Access(..) | TroubleWith::Target(_) => return None,
+        if !with.is_the_regions() {
+            return None;
         }
         let could_look = |other: &&Candidate| {
-            let is_free = self.holder_of_lane(&other.lane).is_none_or(|holder| *holder == other.id);
-            let shares = TroubleWith::all_of(other).contains(with);
-            is_free && shares && self.other_holder_of_target(other).is_none()
+            let is_free = self.holder_of_lane(&other.lane).is_none() && self.other_holder_of_target(other).is_none();
+            is_free && with.concerns(other)
         };
         let next_of = |queue| {
             let mut waiting = self.waiting_in(queue).filter(could_look);
@@ -225,16 +235,8 @@ impl Lanes {
 
     /// All that wait and share what is mended: of a region only the first of each lane says so.
     fn that_speak_of(&self, with: &TroubleWith) -> Vec<ObjectId> {
-        let shares = |who: &&Candidate| TroubleWith::all_of(who).contains(with);
-        let queues = self.by_lane.values();
-        let speak: Vec<&Candidate> = match with {
-            TroubleWith::Region(_) | TroubleWith::Busy(..) => {
-                queues.filter_map(|lane| self.waiting_in(lane).next()).collect()
-            }
-            TroubleWith::Secret(_) | TroubleWith::Access(..) | TroubleWith::Target(_) => {
-                queues.flat_map(|lane| self.waiting_in(lane)).collect()
-            }
-        };
-        speak.into_iter().filter(shares).map(|who| who.id.clone()).collect()
+        let of_each = if with.is_the_regions() { 1 } else { usize::MAX };
+        let speak = self.by_lane.values().flat_map(|lane| self.waiting_in(lane).take(of_each));
+        speak.filter(|who| with.concerns(who)).map(|who| who.id.clone()).collect()
     }
 }

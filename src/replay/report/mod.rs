@@ -136,6 +136,11 @@ pub fn ready_reason(status: &AuditLogReplayJobStatus) -> Option<&str> {
     status.conditions.iter().find(|c| c.type_ == ConditionType::Ready).map(|c| c.reason.as_str())
 }
 
+/// Whether the object says one of these of itself.
+pub fn says_one_of(status: &AuditLogReplayJobStatus, reasons: &[Reason]) -> bool {
+    ready_reason(status).is_some_and(|said| reasons.iter().any(|reason| reason.as_str() == said))
+}
+
 /// Whether the object says that there is no token to use, which is not that Konnect refused one.
 pub(super) fn lacks_token(status: &AuditLogReplayJobStatus) -> bool {
     let missing = [Reason::SecretNotFound, Reason::SecretKeyMissing, Reason::InvalidToken];

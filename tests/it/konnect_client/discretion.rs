@@ -1,11 +1,7 @@
 //! What must not get out: the token, whatever the other side does with it, and what a terminal would obey.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use konnect_replay::konnect::{Endpoint, HttpClient, Request, Token, read_webhook, read_webhook_status};
 use tracing::Dispatch;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::authority::{Authority, H2, HTTP_1};
 use super::call::{
@@ -13,6 +9,7 @@ use super::call::{
 };
 use super::frames::{Frames, STATUS_200};
 use super::raw_server::RawServer;
+use crate::support::Lines;
 
 #[tokio::test]
 async fn a_token_that_the_other_side_repeats_is_not_repeated_by_us() {
@@ -79,29 +76,6 @@ async fn control_characters_of_the_other_side_reach_no_text() {
     assert_eq!(error.to_string(), "Konnect answered 400: a [2J 31m b; a [2J 31m b: a [2J 31m b");
 }
 
-/// Log lines, kept.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 /// The libraries below trace each frame, and compression keeps what it has seen; neither may hold the token.
 #[tokio::test]
 async fn no_log_line_and_no_compression_table_of_a_library_holds_the_token() {
@@ -133,7 +107,7 @@ async fn no_log_line_and_no_compression_table_of_a_library_holds_the_token() {
     assert!(fields.contains("1f, 08"), "{fields}");
 
     drop((logging, second));
-    let text = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+    let text = lines.text();
     assert!(text.contains("h2::"), "HTTP/2 was not traced: {text}");
     assert_no_token(&text);
 }
