@@ -83,7 +83,7 @@ async fn a_leader_that_was_stopped_and_wakes_up_late_sends_nothing() {
     world.create(world.job("stopped")).await;
     world.emulator.wait_held(read, PATIENCE).await.unwrap();
 
-    first.signal("STOP");
+    first.pause();
     leads(&second).await;
     world.wait_until_complete("stopped").await;
     world.emulator.release_all();

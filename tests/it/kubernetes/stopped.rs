@@ -19,7 +19,7 @@ async fn a_leader_stopped_between_its_record_and_its_request_does_not_send_when_
     let recorded = recorded.await.status.unwrap().submission.unwrap().id;
 
     // The answer to its write waits for it in its socket while it is stopped.
-    first.signal("STOP");
+    first.pause();
     world.proxy().release(held);
     second.wait_for_log("that it leads", |line| line["message"] == "leading").await;
     world.wait_until_complete("survivor").await;
