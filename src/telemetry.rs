@@ -4,7 +4,8 @@
 use std::io::IsTerminal;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -15,21 +16,20 @@ use crate::metrics::Metrics;
 /// What is logged without `RUST_LOG`.
 const DEFAULT_FILTER: &str =
     "info,kube=warn,kube_client=warn,kube_runtime=error,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,tower=warn";
-/// What is logged besides while debug lines are on.
-const DEBUG: &str = "konnect_replay=debug";
+/// Whose debug lines are turned on and off.
+const OURS: &str = "konnect_replay";
 
 /// How much is logged.
 #[derive(Clone, Debug)]
 pub struct Verbosity {
-    base: String,
-    change: reload::Handle<EnvFilter, tracing_subscriber::Registry>,
+    base: Targets,
+    change: reload::Handle<Targets, tracing_subscriber::Registry>,
 }
 
 /// Sets up logging, and has panics counted, and logged like everything else. To be called once.
 pub fn init(format: LogFormat, metrics: Metrics) -> Verbosity {
-    let base = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|wish| EnvFilter::try_new(wish).is_ok());
-    let base = base.unwrap_or_else(|| DEFAULT_FILTER.to_owned());
-    let (filter, change) = reload::Layer::new(EnvFilter::new(&base));
+    let base = filter(std::env::var("RUST_LOG").ok().as_deref());
+    let (filter, change) = reload::Layer::new(base.clone());
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         // Where nobody reads the log any more the work goes on: by default a line that cannot be written is a panic.
@@ -50,6 +50,12 @@ pub fn init(format: LogFormat, metrics: Metrics) -> Verbosity {
     Verbosity { base, change }
 }
 
+/// What `wish` asks for: levels, by target or for all that are not named. A wish that is none is as good as none.
+fn filter(wish: Option<&str>) -> Targets {
+    let wished = wish.filter(|wish| !wish.trim().is_empty()).and_then(|wish| wish.parse().ok());
+    wished.unwrap_or_else(|| DEFAULT_FILTER.parse().unwrap_or_default())
+}
+
 impl Verbosity {
     /// Turns debug lines on and off with each SIGUSR1, for ever.
     pub async fn follow_signals(self) -> std::io::Result<()> {
@@ -57,11 +63,35 @@ impl Verbosity {
         let mut on = false;
         while signals.recv().await.is_some() {
             on = !on;
-            let filter = if on { format!("{},{DEBUG}", self.base) } else { self.base.clone() };
-            if self.change.reload(EnvFilter::new(filter)).is_ok() {
+            let base = self.base.clone();
+            if self.change.reload(if on { base.with_target(OURS, Level::DEBUG) } else { base }).is_ok() {
                 tracing::info!(on, "SIGUSR1: debug lines");
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wished_for_is_logged_and_no_wish_means_our_own_lines() {
+        let shows = |wish: Option<&str>, target: &str, level: Level| filter(wish).would_enable(target, &level);
+        for wish in [None, Some(""), Some("a=b=c"), Some("info,konnect_replay=loud")] {
+            assert!(shows(wish, OURS, Level::INFO) && !shows(wish, OURS, Level::DEBUG), "{wish:?}");
+            assert!(!shows(wish, "kube_client::client", Level::INFO), "{wish:?}");
+        }
+        assert!(shows(Some("info,konnect_replay=debug"), "konnect_replay::controller::pass", Level::DEBUG));
+        assert!(shows(Some("info"), "kube_client::client", Level::INFO));
+        assert!(shows(Some("trace"), "h2::codec", Level::TRACE) && !shows(Some("off"), OURS, Level::ERROR));
+    }
+
+    #[test]
+    fn more_debug_lines_leave_the_rest_as_it_is() {
+        let on = filter(None).with_target(OURS, Level::DEBUG);
+        assert!(on.would_enable("konnect_replay::controller", &Level::DEBUG));
+        assert!(!on.would_enable("kube_client::client", &Level::INFO));
     }
 }

@@ -100,11 +100,13 @@ impl Arrivals {
     fn queue_if_new(&self, object: &Guarded, known: Option<&Guarded>) {
         let is_new = known.is_none_or(|known| known.uid() != object.uid());
         let Some(job) = object.job().ok().filter(|_| is_new) else { return };
-        let candidate = || Candidate::of(job, &self.ctx.config.policy);
-        match hold_at_first_sight(job) {
-            Hold::Nothing => {}
-            Hold::Queued => candidate().iter().for_each(|who| self.ctx.lanes().wait(who)),
-            Hold::Target | Hold::LaneAndTarget => candidate().iter().for_each(|who| self.ctx.lanes().hold(who)),
+        let hold = hold_at_first_sight(job);
+        let Some(who) = Candidate::of(job, &self.ctx.config.policy).filter(|_| hold != Hold::Nothing) else { return };
+        if hold == Hold::Queued {
+            self.ctx.lanes().wait(&who);
+            self.ctx.came(&who);
+        } else {
+            self.ctx.lanes().hold(&who);
         }
     }
 

@@ -1,18 +1,20 @@
 //! What all passes share.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use futures::channel::mpsc::UnboundedSender;
 use kube::Client;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::arrivals::Listed;
 use super::events::Publisher;
 use super::memory::Keeper;
+use super::newcomers::Newcomers;
+use super::permits::Permits;
 use super::replayed::Replayed;
 use super::siblings::Stores;
 pub(super) use super::slim::Guarded;
@@ -36,7 +38,8 @@ pub(super) struct Context {
     lanes: Mutex<Lanes>,
     /// By watched namespace; `None` watches all.
     wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
-    permits: Mutex<HashMap<String, Arc<Semaphore>>>,
+    pub(super) permits: Permits,
+    pub(super) newcomers: Newcomers,
     /// Objects that are gone, and still hold their places.
     lingering: Mutex<HashSet<ObjectId>>,
     started: Instant,
@@ -52,7 +55,7 @@ impl Context {
         events: Publisher,
         metrics: Metrics,
     ) -> Self {
-        let (lanes, permits, started) = (Mutex::default(), Mutex::default(), Instant::now());
+        let (lanes, permits, started) = (Mutex::default(), Permits::new(config.concurrency), Instant::now());
         Self {
             client,
             konnect,
@@ -67,6 +70,7 @@ impl Context {
             lanes,
             wakers,
             permits,
+            newcomers: Newcomers::default(),
             lingering: Mutex::default(),
             started,
         }
@@ -92,14 +96,6 @@ impl Context {
 
     pub(super) fn lingering(&self) -> MutexGuard<'_, HashSet<ObjectId>> {
         self.lingering.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A right to call Konnect at `base_url`, if one is left: one base URL gets half of the workers at most.
-    pub(super) fn permit(&self, base_url: &str) -> Option<OwnedSemaphorePermit> {
-        let share = usize::from(self.config.concurrency / 2).max(1);
-        let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_base_url = permits.entry(base_url.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(share)));
-        Arc::clone(of_base_url).try_acquire_owned().ok()
     }
 
     /// Wakes those whose turn it may be.

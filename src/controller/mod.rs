@@ -11,7 +11,9 @@ mod events;
 mod lines;
 mod log;
 mod memory;
+mod newcomers;
 mod pass;
+mod permits;
 mod reconcile;
 mod replayed;
 mod run;
@@ -19,6 +21,9 @@ mod secret;
 mod siblings;
 mod slim;
 mod status_patch;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod testing;
 mod turns;
 mod vanished;
 mod work;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{debug, warn};
 
 use super::actions::KubeError;
@@ -13,6 +12,7 @@ use super::announce::{self, Announcement};
 use super::context::Context;
 use super::log;
 use super::memory::Kept;
+use super::permits::{self, Permit};
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::Token;
 use crate::replay::events;
@@ -24,8 +24,6 @@ const MAX_STEPS: usize = 32;
 const MAX_CONFLICTS: usize = 3;
 /// How long a request to Konnect may still take when the process is told to end, so that its answer is recorded.
 const LAST_CALL: Duration = Duration::from_secs(10);
-/// How soon to ask again for a right to call Konnect, when others of the region have them all.
-const PERMIT_RETRY: Duration = Duration::from_millis(500);
 
 /// A pass that could not be ended as decided.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +47,7 @@ pub(super) struct Pass<'a> {
     namespace: String,
     token: Option<Token>,
     /// The right to call Konnect, for the whole pass once it is given.
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit<'a>>,
     announcement: Announcement,
     conflicts: usize,
     /// The last status that the API server took in this pass.
@@ -125,7 +123,7 @@ impl<'a> Pass<'a> {
     /// A question may be dropped at any moment: nothing is lost by it.
     async fn ask(&mut self, step: &Step) -> Outcome {
         if !matches!(step, Step::ReadToken) && !self.may_call() {
-            return Outcome::End(Action::requeue(PERMIT_RETRY));
+            return Outcome::End(Action::requeue(permits::RETRY));
         }
         let told_to_end = self.ctx.stop.clone();
         tokio::select! {
@@ -134,10 +132,10 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// One region that is slow must not take every worker.
     fn may_call(&mut self) -> bool {
         if self.permit.is_none() {
-            self.permit = self.course.candidate(self.policy()).and_then(|who| self.ctx.permit(&who.base_url));
+            let who = self.course.candidate(self.policy());
+            self.permit = who.and_then(|who| self.ctx.permit(&who.base_url, &who.id));
         }
         self.permit.is_some()
     }
@@ -256,7 +254,7 @@ impl<'a> Pass<'a> {
     /// outcome stays open, and whoever comes next settles it.
     async fn submit(&mut self, id: &str, window: TimeRange) -> Outcome {
         let (Ok(validated), Some(token)) = (ValidatedJob::new(self.job(), self.policy()), self.token.clone()) else {
-            return Outcome::End(Action::requeue(PERMIT_RETRY));
+            return Outcome::End(Action::requeue(permits::RETRY));
         };
         if self.ctx.stop.is_requested() {
             return Outcome::End(Action::await_change());

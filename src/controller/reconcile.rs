@@ -10,9 +10,9 @@ use tracing::warn;
 
 use super::actions::KubeError;
 use super::context::{Context, Guarded};
-use super::log;
 use super::memory::Kept;
 use super::pass::{Pass, PassError};
+use super::{log, newcomers};
 use crate::api::AuditLogReplayJob;
 use crate::metrics::PassResult;
 use crate::replay::{Hold, holds_turn, is_finished};
@@ -45,10 +45,18 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     }
     let (mut kept, former) = ctx.keeper.take(job);
     ctx.replaced(job, former.as_ref());
+    if ctx.lets_others_go_first(job, &kept) {
+        kept.put_off += 1;
+        ctx.keeper.put(job, kept);
+        return Ok(Action::requeue(newcomers::PUT_OFF));
+    }
     let failures = kept.failures;
     let measured = ctx.metrics.pass();
     let result = contained(Box::pin(async { Pass::new(&ctx, job, &mut kept).run().await })).await;
     measured.end(measure(&result));
+    if !ctx.permits.are_awaited_by(&kept.id(job)) {
+        ctx.newcomers.no_more(&kept.id(job));
+    }
     match result {
         Ok(action) => {
             (kept.failures, kept.knows_nothing) = (0, false);

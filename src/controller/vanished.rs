@@ -38,6 +38,7 @@ impl Context {
     /// `who` is gone. A request of its that may still take effect keeps its places until it must show: whoever comes next would
     /// see a free target, and send over it.
     pub(super) fn vanished(self: &Arc<Self>, who: &ObjectId, kept: Option<&Kept>) {
+        self.newcomers.no_more(who);
         let settle_time = self.config.policy.settle_time();
         if self.lingering().contains(who) {
             return;

@@ -24,7 +24,7 @@ pub(super) fn of(job: &AuditLogReplayJob) -> Vec<Step> {
         steps.extend(status.conditions.iter().filter_map(of_condition));
         steps.extend(status.start_time.filter(|_| !is_told(status)).map(|at| step(at, "first under way at Konnect")));
         let refused = status.last_conflict_time.map(|at| conflicts(at, status.conflicts));
-        let requested = status.submission.iter().flat_map(submission);
+        let requested = status.submission.as_deref().into_iter().flat_map(submission);
         // The standing request was refused, or one before it.
         if is_taken(status) {
             steps.extend(refused.into_iter().chain(requested));

@@ -50,7 +50,7 @@ pub fn changes(before: &AuditLogReplayJob, after: &AuditLogReplayJob, policy: &P
     let mut changes = Vec::new();
     if let Some(submission) = new.submission.as_ref() {
         changes.extend(old.submission.is_none().then(|| began(after, submission, policy)));
-        changes.extend(taken(old.submission.as_ref(), submission));
+        changes.extend(taken(old.submission.as_deref(), submission));
     }
     let superseded = |status: &AuditLogReplayJobStatus| status.retries.as_ref().map_or(0, |retries| retries.superseded);
     changes.extend((superseded(&old)..superseded(&new)).map(|_| Change::Superseded));

@@ -286,7 +286,7 @@ pub fn look_again(job: &AuditLogReplayJob, now: DateTime<Utc>) -> Option<Duratio
 fn waits_until(job: &AuditLogReplayJob) -> Option<DateTime<Utc>> {
     let status = job.status.as_ref().filter(|_| job.metadata.deletion_timestamp.is_none())?;
     let under_way = |s: &Submission| matches!(s.state, SubmissionState::Accepted | SubmissionState::Adopted);
-    if report::is_finished(status) || status.submission.as_ref().is_some_and(under_way) {
+    if report::is_finished(status) || status.submission.as_deref().is_some_and(under_way) {
         return None;
     }
     status.window.as_ref().map(|window| window.expires_at)

@@ -164,7 +164,7 @@ pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>,
     if is_finished(job) {
         return Hold::Nothing;
     }
-    let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
+    let submission = job.status.as_ref().and_then(|s| s.submission.as_deref());
     let under_way = Standing::of(submission, memory).may_be_under_way();
     let all = if under_way && memory.is_quiet(now) { Hold::Target } else { Hold::LaneAndTarget };
     let for_a_run = |else_: Hold| if under_way { all } else { else_ };

@@ -162,7 +162,7 @@ impl Observed<'_> {
     }
 
     pub(super) fn submission(&self) -> Option<&Submission> {
-        self.job.status.as_ref()?.submission.as_ref()
+        self.job.status.as_ref()?.submission.as_deref()
     }
 
     /// What the annotation says by which a user asks to try now.

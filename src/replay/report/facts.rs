@@ -20,7 +20,7 @@ pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, statu
     submission(o, policy, situation, status);
     webhook(o, situation, status);
     counters(o, status);
-    status.window = planned(o, policy, status.submission.as_ref()).or(status.window.take());
+    status.window = planned(o, policy, status.submission.as_deref()).or(status.window.take());
 }
 
 /// Konnect's job, moved only when its status or window does: not at each poll.
@@ -44,7 +44,7 @@ fn mirror(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobSta
 fn submission(o: &Observed, policy: &Policy, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
     let now = o.clock.stamp();
     match situation {
-        Situation::Intended(submission) => status.submission = Some(submission.clone()),
+        Situation::Intended(submission) => status.submission = Some(Box::new(submission.clone())),
         Situation::Underway { submission, .. } => under_way(submission, now, status),
         Situation::Over(ended) => over(ended, status),
         Situation::Completed { .. } | Situation::AlreadyReplayed { .. } => status.completion_time = Some(now),
@@ -69,11 +69,11 @@ fn under_way(submission: &Submission, now: DateTime<Utc>, status: &mut AuditLogR
         // From here on the other deadline counts.
         (status.start_time, status.suspended_seconds) = (Some(now), 0);
     }
-    status.submission = Some(submission.clone());
+    status.submission = Some(Box::new(submission.clone()));
 }
 
 fn over(ended: &Ended, status: &mut AuditLogReplayJobStatus) {
-    status.submission = Some(ended.submission.clone());
+    status.submission = Some(Box::new(ended.submission.clone()));
     status.retries = Some(ended.retries.clone());
 }
 

@@ -151,7 +151,7 @@ prop_compose! {
         }
         let attempts = u32::from(submission.is_some());
         let status = AuditLogReplayJobStatus {
-            observed_generation: observed, conditions: unique, submission, konnect, attempts, retries, start_time,
+            observed_generation: observed, conditions: unique, submission: submission.map(Box::new), konnect, attempts, retries, start_time,
             ..AuditLogReplayJobStatus::default()
         };
         job.status = Some(status);

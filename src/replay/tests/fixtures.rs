@@ -158,7 +158,7 @@ impl JobBuilder {
         let status = self.0.status.as_mut().unwrap();
         status.observed_generation = 1;
         status.attempts = u32::from(taken);
-        status.submission = Some(Submission {
+        status.submission = Some(Box::new(Submission {
             id: "written-by-another".to_owned(),
             attempt: 1,
             state,
@@ -170,7 +170,7 @@ impl JobBuilder {
             end_time: None,
             webhook: None,
             previous: Some(kept(&previous)),
-        });
+        }));
         self
     }
 

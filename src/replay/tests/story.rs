@@ -277,7 +277,7 @@ impl Story {
     }
 
     pub(super) fn submission(&self) -> Submission {
-        self.status().submission.unwrap()
+        *self.status().submission.unwrap()
     }
 
     pub(super) fn condition(&self, type_: &ConditionType) -> Option<Condition> {

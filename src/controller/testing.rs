@@ -1,0 +1,52 @@
+//! What all passes share, without a cluster.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use clap::Parser;
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
+use kube::Client;
+use kube::runtime::reflector::ObjectRef;
+use serde_json::json;
+
+use super::context::{Context, Guarded, Stop};
+use super::events;
+use crate::api::AuditLogReplayJob;
+use crate::cli::{Cli, Command};
+use crate::config::Config;
+use crate::konnect::HttpClient;
+use crate::metrics::Metrics;
+use crate::replay::Candidate;
+
+/// An object of the one lane there is. Of two, the one whose window starts at the earlier hour goes first.
+pub(super) fn job(name: &str, hour: u32) -> AuditLogReplayJob {
+    let at = |hour: u32| format!("2026-11-20T{hour:02}:00:00Z");
+    let object = json!({
+        "apiVersion": "konnect-replay.dev/v1alpha1", "kind": "AuditLogReplayJob",
+        "metadata": { "name": name, "namespace": "audit", "uid": name },
+        "spec": {
+            "target": { "region": "eu", "scope": "Organization" },
+            "window": { "startAt": at(hour), "endAt": at(hour + 1) },
+            "tokenSecretRef": { "name": "token" },
+        },
+    });
+    serde_json::from_value(object).unwrap()
+}
+
+pub(super) fn candidate(ctx: &Context, job: &AuditLogReplayJob) -> Candidate {
+    Candidate::of(job, &ctx.config.policy).unwrap()
+}
+
+/// With the settings as shipped, and those that are woken. It reaches nobody.
+pub(super) fn context() -> (Context, UnboundedReceiver<ObjectRef<Guarded>>) {
+    let cli = Cli::try_parse_from(["konnect-replay", "run"]).unwrap();
+    let Command::Run(args) = cli.command else { unreachable!() };
+    let config = Config::new(*args).unwrap();
+    let client = Client::try_from(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap();
+    let konnect = HttpClient::new(Duration::from_secs(1), None).unwrap();
+    let (waker, woken) = unbounded();
+    let (_say_stop, stop) = Stop::channel();
+    let (publisher, _publishing) = events::start(client.clone());
+    let (wakers, metrics) = (HashMap::from([(None, waker)]), Metrics::new(&config));
+    (Context::new(client, konnect, config, wakers, stop, publisher, metrics), woken)
+}
