@@ -74,7 +74,7 @@ fn decisions(policy: &Policy) -> Samples {
     let mut object = object(1);
     let (memory, draw) = (Memory::default(), Draw { jitter: 0.5, submission_id: String::new() });
     let clock = Clock { wall: Utc::now() + TimeDelta::seconds(1), mono: Duration::from_secs(1) };
-    let learned = Learned { turn: Some(Turn::Later), ..Learned::default() };
+    let learned = Learned { turn: Some(Turn::Later), token: Some(Ok(())), ..Learned::default() };
     while let Step::WriteStatus(status) =
         next(&Observed { clock, job: &object, learned: &learned, memory: &memory, draw: &draw }, policy)
     {
@@ -82,7 +82,7 @@ fn decisions(policy: &Policy) -> Samples {
     }
     sampled(|_| {
         let step = next(&Observed { clock, job: &object, learned: &learned, memory: &memory, draw: &draw }, policy);
-        assert!(matches!(black_box(step), Step::Wait { .. }));
+        assert!(matches!(black_box(&step), Step::Wait { .. }), "{step:?}");
     })
 }
 
