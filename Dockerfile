@@ -24,6 +24,7 @@ COPY . .
 
 # Cargo's downloads and what it has compiled stay in caches of the builder: a change of the sources compiles our crates, not
 # the 300 others. What the next stage needs is copied out of the cache.
+#
 # Packed, what the loader has to fill in takes 10 kB and not 540: a glibc from 2.36 on reads it (Debian 12, 2023), whose release the
 # runtime image has to have anyway where it is built on one. docs/performance.md has the numbers.
 FROM source AS build-operator

@@ -32,7 +32,7 @@ pub struct AuditLogReplayJobStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<PlannedWindow>,
     /// The write-ahead record of the request to Konnect: written before it is sent.
-    // Half of the status, and nothing where the object is kept as finished.
+    // In a box: it is half of the status, and nothing where the object is kept as finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submission: Option<Box<Submission>>,
     /// What went wrong with earlier submissions, and when the next one may be made.

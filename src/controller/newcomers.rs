@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::memory::Kept;
-use crate::api::AuditLogReplayJob;
+use crate::api::{AuditLogReplayJob, UNOBSERVED_GENERATION};
 use crate::replay::{Candidate, ObjectId};
 
 /// For how long the first look at an object is put off at a time.
@@ -27,7 +27,7 @@ impl Newcomers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `who` has had its pass, or is gone.
+    /// `who` is none any more, or is gone.
     pub(super) fn no_more(&self, who: &ObjectId) {
         self.lock().retain(|_, newcomers| {
             newcomers.remove(who);
@@ -47,12 +47,25 @@ impl Context {
     /// Whether the first look at `job` is put off for a moment, because others of its region could go.
     pub(super) fn lets_others_go_first(&self, job: &AuditLogReplayJob, kept: &Kept) -> bool {
         // Before its first look an object has the status that the CRD gives it.
-        let is_looked_at = job.status.as_ref().is_some_and(|status| status.observed_generation > 0);
+        let is_looked_at =
+            job.status.as_ref().is_some_and(|status| status.observed_generation != UNOBSERVED_GENERATION);
         if is_looked_at || kept.put_off >= MOST_PUT_OFF {
             return false;
         }
         let who = Candidate::of(job, &self.config.policy);
         who.is_some_and(|who| self.newcomers.lock().contains_key(&who.base_url) && self.is_in_line(&who))
+    }
+
+    /// A pass over `job` is over. One that ended in line for a right to call does not count.
+    pub(super) fn had_its_pass(&self, job: &AuditLogReplayJob, kept: &Kept) {
+        // At most times nobody is new, and nothing has to be found out.
+        if self.newcomers.lock().is_empty() {
+            return;
+        }
+        let who = kept.id(job);
+        if !self.permits.are_awaited_by(&who) {
+            self.newcomers.no_more(&who);
+        }
     }
 
     fn is_in_line(&self, who: &Candidate) -> bool {
@@ -92,5 +105,23 @@ mod tests {
         assert!(lets(&second, 0), "the status that the CRD gives it is no look");
         ctx.newcomers.no_more(&who.id);
         assert!(!lets(&second, 0));
+    }
+
+    #[tokio::test]
+    async fn a_pass_that_ends_in_line_for_a_right_to_call_does_not_count() {
+        let (ctx, _woken) = context();
+        let (first, second) = (job("first", 8), job("second", 9));
+        let who = come(&ctx, &first);
+        come(&ctx, &second);
+        let others = (0..8).map(|n| candidate(&ctx, &job(&format!("other-{n}"), 8)));
+        let mut given: Vec<_> = others.map(|other| ctx.permit(&other.base_url, &other.id).unwrap()).collect();
+        let (of_first, of_second) = (ctx.keeper.take(&first).0, ctx.keeper.take(&second).0);
+        assert!(ctx.permit(&who.base_url, &who.id).is_none());
+        ctx.had_its_pass(&first, &of_first);
+        assert!(ctx.lets_others_go_first(&second, &of_second), "it could not go");
+        given.clear();
+        assert!(ctx.permit(&who.base_url, &who.id).is_some());
+        ctx.had_its_pass(&first, &of_first);
+        assert!(!ctx.lets_others_go_first(&second, &of_second));
     }
 }

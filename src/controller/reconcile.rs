@@ -54,9 +54,7 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     let measured = ctx.metrics.pass();
     let result = contained(Box::pin(async { Pass::new(&ctx, job, &mut kept).run().await })).await;
     measured.end(measure(&result));
-    if !ctx.permits.are_awaited_by(&kept.id(job)) {
-        ctx.newcomers.no_more(&kept.id(job));
-    }
+    ctx.had_its_pass(job, &kept);
     match result {
         Ok(action) => {
             (kept.failures, kept.knows_nothing) = (0, false);

@@ -136,3 +136,42 @@ fn of_condition(condition: &Condition) -> Option<Step> {
 fn next_try(retries: &Retries) -> Option<Step> {
     retries.next_time.map(|at| step(at, "next try at the earliest"))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A job whose request, the second, was accepted at 10:00:00, and whose first run began at `started`.
+    fn told(started: &str, retries: &serde_json::Value) -> Vec<String> {
+        let window = json!({ "startAt": "2026-11-20T08:00:00Z", "endAt": "2026-11-20T09:00:00Z" });
+        let job = json!({
+            "apiVersion": "konnect-replay.dev/v1alpha1", "kind": "AuditLogReplayJob", "metadata": { "name": "a" },
+            "spec": {
+                "target": { "region": "eu", "scope": "Organization" },
+                "window": window, "tokenSecretRef": { "name": "token" },
+            },
+            "status": {
+                "observedGeneration": 1, "startTime": started, "retries": retries,
+                "submission": {
+                    "id": "x", "attempt": 2, "state": "Accepted", "window": window,
+                    "intentTime": "2026-11-20T10:00:00Z", "acceptedTime": "2026-11-20T10:00:00Z",
+                },
+            },
+        });
+        of(&serde_json::from_value(job).unwrap()).into_iter().map(|step| step.what).collect()
+    }
+
+    #[test]
+    fn a_run_before_the_standing_one_is_told_also_where_both_began_in_one_second() {
+        let first = "first under way at Konnect".to_owned();
+        let (one, none) = (json!({ "failed": 1 }), json!({ "superseded": 1 }));
+        for began in ["2026-11-20T10:00:00Z", "2026-11-20T09:59:00Z"] {
+            assert_eq!(told(began, &one)[0], first, "{began}");
+        }
+        // What was superseded may never have run: the first that is known to is the standing one.
+        assert!(!told("2026-11-20T10:00:00Z", &none).contains(&first));
+        assert!(told("2026-11-20T09:59:00Z", &none).contains(&first));
+    }
+}
