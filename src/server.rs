@@ -1,16 +1,30 @@
 //! `/healthz`, `/readyz` and `/metrics`. Konnect being down makes nobody unready: restarting this pod would not help.
 
-use std::io;
+use std::convert::Infallible;
+use std::future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use tokio::net::TcpListener;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use tokio::net::{TcpListener, TcpStream};
+use tracing::debug;
 
 use crate::metrics::{self, Metrics};
+
+/// How long a request may take to arrive, and a connection may be idle.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// How long answers under way may take when the process is to end.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// After a connection that could not be taken.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// What `/readyz` waits for. A replica that stands by is ready when the CRD is served, so that it can take over; the one that
 /// works is ready when its watches have seen all objects there are.
@@ -52,34 +66,91 @@ impl Readiness {
     }
 }
 
-/// Serves probes and metrics until `stop` resolves.
-pub async fn serve(
-    listener: TcpListener,
-    readiness: Readiness,
-    metrics: Metrics,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let ready = move || async move {
-        if readiness.is_ready() {
-            (StatusCode::OK, "ok\n")
-        } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "waiting for the AuditLogReplayJobs: is the CRD installed?\n")
-        }
-    };
-    let router = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
-    let router = router.route("/metrics", get(move || async move { scrape(&metrics) }));
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+/// What is served, and what it is told from.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    /// Told by `/readyz`.
+    pub readiness: Readiness,
+    /// Told by `/metrics`.
+    pub metrics: Metrics,
 }
 
-fn scrape(metrics: &Metrics) -> Response {
-    match metrics.encode() {
-        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+impl Pages {
+    fn answer(&self, method: &Method, path: &str) -> Response<String> {
+        match (method, path) {
+            (&Method::GET | &Method::HEAD, "/healthz") => said(StatusCode::OK, "ok\n"),
+            (&Method::GET | &Method::HEAD, "/readyz") if self.readiness.is_ready() => said(StatusCode::OK, "ok\n"),
+            (&Method::GET | &Method::HEAD, "/readyz") => {
+                said(StatusCode::SERVICE_UNAVAILABLE, "waiting for the AuditLogReplayJobs: is the CRD installed?\n")
+            }
+            (&Method::GET | &Method::HEAD, "/metrics") => self.scrape(),
+            (_, "/healthz" | "/readyz" | "/metrics") => said(StatusCode::METHOD_NOT_ALLOWED, "GET is served here\n"),
+            _ => said(StatusCode::NOT_FOUND, "served are /healthz, /readyz and /metrics\n"),
+        }
     }
+
+    fn scrape(&self) -> Response<String> {
+        match self.metrics.encode() {
+            Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
+            Err(_) => said(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n"),
+        }
+    }
+}
+
+fn said(status: StatusCode, text: &str) -> Response<String> {
+    response(status, "text/plain; charset=utf-8", text.to_owned())
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<String> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Serves probes and metrics until `stop` resolves, and lets answers under way end.
+pub async fn serve(listener: TcpListener, pages: Pages, stop: impl Future<Output = ()>) {
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((connection, _)) => {
+                let connection = connections.watch(speak(connection, pages.clone()));
+                // Whoever asked and went away is nobody's concern.
+                tokio::spawn(async move { drop(connection.await) });
+            }
+            Err(error) => {
+                debug!(%error, "a connection to the probes could not be taken");
+                // One that was cut is over; too many open files are not, and must not make this a busy loop.
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+    drop(listener);
+    // Who does not read its answer is not waited for.
+    let _ = tokio::time::timeout(LAST_ANSWERS, connections.shutdown()).await;
+}
+
+/// HTTP/1.1 alone: whoever asks here knows what it asks.
+fn speak(connection: TcpStream, pages: Pages) -> impl GracefulConnection<Output = hyper::Result<()>> + Send {
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let answer = pages.answer(request.method(), request.uri().path());
+        future::ready(Ok::<_, Infallible>(answer))
+    });
+    let mut http1 = http1::Builder::new();
+    http1.timer(TokioTimer::new()).header_read_timeout(REQUEST_LIMIT);
+    http1.serve_connection(TokioIo::new(connection), answer)
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     #[test]
@@ -95,5 +166,37 @@ mod tests {
         readiness.watch_is_complete();
         readiness.watch_is_complete();
         assert!(readiness.is_ready());
+    }
+
+    fn pages() -> Pages {
+        let cli = crate::cli::Cli::try_parse_from(["konnect-replay", "run"]).unwrap();
+        let crate::cli::Command::Run(args) = cli.command else { unreachable!() };
+        Pages { readiness: Readiness::default(), metrics: Metrics::new(&crate::config::Config::new(*args).unwrap()) }
+    }
+
+    #[tokio::test]
+    async fn what_is_served_is_told_and_a_stop_waits_for_nobody_who_does_not_ask() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, told) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(serve(listener, pages(), async { drop(told.await) }));
+        let client = reqwest::Client::new();
+        let ask = async |method, path| {
+            let answer = client.request(method, format!("http://{address}{path}")).send().await.unwrap();
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        };
+        assert_eq!(ask(Method::GET, "/healthz").await, (200, "ok\n".to_owned()));
+        assert_eq!(ask(Method::HEAD, "/healthz?verbose").await, (200, String::new()));
+        assert_eq!(ask(Method::GET, "/readyz").await.0, 503);
+        assert!(ask(Method::GET, "/metrics").await.1.ends_with("# EOF\n"));
+        assert_eq!((ask(Method::POST, "/metrics").await.0, ask(Method::GET, "/").await.0), (405, 404));
+        // One connection of the client is idle by now; this one has not asked for anything, and that one for half of it.
+        let _silent = TcpStream::connect(address).await.unwrap();
+        let mut half = TcpStream::connect(address).await.unwrap();
+        half.write_all(b"GET /metr").await.unwrap();
+        drop(stop);
+        let limit = LAST_ANSWERS + Duration::from_secs(5);
+        tokio::time::timeout(limit, serving).await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
     }
 }

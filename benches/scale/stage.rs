@@ -140,13 +140,20 @@ impl std::fmt::Display for Requests {
     }
 }
 
-/// The operator as it is shipped: no feature that only tests need.
+/// The operator as it is shipped: no feature that only tests need, and linked as in the image.
 fn build() -> PathBuf {
+    eprintln!("building the operator as for the image; some minutes the first time");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["build", "--release", "--quiet", "-p", "konnect-replay", "--bin", "konnect-replay"];
-    let status = Command::new(cargo).args(arguments).status().unwrap();
+    let arguments = ["rustc", "--release", "--quiet", "-p", "konnect-replay", "--bin", "konnect-replay", "--"];
+    let status = Command::new(cargo).args(arguments).args(linked_as_in_the_image()).status().unwrap();
     assert!(status.success(), "the operator does not build");
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
     target.join("release/konnect-replay")
+}
+
+/// What the image's recipe tells the compiler about linking.
+fn linked_as_in_the_image() -> impl Iterator<Item = &'static str> {
+    let line = include_str!("../../Dockerfile").lines().find(|line| line.trim_start().starts_with("-- -C link-arg="));
+    line.expect("Dockerfile tells how to link").split_whitespace().skip(1).take(2)
 }

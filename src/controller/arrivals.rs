@@ -32,6 +32,16 @@ impl Listed {
         self.missing.send_if_modified(|missing| missing.remove(&scope.cloned()))
     }
 
+    /// Whether `scope` has been listed.
+    fn has(&self, scope: Option<&String>) -> bool {
+        !self.missing.borrow().contains(&scope.cloned())
+    }
+
+    /// Whether nothing is missing.
+    pub(super) fn is_complete_now(&self) -> bool {
+        self.missing.borrow().is_empty()
+    }
+
     /// Resolves when nothing is missing.
     pub(super) async fn is_complete(&self) {
         // The sender is ours, so that this cannot fail.
@@ -90,6 +100,12 @@ impl Arrivals {
         self.look_for_the_vanished();
     }
 
+    /// Whether a pass would find anything to do. At a start, the thousands that ended long ago need none.
+    pub(super) fn needs_a_pass(&self, event: &Event<Guarded>) -> bool {
+        let Event::InitApply(object) = event else { return true };
+        self.ctx.listed.has(self.scope.as_ref()) || !object.is_at_rest()
+    }
+
     fn known(&self, object: &Guarded) -> Option<Arc<Guarded>> {
         self.known.get(&ObjectRef::from_obj(object))
     }
@@ -101,7 +117,10 @@ impl Arrivals {
         let is_new = known.is_none_or(|known| known.uid() != object.uid());
         let Some(job) = object.job().ok().filter(|_| is_new) else { return };
         let hold = hold_at_first_sight(job);
-        let Some(who) = Candidate::of(job, &self.ctx.config.policy).filter(|_| hold != Hold::Nothing) else { return };
+        if hold == Hold::Nothing {
+            return;
+        }
+        let Some(who) = Candidate::of(job, &self.ctx.config.policy) else { return };
         if hold == Hold::Queued {
             self.ctx.lanes().wait(&who);
             self.ctx.came(&who);
@@ -125,4 +144,51 @@ impl Arrivals {
 /// news; believed, it would hide the object there is until somebody changes it.
 fn is_of_an_earlier_namesake(told: &Guarded, known: &Guarded) -> bool {
     known.uid() != told.uid() && told.creation_timestamp() < known.creation_timestamp()
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector;
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::AuditLogReplayJob;
+    use crate::controller::testing::{context, job};
+
+    fn read(job: &AuditLogReplayJob) -> Guarded {
+        serde_json::from_str(&serde_json::to_string(job).unwrap()).unwrap()
+    }
+
+    fn ended() -> AuditLogReplayJob {
+        let condition = |type_: &str| {
+            json!({ "type": type_, "status": "True", "reason": "Completed", "message": "",
+                    "observedGeneration": 1, "lastTransitionTime": "2026-11-20T10:00:00Z" })
+        };
+        let status = json!({ "observedGeneration": 1, "conditions": [condition("Complete"), condition("Finished")] });
+        let mut job = job("ended", 8);
+        (job.metadata.generation, job.status) = (Some(1), serde_json::from_value(status).unwrap());
+        job
+    }
+
+    #[tokio::test]
+    async fn at_a_start_who_is_at_rest_needs_no_pass_and_later_everybody_does() {
+        let (ctx, _woken) = context();
+        ctx.listed.expect(&[None]);
+        let arrivals = Arrivals {
+            ctx: Arc::new(ctx),
+            scope: None,
+            known: reflector::store().0,
+            replayed: Index::default(),
+            readiness: Readiness::default(),
+        };
+        let listed = |job: &AuditLogReplayJob| arrivals.needs_a_pass(&Event::InitApply(read(job)));
+        let (mut edited, mut to_be_deleted) = (ended(), ended());
+        edited.metadata.generation = Some(2);
+        to_be_deleted.spec.ttl_seconds_after_finished = Some(60);
+        assert!(!listed(&ended()));
+        assert!(listed(&job("new", 8)) && listed(&edited) && listed(&to_be_deleted));
+        assert!(arrivals.needs_a_pass(&Event::Apply(read(&ended()))));
+        arrivals.come(&Event::InitDone);
+        assert!(listed(&ended()), "listed again, it may be another one of that name");
+    }
 }

@@ -15,7 +15,7 @@ use crate::config::{Config, Lease};
 use crate::konnect::HttpClient;
 use crate::leader::{self, Departure, Leadership, Succession};
 use crate::metrics::Metrics;
-use crate::server::{self, Readiness};
+use crate::server::{self, Pages, Readiness};
 use crate::telemetry::Verbosity;
 
 /// Where a pod finds the name of its namespace.
@@ -67,8 +67,8 @@ pub async fn run(config: Config, metrics: Metrics, verbosity: Verbosity) -> Resu
 
     let readiness = Readiness::default();
     let probes = tokio::spawn({
-        let (readiness, metrics, stop) = (readiness.clone(), metrics.clone(), stop.clone());
-        server::serve(listener, readiness, metrics, async move { stop.requested().await })
+        let (pages, stop) = (Pages { readiness: readiness.clone(), metrics: metrics.clone() }, stop.clone());
+        async move { server::serve(listener, pages, stop.requested()).await }
     });
     tokio::spawn(look_for_crd(client.clone(), Scopes::of(&config), readiness.clone()));
 
@@ -87,7 +87,7 @@ pub async fn run(config: Config, metrics: Metrics, verbosity: Verbosity) -> Resu
         }
     };
     if outcome.is_ok()
-        && let Ok(Err(error)) = probes.await
+        && let Err(error) = probes.await
     {
         warn!(%error, "the probes' server ended badly");
     }

@@ -34,6 +34,11 @@ impl Guarded {
         self.0.as_ref().as_ref()
     }
 
+    /// Whether it has ended, that has been written down, and it is not to be deleted some time: nothing is left to do.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.job().is_ok_and(|job| is_over(job) && job.spec.ttl_seconds_after_finished.is_none())
+    }
+
     /// The object that is `known` in the place of the same version of it that was read again: all of them are, when the watch has to
     /// begin anew with a list, and none is to lie in memory twice meanwhile.
     pub(super) fn or_the_same(self, known: Option<&Self>) -> Self {

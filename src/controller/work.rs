@@ -33,7 +33,7 @@ use crate::replay::{End, end};
 use crate::server::Readiness;
 
 /// Objects per page of a list. What a page takes while it is read is what a list costs in memory.
-const PAGE: u32 = 100;
+const PAGE: u32 = 250;
 /// The same where they are read whole, each of which takes ten times as much as otherwise.
 const PAGE_OF_WHOLE: u32 = 50;
 /// Spacing of tries to list at start.
@@ -99,6 +99,7 @@ pub(super) async fn work(
             let controllers = woken.into_iter().map(|(scope, woken)| watch_scope(scope, woken, Arc::clone(&ctx), readiness));
             tokio::select! {
                 _ = future::join_all(controllers) => {}
+                () = stopped_before_anything_began(&ctx) => {}
                 never = turns::keep_moving(&ctx, turns::FALLBACK) => match never {},
             }
         }
@@ -106,6 +107,15 @@ pub(super) async fn work(
     }
     publishing.finish().await;
     ctx.departure()
+}
+
+/// Resolves when the word to stop finds objects not yet listed. A controller does not end while it waits for its list, which may be for
+/// ever; and as no pass has begun, there is none to wait for.
+async fn stopped_before_anything_began(ctx: &Context) {
+    ctx.stop.requested().await;
+    if ctx.listed.is_complete_now() {
+        future::pending::<()>().await;
+    }
 }
 
 /// The metrics show the objects as soon as all have been seen.
@@ -196,12 +206,13 @@ async fn watch_scope(
     let objects = watcher(api::<Guarded>(&ctx.client, scope.as_ref()), renewed);
     let (known, replayed, readiness) = (reader.clone(), ctx.replayed.add(), readiness.clone());
     let arrivals = Arc::new(Arrivals { ctx: Arc::clone(&ctx), scope, known, replayed, readiness });
-    let coming = Arc::clone(&arrivals);
+    let (coming, come) = (Arc::clone(&arrivals), Arc::clone(&arrivals));
     let stream = objects
         .default_backoff()
         .try_filter_map(move |event| future::ready(Ok(coming.coming(event))))
         .reflect(writer)
-        .inspect_ok(move |event| arrivals.come(event))
+        .inspect_ok(move |event| come.come(event))
+        .try_filter(move |event| future::ready(arrivals.needs_a_pass(event)))
         .touched_objects();
     let stop = ctx.stop.clone();
     Controller::for_stream(stream, reader)

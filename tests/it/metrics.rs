@@ -128,7 +128,7 @@ async fn only_the_leader_shows_the_jobs() {
     let first = world.start_replica();
     leads(&first).await;
     let second = world.start_replica();
-    second.wait_for_log("that it stands by", |line| line["message"] == "attempting to acquire leadership lease").await;
+    second.wait_for_log("that it stands by", |line| line["message"] == "another replica leads; standing by").await;
     world.create(world.job("held").suspended()).await;
     let suspended = "auditlogreplay_jobs{region=\"eu\",state=\"suspended\"}";
     first.wait_for_metrics("the job", |text| value(text, suspended).filter(|count| *count > 0.0)).await;

@@ -27,7 +27,7 @@ async fn two_replicas(world: &World) -> (Operator, Operator) {
     let first = world.start_replica();
     leads(&first).await;
     let second = world.start_replica();
-    second.wait_for_log("that it stands by", |line| line["message"] == "attempting to acquire leadership lease").await;
+    second.wait_for_log("that it stands by", |line| line["message"] == "another replica leads; standing by").await;
     assert!(!is_leading(&second));
     (first, second)
 }
