@@ -8,7 +8,7 @@ mod record;
 
 use std::io::Write;
 
-pub use record::{Record, SCHEMA, schema_json};
+pub use record::{Record, SCHEMA, SCHEMA_JSON, schema_json};
 
 use crate::api::AuditLogReplayJob;
 

@@ -16,8 +16,8 @@ use crate::{api, controller, evidence, probe, telemetry};
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Cli::parse_from(args).command {
         Command::Run(args) => run(*args),
-        Command::Crd => print(api::crd_yaml()),
-        Command::EvidenceSchema => print(evidence::schema_json()),
+        Command::Crd => print(api::CRD),
+        Command::EvidenceSchema => print(evidence::SCHEMA_JSON),
         Command::Probe { url } => ask(url),
     }
 }
@@ -40,7 +40,7 @@ fn run(args: RunArgs) -> ExitCode {
     };
     let metrics = Metrics::new(&config);
     let verbosity = telemetry::init(config.log_format, metrics.clone());
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &error),
     };
@@ -56,12 +56,9 @@ fn run(args: RunArgs) -> ExitCode {
     }
 }
 
-fn print<E: std::error::Error + 'static>(text: Result<String, E>) -> ExitCode {
-    match text {
-        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(1, &error),
-        },
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error),
     }
 }

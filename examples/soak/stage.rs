@@ -42,7 +42,7 @@ impl Stage {
         let plane = ControlPlane::start(PlaneOptions::default()).await?;
         plane.create_namespace("konnect-replay").await?;
         plane.create_namespace(NAMESPACE).await?;
-        plane.apply(&konnect_replay::api::crd_yaml()?).await?;
+        plane.apply(konnect_replay::api::CRD).await?;
         plane.apply(include_str!("../../deploy/kustomize/base/rbac.yaml")).await?;
         plane.wait_crd_established("auditlogreplayjobs.konnect-replay.dev").await?;
         let konnect = Emulator::start(konnect_options(rng)).await?;

@@ -13,7 +13,7 @@ mod status;
 mod time;
 
 pub use condition::{Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS};
-pub use crd::{CrdError, crd, crd_yaml};
+pub use crd::{CRD, CrdError, crd, crd_yaml};
 pub use reason::Reason;
 pub use rules::{Violation, violations};
 pub use spec::{

@@ -215,7 +215,11 @@ impl Record {
     }
 }
 
-/// The JSON Schema of the record.
+/// The JSON Schema of the record: what [`schema_json`] made. The shipped program prints this, and carries nothing that it would take to
+/// make it.
+pub const SCHEMA_JSON: &str = include_str!("../../docs/evidence.schema.json");
+
+/// The text of [`SCHEMA_JSON`], made anew: `cargo run --example generate evidence-schema`.
 pub fn schema_json() -> Result<String, serde_json::Error> {
     let settings = schemars::generate::SchemaSettings::draft2020_12()
         .with(|s| s.contract = schemars::generate::Contract::Serialize);
@@ -252,4 +256,15 @@ fn maker(entries: &[ManagedFieldsEntry]) -> Option<String> {
 
 fn spec_managers(entries: &[ManagedFieldsEntry]) -> Vec<String> {
     of_the_spec(entries).iter().filter_map(|entry| entry.manager.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_in_the_repository_is_the_one_that_the_types_make() {
+        let remedy = "run: cargo run --example generate evidence-schema > docs/evidence.schema.json";
+        assert!(schema_json().unwrap() == SCHEMA_JSON, "docs/evidence.schema.json is out of date; {remedy}");
+    }
 }
