@@ -2,7 +2,7 @@
 //! load, and prints one table of figures with their targets.
 //!
 //! ```sh
-//! cargo bench --bench scale                                  # everything; about 25 minutes on 2 idle cores
+//! cargo bench --bench scale                                  # everything; about half an hour on 2 idle cores
 //! cargo bench --bench scale -- memory --finished 0,1000      # one section, at other sizes
 //! cargo bench --bench scale -- --operator target/before      # another binary, to compare
 //! ```
