@@ -153,23 +153,27 @@ fn read_ca_bundle(path: &Path) -> Result<Vec<u8>, ConfigError> {
 }
 
 #[cfg(test)]
+impl Config {
+    /// The settings as shipped, but for these flags.
+    pub(crate) fn of_flags(flags: &[&str]) -> Result<Self, ConfigError> {
+        use clap::Parser;
+
+        let cli = crate::cli::Cli::try_parse_from(["konnect-replay", "run"].iter().chain(flags)).unwrap();
+        let crate::cli::Command::Run(args) = cli.command else { unreachable!() };
+        Self::new(*args)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Cli, Command};
-
-    fn config(flags: &[&str]) -> Result<Config, ConfigError> {
-        let cli = Cli::try_parse_from(["konnect-replay", "run"].iter().chain(flags)).unwrap();
-        match cli.command {
-            Command::Run(args) => Config::new(*args),
-            Command::Crd | Command::EvidenceSchema | Command::Probe { .. } => unreachable!(),
-        }
-    }
+    use crate::cli::Cli;
 
     #[test]
     fn the_defaults_are_those_of_the_documentation() {
-        let config = config(&[]).unwrap();
+        let config = Config::of_flags(&[]).unwrap();
         assert_eq!(config.policy.konnect_url.to_string(), "https://{region}.api.konghq.com");
         assert_eq!(config.policy.regions, ["us", "eu", "au", "me", "in", "sg", "ap"]);
         assert_eq!(config.policy.poll_interval, Duration::from_secs(15));
@@ -183,7 +187,7 @@ mod tests {
         for (flags, seconds) in
             [(&[][..], 60), (&["--request-timeout", "100ms"], 1), (&["--request-timeout", "1h"], 290)]
         {
-            let config = config(flags).unwrap();
+            let config = Config::of_flags(flags).unwrap();
             assert_eq!(config.watch_seconds(), seconds, "{flags:?}");
             assert_eq!(config.call_silence().as_secs(), u64::from(seconds) + 10);
         }
@@ -197,7 +201,7 @@ mod tests {
             (&["--poll-interval", "0s"], "--poll-interval"),
             (&["--ca-bundle", "/nowhere/ca.pem"], "--ca-bundle"),
         ] {
-            assert_eq!(config(flags).unwrap_err().flag, flag, "{flags:?}");
+            assert_eq!(Config::of_flags(flags).unwrap_err().flag, flag, "{flags:?}");
         }
     }
 

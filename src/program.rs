@@ -23,14 +23,16 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn ask(url: url::Url) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(1, &error),
-    };
-    match runtime.block_on(probe::probe(url)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match wait_for(probe::probe(url)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => fail(1, &error),
         Err(error) => fail(1, &error),
     }
+}
+
+/// On one thread: what is done waits for answers most of the time.
+fn wait_for<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
 
 fn run(args: RunArgs) -> ExitCode {
@@ -40,18 +42,15 @@ fn run(args: RunArgs) -> ExitCode {
     };
     let metrics = Metrics::new(&config);
     let verbosity = telemetry::init(config.log_format, metrics.clone());
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(1, &error),
-    };
-    match runtime.block_on(controller::run(config, metrics, verbosity)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match wait_for(controller::run(config, metrics, verbosity)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
         // In the middle of the work, the log is the place, in its own form.
-        Err(error @ controller::RunError::LeaseLost) => {
+        Ok(Err(error @ controller::RunError::LeaseLost)) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
         }
-        Err(error) if error.is_setting() => fail(2, &error),
+        Ok(Err(error)) if error.is_setting() => fail(2, &error),
+        Ok(Err(error)) => fail(1, &error),
         Err(error) => fail(1, &error),
     }
 }

@@ -77,14 +77,17 @@ pub struct Pages {
 
 impl Pages {
     fn answer(&self, method: &Method, path: &str) -> Response<String> {
-        match (method, path) {
-            (&Method::GET | &Method::HEAD, "/healthz") => said(StatusCode::OK, "ok\n"),
-            (&Method::GET | &Method::HEAD, "/readyz") if self.readiness.is_ready() => said(StatusCode::OK, "ok\n"),
-            (&Method::GET | &Method::HEAD, "/readyz") => {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        match path {
+            "/healthz" | "/readyz" | "/metrics" if !reads => {
+                said(StatusCode::METHOD_NOT_ALLOWED, "GET is served here\n")
+            }
+            "/healthz" => said(StatusCode::OK, "ok\n"),
+            "/readyz" if self.readiness.is_ready() => said(StatusCode::OK, "ok\n"),
+            "/readyz" => {
                 said(StatusCode::SERVICE_UNAVAILABLE, "waiting for the AuditLogReplayJobs: is the CRD installed?\n")
             }
-            (&Method::GET | &Method::HEAD, "/metrics") => self.scrape(),
-            (_, "/healthz" | "/readyz" | "/metrics") => said(StatusCode::METHOD_NOT_ALLOWED, "GET is served here\n"),
+            "/metrics" => self.scrape(),
             _ => said(StatusCode::NOT_FOUND, "served are /healthz, /readyz and /metrics\n"),
         }
     }
@@ -148,10 +151,10 @@ fn speak(connection: TcpStream, pages: Pages) -> impl GracefulConnection<Output 
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
     use tokio::io::AsyncWriteExt;
 
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn a_standby_is_ready_with_the_crd_and_a_leader_with_its_watches() {
@@ -169,9 +172,7 @@ mod tests {
     }
 
     fn pages() -> Pages {
-        let cli = crate::cli::Cli::try_parse_from(["konnect-replay", "run"]).unwrap();
-        let crate::cli::Command::Run(args) = cli.command else { unreachable!() };
-        Pages { readiness: Readiness::default(), metrics: Metrics::new(&crate::config::Config::new(*args).unwrap()) }
+        Pages { readiness: Readiness::default(), metrics: Metrics::new(&Config::of_flags(&[]).unwrap()) }
     }
 
     #[tokio::test]

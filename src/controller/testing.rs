@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use clap::Parser;
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use kube::Client;
 use kube::runtime::reflector::ObjectRef;
@@ -12,7 +11,6 @@ use serde_json::json;
 use super::context::{Context, Guarded, Stop};
 use super::events;
 use crate::api::AuditLogReplayJob;
-use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::konnect::HttpClient;
 use crate::metrics::Metrics;
@@ -39,9 +37,7 @@ pub(super) fn candidate(ctx: &Context, job: &AuditLogReplayJob) -> Candidate {
 
 /// With the settings as shipped, and those that are woken. It reaches nobody.
 pub(super) fn context() -> (Context, UnboundedReceiver<ObjectRef<Guarded>>) {
-    let cli = Cli::try_parse_from(["konnect-replay", "run"]).unwrap();
-    let Command::Run(args) = cli.command else { unreachable!() };
-    let config = Config::new(*args).unwrap();
+    let config = Config::of_flags(&[]).unwrap();
     let client = Client::try_from(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap();
     let konnect = HttpClient::new(Duration::from_secs(1), None).unwrap();
     let (waker, woken) = unbounded();

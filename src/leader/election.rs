@@ -25,7 +25,6 @@ const LAST_WORD: Duration = Duration::from_secs(3);
 const LAST_WRITES: usize = 3;
 
 /// A candidate for a lease.
-#[derive(Clone)]
 pub(super) struct Election {
     leases: Api<Lease>,
     name: String,
@@ -61,7 +60,10 @@ impl Election {
         loop {
             let soon = Instant::now() + RETRY_PERIOD;
             match self.look(&mut observed).await {
-                Ok(Look::Won(held)) => return *held,
+                Ok(Look::Won(held)) => {
+                    info!(lease = self.name, identity = self.identity, "leading");
+                    return *held;
+                }
                 Ok(Look::Taken { until }) => {
                     if !std::mem::replace(&mut stands_by, true) {
                         info!(lease = self.name, identity = self.identity, "another replica leads; standing by");

@@ -41,7 +41,6 @@ pub enum Departure {
 }
 
 /// A place in the queue for the lease.
-#[derive(Clone)]
 pub struct Leadership(Election);
 
 impl Leadership {
@@ -54,7 +53,6 @@ impl Leadership {
     /// ends by itself, the lease is given back with the word on how, and the next replica takes it at once.
     pub async fn lead(&self, work: impl AsyncFnOnce(Succession) -> Departure) -> Option<Departure> {
         let mut held = self.0.win().await;
-        info!("leading");
         let work = pin!(work(lease::succession(&held.lease)));
         let departure = match future::select(work, pin!(self.0.keep(&mut held))).await {
             Either::Left((departure, _)) => departure,

@@ -4,22 +4,17 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use clap::Parser;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{AuditLogReplayJob, KonnectApiVersion, Reason};
-use crate::cli::{Cli, Command};
 use crate::konnect::{Webhook, WebhookStatus};
 use crate::metrics::figures::{Busy, Figures};
 
 const PORTAL: &str = "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
 
 fn config() -> Config {
-    match Cli::try_parse_from(["konnect-replay", "run", "--regions=eu,us"]).unwrap().command {
-        Command::Run(args) => Config::new(*args).unwrap(),
-        Command::Crd | Command::EvidenceSchema | Command::Probe { .. } => unreachable!(),
-    }
+    Config::of_flags(&["--regions=eu,us"]).unwrap()
 }
 
 fn now() -> DateTime<Utc> {
