@@ -174,6 +174,13 @@ fn lead_for(
     })
 }
 
+/// With the next renewal: another may lead already.
+async fn assert_lost_at_once(leads: JoinHandle<(Option<Departure>, Option<Succession>)>) {
+    let lost = Instant::now();
+    assert_eq!(leads.await.unwrap().0, None);
+    assert!(lost.elapsed() <= 2 * SECOND, "{:?}", lost.elapsed());
+}
+
 const LONG: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -191,7 +198,8 @@ async fn a_leader_renews_by_one_call_each_two_seconds() {
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_is_given_back_is_taken_at_once_and_in_order() {
     let (server, record) = (Server::new(), Record::default());
-    let first = lead_for(server.candidate("first"), &record, 60 * SECOND);
+    // Not when who stands by would look again anyway because the lease ran out when it first saw it.
+    let first = lead_for(server.candidate("first"), &record, 50 * SECOND);
     sleep(SECOND).await;
     let second = lead_for(server.candidate("second"), &record, LONG);
     assert_eq!(first.await.unwrap().0, Some(Departure::Settled));
@@ -260,7 +268,7 @@ async fn what_others_write_beside_the_name_stays_and_another_name_ends_it() {
     assert!(!leads.is_finished());
     assert_eq!(server.stored.lock().unwrap().as_ref().unwrap().metadata.labels, labels);
     server.edit(|lease| lease.spec.as_mut().unwrap().holder_identity = Some("another".to_owned()));
-    assert_eq!(leads.await.unwrap().0, None);
+    assert_lost_at_once(leads).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,7 +277,7 @@ async fn a_lease_that_is_deleted_is_lost() {
     let leads = lead_for(server.candidate("first"), &record, LONG);
     sleep(61 * SECOND).await;
     *server.stored.lock().unwrap() = None;
-    assert_eq!(leads.await.unwrap().0, None);
+    assert_lost_at_once(leads).await;
 }
 
 /// Whatever becomes of whose calls, in any order: at no moment do two lead, and somebody does as soon as calls are answered.
