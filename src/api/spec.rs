@@ -214,7 +214,9 @@ pub enum Scope {
 }
 
 /// The version in the path of Konnect's API. The two are schema-identical for the replay job (konnect-api.md 1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum KonnectApiVersion {

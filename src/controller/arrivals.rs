@@ -12,7 +12,7 @@ use tracing::info;
 
 use super::context::{Context, Guarded};
 use super::replayed::Index;
-use crate::replay::{Candidate, Hold, ObjectId, hold_at_first_sight};
+use crate::replay::{Candidate, FirstSight, ObjectId, Woken};
 use crate::server::Readiness;
 
 /// Whether all that there is has been listed. What is reserved in one namespace concerns the others too, so until then no pass begins.
@@ -110,33 +110,30 @@ impl Arrivals {
         self.known.get(&ObjectRef::from_obj(object))
     }
 
-    /// What is new has its place from now on. What may be under way at Konnect has its lane and target reserved, before anybody else
-    /// can take them. What is not waits in its lane: its first pass may come late, at start after those of thousands of others, of which
-    /// none is to be sent before it if it expires first. That pass also takes the place away again from one that cannot go.
+    /// A new object is in the scheduler from now on. What may be under way at Konnect reserves its lane and its target, before another
+    /// job can take them. What is not waits in its lane: its first pass may come late, at a start after those of thousands of others,
+    /// and none of them is to be sent before it if it expires first. That pass takes a job that cannot go out of the queue again.
     fn queue_if_new(&self, object: &Guarded, known: Option<&Guarded>) {
         let is_new = known.is_none_or(|known| known.uid() != object.uid());
         let Some(job) = object.job().ok().filter(|_| is_new) else { return };
-        let hold = hold_at_first_sight(job);
-        if hold == Hold::Nothing {
-            return;
-        }
-        let Some(who) = Candidate::of(job, &self.ctx.config.policy) else { return };
-        if hold == Hold::Queued {
-            self.ctx.lanes().wait(&who);
-            self.ctx.came(&who);
-        } else {
-            self.ctx.lanes().hold(&who);
-        }
+        let (policy, now) = (&self.ctx.config.policy, self.ctx.clock().mono);
+        let woken = match (FirstSight::of(job), Candidate::of(job, policy)) {
+            (FirstSight::Waits, Some(who)) => self.ctx.scheduler().wait(&who, now),
+            (FirstSight::Reserves, Some(who)) => self.ctx.scheduler().reserve(&who, now),
+            (FirstSight::Nothing, _) | (_, None) => Woken::default(),
+        };
+        self.ctx.wake_all(woken);
     }
 
-    /// After a list, whoever has a place and is not there is gone: a pass finds that out and gives the place up in good order.
+    /// After a list, an object that something is kept of and that is not there is gone: its pass finds that out.
     fn look_for_the_vanished(&self) {
-        let is_gone = |who: &ObjectId| {
-            let in_scope = self.scope.as_ref().is_none_or(|namespace| *namespace == who.namespace);
-            in_scope && self.known.get(&ObjectRef::new(&who.name).within(&who.namespace)).is_none()
+        let is_gone = |namespace: &str, name: &str| {
+            let in_scope = self.scope.as_ref().is_none_or(|scope| scope == namespace);
+            in_scope && self.known.get(&ObjectRef::new(name).within(namespace)).is_none()
         };
-        let gone: Vec<ObjectId> = self.ctx.lanes().everybody().filter(|who| is_gone(who)).cloned().collect();
-        self.ctx.wake_all(&gone);
+        let known: Vec<ObjectId> = self.ctx.scheduler().everybody().cloned().collect();
+        let gone = known.into_iter().chain(self.ctx.keeper.everybody());
+        self.ctx.wake_all(gone.filter(|who| is_gone(&who.namespace, &who.name)).collect());
     }
 }
 

@@ -1,6 +1,6 @@
 //! What all passes share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,15 +13,13 @@ use tokio::sync::watch;
 use super::arrivals::Listed;
 use super::events::Publisher;
 use super::memory::Keeper;
-use super::newcomers::Newcomers;
-use super::permits::Permits;
 use super::replayed::Replayed;
 use super::siblings::Stores;
 pub(super) use super::slim::Guarded;
 use crate::config::Config;
 use crate::konnect::HttpClient;
 use crate::metrics::Metrics;
-use crate::replay::{Clock, Draw, Lanes, ObjectId};
+use crate::replay::{CallLimit, Clock, Draw, ObjectId, Scheduler, Woken};
 
 /// What all passes share.
 pub(super) struct Context {
@@ -35,13 +33,10 @@ pub(super) struct Context {
     pub(super) stop: Stop,
     pub(super) metrics: Metrics,
     pub(super) events: Publisher,
-    lanes: Mutex<Lanes>,
+    scheduler: Mutex<Scheduler>,
+    calls: Mutex<CallLimit>,
     /// By watched namespace; `None` watches all.
     wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
-    pub(super) permits: Permits,
-    pub(super) newcomers: Newcomers,
-    /// Objects that are gone, and still hold their places.
-    lingering: Mutex<HashSet<ObjectId>>,
     started: Instant,
 }
 
@@ -55,7 +50,8 @@ impl Context {
         events: Publisher,
         metrics: Metrics,
     ) -> Self {
-        let (lanes, permits, started) = (Mutex::default(), Permits::new(config.concurrency), Instant::now());
+        let scheduler = Mutex::new(Scheduler::new(&config.policy));
+        let calls = Mutex::new(CallLimit::new(config.concurrency));
         Self {
             client,
             konnect,
@@ -67,12 +63,10 @@ impl Context {
             stop,
             metrics,
             events,
-            lanes,
+            scheduler,
+            calls,
             wakers,
-            permits,
-            newcomers: Newcomers::default(),
-            lingering: Mutex::default(),
-            started,
+            started: Instant::now(),
         }
     }
 
@@ -89,19 +83,20 @@ impl Context {
         Draw { jitter: f64::from(bits) / f64::from(u32::MAX), submission_id: id.to_string() }
     }
 
-    pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
+    pub(super) fn scheduler(&self) -> MutexGuard<'_, Scheduler> {
         // Nothing is done under this lock that could panic half-way.
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.scheduler.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn lingering(&self) -> MutexGuard<'_, HashSet<ObjectId>> {
-        self.lingering.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn calls(&self) -> MutexGuard<'_, CallLimit> {
+        // The same.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes those whose turn it may be.
-    pub(super) fn wake_all<'a>(&self, woken: impl IntoIterator<Item = &'a ObjectId>) {
+    /// Requeues the jobs whose turn may have come.
+    pub(super) fn wake_all(&self, woken: Woken) {
         for id in woken {
-            self.wake(id);
+            self.wake(&id);
         }
     }
 

@@ -23,8 +23,8 @@ pub(super) struct Kept {
     pub(super) announcer: Announcer,
     /// Passes that ended in an error since the last that did not.
     pub(super) failures: u32,
-    /// How often its first look was put off, so that others could go.
-    pub(super) put_off: u32,
+    /// Whether its first look was put off, so that others could go, or has been.
+    pub(super) was_put_off: bool,
     /// A pass panicked, and none has succeeded since: what this process knew of a request is lost.
     pub(super) knows_nothing: bool,
     uid: String,
@@ -75,6 +75,17 @@ impl Keeper {
     /// Drops what is kept of an object that is gone, and says what it was.
     pub(super) fn forget(&self, namespace: &str, name: &str) -> Option<Kept> {
         self.lock().remove(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// The objects of which something is kept.
+    pub(super) fn everybody(&self) -> Vec<ObjectId> {
+        let kept = self.lock();
+        let id = |((namespace, name), kept): (&(String, String), &Kept)| ObjectId {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            uid: kept.uid.clone(),
+        };
+        kept.iter().map(id).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Kept>> {

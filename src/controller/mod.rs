@@ -11,9 +11,8 @@ mod events;
 mod lines;
 mod log;
 mod memory;
-mod newcomers;
 mod pass;
-mod permits;
+mod permit;
 mod reconcile;
 mod replayed;
 mod run;
@@ -24,8 +23,8 @@ mod status_patch;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod testing;
-mod turns;
 mod vanished;
+mod wake;
 mod work;
 
 pub use run::{RunError, run};

@@ -12,7 +12,7 @@ use super::announce::{self, Announcement};
 use super::context::Context;
 use super::log;
 use super::memory::Kept;
-use super::permits::{self, Permit};
+use super::permit::{self, Permit};
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::Token;
 use crate::replay::events;
@@ -66,13 +66,23 @@ impl<'a> Pass<'a> {
     pub(super) fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
         let job = kept.own.newest(watched);
         let namespace = job.namespace().unwrap_or_default();
-        let (course, woken) = Course::begin(job, &mut kept.memory, &mut ctx.lanes(), &ctx.config.policy, ctx.clock());
-        ctx.wake_all(&woken);
+        let (course, woken) =
+            Course::begin(job, &mut kept.memory, &mut ctx.scheduler(), &ctx.config.policy, ctx.clock());
+        ctx.wake_all(woken);
         let announcement = Announcement::default();
         Self { ctx, kept, course, namespace, token: None, permit: None, announcement, conflicts: 0, taken: None }
     }
 
+    /// Whatever becomes of it, nothing stays reserved but what may be under way.
     pub(super) async fn run(mut self) -> Result<Action, PassError> {
+        let result = self.steps().await;
+        if result.is_err() {
+            self.interrupted(false);
+        }
+        result
+    }
+
+    async fn steps(&mut self) -> Result<Action, PassError> {
         self.confirm().await;
         let mut last = "none";
         for _ in 0..MAX_STEPS {
@@ -84,6 +94,18 @@ impl<'a> Pass<'a> {
             }
         }
         Err(PassError::Circles(last))
+    }
+
+    fn interrupted(&self, waits: bool) {
+        let (memory, now) = (&self.kept.memory, self.ctx.clock().mono);
+        let woken = self.course.interrupted(waits, memory, &mut self.ctx.scheduler(), self.policy(), now);
+        self.ctx.wake_all(woken);
+    }
+
+    /// No call to Konnect is free: the job keeps its place in the queue of its lane, and is woken when it may call.
+    fn stand_in_line(&self) -> Outcome {
+        self.interrupted(true);
+        Outcome::End(Action::requeue(permit::RETRY))
     }
 
     fn job(&self) -> &AuditLogReplayJob {
@@ -116,14 +138,15 @@ impl<'a> Pass<'a> {
     }
 
     fn take_turn(&mut self) {
-        let woken = self.course.take_turn(&mut self.ctx.lanes(), self.policy(), self.ctx.clock().mono);
-        self.ctx.wake_all(&woken);
+        let (policy, clock) = (self.policy(), self.ctx.clock());
+        let woken = self.course.take_turn(&self.kept.memory, &mut self.ctx.scheduler(), policy, clock);
+        self.ctx.wake_all(woken);
     }
 
     /// A question may be dropped at any moment: nothing is lost by it.
     async fn ask(&mut self, step: &Step) -> Outcome {
         if !matches!(step, Step::ReadToken) && !self.may_call() {
-            return Outcome::End(Action::requeue(permits::RETRY));
+            return self.stand_in_line();
         }
         let told_to_end = self.ctx.stop.clone();
         tokio::select! {
@@ -135,7 +158,7 @@ impl<'a> Pass<'a> {
     fn may_call(&mut self) -> bool {
         if self.permit.is_none() {
             let who = self.course.candidate(self.policy());
-            self.permit = who.and_then(|who| self.ctx.permit(&who.base_url, &who.id));
+            self.permit = who.and_then(|who| self.ctx.permit(who.route.base_url(), &who.id));
         }
         self.permit.is_some()
     }
@@ -148,14 +171,16 @@ impl<'a> Pass<'a> {
                 let what = self.ctx.read_remote(&validated.target, &token).await;
                 self.announcement.answered(what.as_ref().err());
                 let (at, memory) = ((at, self.ctx.clock()), &mut self.kept.memory);
-                let woken = self.course.remote(at, what, memory, &mut self.ctx.lanes(), &self.ctx.config.policy);
-                self.ctx.wake_all(&woken);
+                let woken = self.course.remote(at, what, memory, &mut self.ctx.scheduler(), &self.ctx.config.policy);
+                self.ctx.wake_all(woken);
             }
             (Step::ReadWebhook { brief }, Some(token)) => {
                 let what = self.ctx.read_webhook(&validated.target, &token, *brief).await;
                 self.announcement.answered(what.config.as_ref().err());
                 self.ctx.metrics.webhook(&validated.target, &what);
-                self.course.webhook(at, what, &mut self.kept.memory);
+                let (at, memory) = ((at, self.ctx.clock()), &mut self.kept.memory);
+                let woken = self.course.webhook(at, what, memory, &mut self.ctx.scheduler(), &self.ctx.config.policy);
+                self.ctx.wake_all(woken);
             }
             (Step::ReadOtherVersion, Some(token)) => {
                 let other = validated.target_under_other_version();
@@ -165,16 +190,16 @@ impl<'a> Pass<'a> {
             _ => {
                 let token = self.ctx.read_token(&validated.secret).await;
                 let learned = token.as_ref().map(|_| ()).map_err(Clone::clone);
-                self.course.token(learned, &mut self.kept.memory);
+                let (memory, now) = (&mut self.kept.memory, self.ctx.clock().mono);
+                let woken = self.course.token(learned, memory, &mut self.ctx.scheduler(), &self.ctx.config.policy, now);
+                self.ctx.wake_all(woken);
                 self.token = token.ok();
             }
         }
     }
 
     async fn write_intent(&mut self, status: &AuditLogReplayJobStatus) -> Result<(), PassError> {
-        let (clock, memory) = (self.ctx.clock(), &mut self.kept.memory);
-        let woken = self.course.intending(status, memory, &mut self.ctx.lanes(), &self.ctx.config.policy, clock);
-        self.ctx.wake_all(&woken);
+        self.course.intending(status, &mut self.kept.memory, self.ctx.clock());
         self.write(status).await
     }
 
@@ -254,7 +279,7 @@ impl<'a> Pass<'a> {
     /// outcome stays open, and whoever comes next settles it.
     async fn submit(&mut self, id: &str, window: TimeRange) -> Outcome {
         let (Ok(validated), Some(token)) = (ValidatedJob::new(self.job(), self.policy()), self.token.clone()) else {
-            return Outcome::End(Action::requeue(permits::RETRY));
+            return Outcome::End(Action::requeue(permit::RETRY));
         };
         if self.ctx.stop.is_requested() {
             return Outcome::End(Action::await_change());
@@ -268,14 +293,16 @@ impl<'a> Pass<'a> {
         if let PutAnswer::Refused(error) = &answer {
             self.announcement.refused(self.ctx, &mut self.kept.announcer, self.course.job(), id, error);
         }
-        self.kept.memory.answered(id, self.ctx.clock(), answer);
+        let (memory, clock) = (&mut self.kept.memory, self.ctx.clock());
+        let woken = self.course.answered(id, answer, memory, &mut self.ctx.scheduler(), &self.ctx.config.policy, clock);
+        self.ctx.wake_all(woken);
         Outcome::Go
     }
 
     fn end(&mut self, last: &Step) -> Action {
         let (clock, memory) = (self.ctx.clock(), &mut self.kept.memory);
-        let woken = self.course.end(last, memory, &mut self.ctx.lanes(), &self.ctx.config.policy, clock);
-        self.ctx.wake_all(&woken);
+        let woken = self.course.end(last, memory, &mut self.ctx.scheduler(), &self.ctx.config.policy, clock);
+        self.ctx.wake_all(woken);
         announce::waiting(self.ctx, &mut self.kept.announcer, self.course.job());
         let wait = if let Step::Wait { wait, .. } = last { Some(*wait) } else { None };
         // Before that, if there is something to tell.

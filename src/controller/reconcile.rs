@@ -10,23 +10,26 @@ use tracing::warn;
 
 use super::actions::KubeError;
 use super::context::{Context, Guarded};
-use super::memory::Kept;
 use super::pass::{Pass, PassError};
-use super::{log, newcomers};
-use crate::api::AuditLogReplayJob;
+use super::log;
+use crate::api::{AuditLogReplayJob, UNOBSERVED_GENERATION};
 use crate::metrics::PassResult;
-use crate::replay::{Hold, holds_turn, is_finished};
+use crate::replay::{Candidate, is_finished};
 
 /// Longest wait after passes that failed.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
-/// Passes over an object that fail in a row before others of its lane go first: a moment's trouble costs it nothing.
-const FAILURES_BEFORE_OTHERS: u32 = 3;
+/// How much later a job is looked at first that has to wait for others of its lane anyway. Where many objects are created at once,
+/// those whose turn it is are not kept waiting by the first status of all others.
+const OTHERS_FIRST: Duration = Duration::from_secs(1);
+/// When an object that could not be read is looked for again. If it is gone, the watch says so.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// One pass. Never fails as a whole: what goes wrong is logged, and tried again with growing spacing.
 pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, std::convert::Infallible> {
     let job = match watched.job() {
         Ok(job) => job,
         Err(invalid) => {
+            ctx.forget(invalid.metadata.namespace.as_deref().unwrap_or_default(), invalid.metadata.name.as_deref().unwrap_or_default());
             warn!(
                 namespace = invalid.metadata.namespace,
                 name = invalid.metadata.name,
@@ -45,16 +48,14 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     }
     let (mut kept, former) = ctx.keeper.take(job);
     ctx.replaced(job, former.as_ref());
-    if ctx.lets_others_go_first(job, &kept) {
-        kept.put_off += 1;
+    if !std::mem::replace(&mut kept.was_put_off, true) && lets_others_go_first(&ctx, job) {
         ctx.keeper.put(job, kept);
-        return Ok(Action::requeue(newcomers::PUT_OFF));
+        return Ok(Action::requeue(OTHERS_FIRST));
     }
     let failures = kept.failures;
     let measured = ctx.metrics.pass();
     let result = contained(Box::pin(async { Pass::new(&ctx, job, &mut kept).run().await })).await;
     measured.end(measure(&result));
-    ctx.had_its_pass(job, &kept);
     match result {
         Ok(action) => {
             (kept.failures, kept.knows_nothing) = (0, false);
@@ -64,9 +65,9 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
             Ok(action)
         }
         Err(PassError::Kube(KubeError::Gone)) => {
-            // Nobody will ask for this object again.
+            // One API server of several may not know it yet: what it may have under way stays reserved.
             ctx.vanished(&kept.id(job), Some(&kept));
-            Ok(Action::await_change())
+            Ok(Action::requeue(LOOK_AGAIN))
         }
         Err(failure) => {
             log::failure(job, &failure);
@@ -75,24 +76,18 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
                 kept = kept.emptied();
             }
             kept.failures = failures.saturating_add(1);
-            if kept.failures >= FAILURES_BEFORE_OTHERS {
-                let_others_go(&ctx, job, &mut kept);
-            }
             ctx.keeper.put(job, kept);
             Ok(Action::requeue(backoff(failures)))
         }
     }
 }
 
-/// Gives up the place of an object with which nothing succeeds, unless a run of it may be under way: its next pass asks for it anew.
-fn let_others_go(ctx: &Context, watched: &AuditLogReplayJob, kept: &mut Kept) {
-    let (job, now) = (kept.own.newest(watched), ctx.clock().mono);
-    let who = kept.id(&job);
-    let may_be_lost_from_view = kept.knows_nothing && ctx.lanes().holds(&who);
-    if !may_be_lost_from_view && holds_turn(&job, &kept.memory, None, now) == Hold::Nothing {
-        let woken = ctx.lanes().leave(&who, now);
-        ctx.wake_all(&woken);
-    }
+/// Whether the first look at `job` can wait: it has to wait for another job of its lane anyway.
+fn lets_others_go_first(ctx: &Context, job: &AuditLogReplayJob) -> bool {
+    // Before its first look an object has the status that the CRD gives it.
+    let is_looked_at = job.status.as_ref().is_some_and(|status| status.observed_generation != UNOBSERVED_GENERATION);
+    let who = Candidate::of(job, &ctx.config.policy).filter(|_| !is_looked_at);
+    who.is_some_and(|who| ctx.scheduler().blocker(&who, ctx.clock().mono).is_some())
 }
 
 /// An object that is gone was nobody's failure.

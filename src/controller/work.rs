@@ -22,7 +22,7 @@ use super::arrivals::Arrivals;
 use super::context::{Context, Guarded, Stop};
 use super::reconcile::reconcile;
 use super::slim::Whole;
-use super::{events, turns};
+use super::{events, wake};
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::evidence::{self, Telling};
@@ -92,7 +92,7 @@ pub(super) async fn work(
     show_metrics(&ctx, readiness);
     if succession == Succession::Unclean {
         info!("the leader before did not end in order: no request is begun until nothing of it can be on its way");
-        ctx.lanes().rest_until(ctx.clock().mono + ctx.config.policy.settle_time());
+        ctx.scheduler().rest_until(ctx.clock().mono + ctx.config.policy.settle_time());
     }
     tokio::select! {
         () = repeat_the_last_records(&ctx, &scopes, repeat_evidence) => {
@@ -100,7 +100,7 @@ pub(super) async fn work(
             tokio::select! {
                 _ = future::join_all(controllers) => {}
                 () = stopped_before_anything_began(&ctx) => {}
-                never = turns::keep_moving(&ctx, turns::FALLBACK) => match never {},
+                never = wake::keep_waking(&ctx) => match never {},
             }
         }
         () = stop.requested() => {}

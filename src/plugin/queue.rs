@@ -1,7 +1,7 @@
-//! In which order jobs go, by the operator's own lanes ([`crate::replay::Lanes`]), filled from the objects.
+//! In which order jobs go, by the operator's own scheduler ([`crate::replay::Scheduler`]), filled from the objects.
 //!
-//! An estimate where the objects do not tell: the operator's `--serialize`, and what it keeps in memory of trouble that jobs
-//! share, are not in them; nor are jobs of namespaces that were not listed, which may hold a target.
+//! An estimate where the objects do not tell: the operator's `--serialize`, and the failures that it keeps in memory, are not in
+//! them; nor are jobs of namespaces that were not listed, which may hold a target.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use kube::ResourceExt;
 
 use super::text;
 use crate::api::{AuditLogReplayJob, ConditionStatus, ConditionType, Reason, SubmissionState};
-use crate::replay::{self, Candidate, LaneKey, Lanes, ObjectId, Policy, ValidatedJob, says_one_of};
+use crate::replay::{self, Candidate, LaneKey, ObjectId, Policy, Scheduler, ValidatedJob, Woken, says_one_of};
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,9 +26,9 @@ pub(super) enum Place {
     Finished,
 }
 
-/// The places of all jobs, and what the lanes say about who is in the way.
+/// The places of all jobs, and which job is in the way of another.
 pub(super) struct Queue {
-    lanes: Lanes,
+    scheduler: Scheduler,
     candidates: HashMap<ObjectId, Candidate>,
     /// Those of each lane whose turn it is, while somebody else's run is in the way, in the order of the lane.
     blocked: HashMap<LaneKey, BTreeSet<(DateTime<Utc>, ObjectId)>>,
@@ -38,7 +38,11 @@ impl Queue {
     /// Has the jobs line up as their objects say, at `now`.
     pub(super) fn new<'a>(jobs: impl Iterator<Item = &'a AuditLogReplayJob>, now: DateTime<Utc>) -> Self {
         let policy = Policy::default();
-        let mut queue = Self { lanes: Lanes::default(), candidates: HashMap::new(), blocked: HashMap::new() };
+        let mut queue = Self {
+            scheduler: Scheduler::new(&policy),
+            candidates: HashMap::new(),
+            blocked: HashMap::new(),
+        };
         for job in jobs {
             if let Some(candidate) = Candidate::of(job, &policy) {
                 queue.add(job, candidate, &policy, now);
@@ -48,17 +52,18 @@ impl Queue {
     }
 
     fn add(&mut self, job: &AuditLogReplayJob, candidate: Candidate, policy: &Policy, now: DateTime<Utc>) {
-        if is_under_way(job) {
-            self.lanes.hold(&candidate);
+        // Nobody is woken here.
+        let _: Woken = if is_under_way(job) {
+            self.scheduler.reserve(&candidate, Duration::ZERO)
         } else if is_blocked(job) {
-            self.lanes.hold(&candidate);
             let place = (candidate.expires_at, candidate.id.clone());
-            self.blocked.entry(candidate.lane.clone()).or_default().insert(place);
+            self.blocked.entry(candidate.route.lane.clone()).or_default().insert(place);
+            self.scheduler.idle(&candidate, Duration::ZERO)
         } else if is_in_line(job, policy, now) {
-            self.lanes.wait(&candidate);
+            self.scheduler.wait(&candidate, Duration::ZERO)
         } else {
             return;
-        }
+        };
         self.candidates.insert(candidate.id.clone(), candidate);
     }
 
@@ -68,15 +73,15 @@ impl Queue {
         }
         let id = id(job);
         let Some(candidate) = self.candidates.get(&id) else { return Place::Aside };
-        let blocked = self.blocked.get(&candidate.lane).into_iter().flatten().map(|(_, id)| id);
-        let mut line = blocked.chain(self.lanes.waiting(&candidate.lane));
+        let blocked = self.blocked.get(&candidate.route.lane).into_iter().flatten().map(|(_, id)| id);
+        let mut line = blocked.chain(self.scheduler.waiting(&candidate.route.lane));
         line.position(|other| *other == id).map_or(Place::Now, |before| Place::InLine(before + 1))
     }
 
     /// Who is in the way of a job that stands in line: who has its lane or target, or goes first.
     pub(super) fn blocker(&self, job: &AuditLogReplayJob) -> Option<ObjectId> {
         let candidate = self.candidates.get(&id(job))?;
-        matches!(self.place(job), Place::InLine(_)).then(|| self.lanes.blocker(candidate, Duration::ZERO)).flatten()
+        matches!(self.place(job), Place::InLine(_)).then(|| self.scheduler.blocker(candidate, Duration::ZERO)).flatten()
     }
 
     /// The order in which they are shown: lane by lane, and by place in each; what has finished comes last.

@@ -1,6 +1,6 @@
-//! The course of one pass over one object: what is known in it, what is noted down after each step, and what becomes of the
-//! object's place in the lane. Nothing here calls anybody: the driver in [`crate::controller`] does, and the model check
-//! (`tests/model`) plays that driver over the same code.
+//! The course of one pass over one object: what is known in it, what is noted down after each step, and what the scheduler is told.
+//! Nothing here calls anybody: the driver in [`crate::controller`] does, and the model check (`tests/model`) plays that driver over the
+//! same code.
 
 use std::time::Duration;
 
@@ -8,47 +8,46 @@ use kube::ResourceExt;
 use kube::core::ObjectMeta;
 
 use super::duplicate::Sibling;
-use super::lanes::{Candidate, Lanes, ObjectId, TroubleWith};
-use super::memory::Memory;
-use super::next::{Hold, holds_turn, is_finished, next};
-use super::observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
+use super::memory::{Memory, PutAnswer};
+use super::next::{is_finished, is_under_way_to, next, reserves};
+use super::observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, WebhookReading};
 use super::policy::Policy;
+use super::scheduler::{Answer, Candidate, ObjectId, Route, Scheduler, Woken};
 use super::step::{Step, WaitCause};
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus};
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, SubmissionState};
 use crate::konnect::{CallError, Reading, RemoteJob};
-
-/// Those who may be woken because of what was noted down: it may be their turn.
-pub type Woken = Vec<ObjectId>;
 
 /// One pass over one object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Course {
     job: AuditLogReplayJob,
-    learned: Learned,
+    pub(super) learned: Learned,
 }
 
 /// Beginning, deciding and ending.
 impl Course {
-    /// Takes note of what stands in the object before anything is decided. What may be under way holds its place, whoever took it
-    /// for free.
+    /// Takes note of what stands in the object before anything is decided. What may be under way reserves lane and target, whoever
+    /// took them for free.
     pub fn begin(
         job: AuditLogReplayJob,
         memory: &mut Memory,
-        lanes: &mut Lanes,
+        scheduler: &mut Scheduler,
         policy: &Policy,
         clock: Clock,
     ) -> (Self, Woken) {
         memory.see(&job, clock);
         let course = Self { job, learned: Learned::default() };
-        let woken = match (holds_turn(&course.job, memory, None, clock.mono), course.candidate(policy)) {
-            (Hold::Target, Some(candidate)) => lanes.hold_target(&candidate, clock.mono),
-            (Hold::LaneAndTarget, Some(candidate)) => {
-                lanes.hold(&candidate);
-                Woken::new()
+        let woken = match course.candidate(policy) {
+            Some(who) if is_under_way_to(&course.job, memory) => {
+                course.reserve_or_idle(&who, memory, scheduler, clock.mono)
             }
-            (Hold::Nothing | Hold::Queued, _) | (_, None) => Woken::new(),
+            Some(_) | None => Woken::default(),
         };
         (course, woken)
+    }
+
+    fn reserve_or_idle(&self, who: &Candidate, memory: &Memory, scheduler: &mut Scheduler, now: Duration) -> Woken {
+        if reserves(&self.job, memory, now) { scheduler.reserve(who, now) } else { scheduler.idle(who, now) }
     }
 
     /// The object, as last read or as our last write left it.
@@ -56,9 +55,13 @@ impl Course {
         &self.job
     }
 
-    /// What the lanes need to know of it.
+    /// What the scheduler needs to know of it.
     pub fn candidate(&self, policy: &Policy) -> Option<Candidate> {
         Candidate::of(&self.job, policy)
+    }
+
+    fn route(&self, policy: &Policy) -> Option<Route> {
+        self.candidate(policy).map(|who| who.route)
     }
 
     /// The one thing to do next.
@@ -66,88 +69,95 @@ impl Course {
         next(&Observed { clock, job: &self.job, learned: &self.learned, memory, draw }, policy)
     }
 
-    /// Ends the pass with `last`: says what becomes of the place in the lane, when to call again, and what trouble is shared.
-    pub fn end(&self, last: &Step, memory: &mut Memory, lanes: &mut Lanes, policy: &Policy, clock: Clock) -> Woken {
-        let mut woken = self.keep_or_leave_turn(last, memory, lanes, policy, clock.mono);
-        if let Step::Wait { wait, cause } = last {
-            if cause.is_rest() {
-                memory.rest(self.job.metadata.generation.unwrap_or_default(), clock, *wait);
-            }
-            woken.extend(self.tell_the_lane(*cause, lanes, policy, clock.mono));
-            woken.extend(self.share_trouble(*cause, clock.mono + *wait, lanes, policy));
-        }
-        woken
-    }
-
-    fn keep_or_leave_turn(
+    /// Ends the pass with `last`: gives up what the pass reserved, unless a submission may be under way, and reports what it found.
+    pub fn end(
         &self,
         last: &Step,
+        memory: &mut Memory,
+        scheduler: &mut Scheduler,
+        policy: &Policy,
+        clock: Clock,
+    ) -> Woken {
+        let now = clock.mono;
+        let (cause, wait) = match last {
+            Step::Wait { cause, wait } => (Some(*cause), *wait),
+            _ => (None, Duration::ZERO),
+        };
+        if cause.is_some_and(WaitCause::is_rest) {
+            memory.rest(self.job.metadata.generation.unwrap_or_default(), clock, wait);
+        }
+        let Some(who) = self.candidate(policy) else { return scheduler.gone(&ObjectId::of(&self.job), now) };
+        let found = cause.map(|cause| self.report(&who, cause, wait, (&mut *scheduler, now))).unwrap_or_default();
+        found.and(self.leave(&who, cause, memory, scheduler, now))
+    }
+
+    fn report(&self, who: &Candidate, cause: WaitCause, wait: Duration, to: (&mut Scheduler, Duration)) -> Woken {
+        let (scheduler, now) = to;
+        let state = self.job.status.as_ref().and_then(|s| s.submission.as_ref()).map(|s| &s.state);
+        match cause {
+            WaitCause::Poll if state == Some(&SubmissionState::Accepted) => scheduler.accepted(&who.route, now),
+            WaitCause::Retry if state == Some(&SubmissionState::NotTaken) => {
+                scheduler.failed(who, WaitCause::NotTaken, wait, now)
+            }
+            cause => scheduler.failed(who, cause, wait, now),
+        }
+    }
+
+    fn leave(
+        &self,
+        who: &Candidate,
+        cause: Option<WaitCause>,
         memory: &Memory,
-        lanes: &mut Lanes,
+        scheduler: &mut Scheduler,
+        now: Duration,
+    ) -> Woken {
+        if is_under_way_to(&self.job, memory) {
+            return self.reserve_or_idle(who, memory, scheduler, now);
+        }
+        match cause {
+            None => scheduler.gone(&who.id, now),
+            Some(WaitCause::WindowEnd | WaitCause::Retry | WaitCause::TimeToLive) => scheduler.idle(who, now),
+            Some(_) => scheduler.wait(who, now),
+        }
+    }
+
+    /// Ends a pass that could not go on to its end: it failed, or no call to Konnect was free. `waits`: whether the job stays in the
+    /// queue; else it comes back by itself, and others go meanwhile.
+    pub fn interrupted(
+        &self,
+        waits: bool,
+        memory: &Memory,
+        scheduler: &mut Scheduler,
         policy: &Policy,
         now: Duration,
     ) -> Woken {
-        let nothing_new = matches!(last, Step::Wait { cause: WaitCause::Turn | WaitCause::Resting, .. });
-        let Some(candidate) = self.candidate(policy).filter(|_| !nothing_new) else { return Woken::new() };
-        match holds_turn(&self.job, memory, Some(last), now) {
-            Hold::LaneAndTarget => Woken::new(),
-            Hold::Target => lanes.hold_target(&candidate, now),
-            Hold::Queued => lanes.back_to_the_queue(&candidate, now),
-            // One that asks no more questions leaves what it looked into to the next.
-            Hold::Nothing if *last == Step::AwaitChange || is_finished(&self.job) => lanes.gone(&candidate.id, now),
-            Hold::Nothing => lanes.leave(&candidate.id, now),
+        let Some(who) = self.candidate(policy).filter(|_| !is_finished(&self.job)) else {
+            return scheduler.gone(&ObjectId::of(&self.job), now);
+        };
+        if is_under_way_to(&self.job, memory) {
+            self.reserve_or_idle(&who, memory, scheduler, now)
+        } else if waits {
+            scheduler.wait(&who, now)
+        } else {
+            scheduler.idle(&who, now)
         }
-    }
-
-    /// What the lane should know of what this job, whose turn it is, has found.
-    fn tell_the_lane(&self, cause: WaitCause, lanes: &mut Lanes, policy: &Policy, now: Duration) -> Woken {
-        let Some(Candidate { id, base_url, secret, .. }) = self.candidate(policy) else { return Woken::new() };
-        match cause {
-            WaitCause::RemoteJob => {
-                lanes.blocked(&id, now);
-                Woken::new()
-            }
-            WaitCause::Conflict => lanes.refused(&id, now),
-            WaitCause::Poll => {
-                lanes.going(&id);
-                lanes.mended(&TroubleWith::Busy(base_url, secret), now)
-            }
-            WaitCause::Settle
-            | WaitCause::Konnect
-            | WaitCause::RateLimit
-            | WaitCause::Kubernetes
-            | WaitCause::Credentials
-            | WaitCause::Permission
-            | WaitCause::Webhook
-            | WaitCause::Portal
-            | WaitCause::WindowEnd
-            | WaitCause::Turn
-            | WaitCause::Retry
-            | WaitCause::Resting
-            | WaitCause::TimeToLive => Woken::new(),
-        }
-    }
-
-    /// What this job waits for may be what others would wait for too: they need not ask.
-    fn share_trouble(&self, cause: WaitCause, again: Duration, lanes: &mut Lanes, policy: &Policy) -> Option<ObjectId> {
-        let candidate = self.candidate(policy)?;
-        lanes.in_trouble(&TroubleWith::of(&candidate, cause)?, &candidate, again)
     }
 }
 
 /// Learning.
 impl Course {
-    /// Asks for lane and target. One that has looked in vain for long gives way to the next portal before it looks again, and one whose
-    /// trouble another job looks into is passed over even if it has its turn.
-    pub fn take_turn(&mut self, lanes: &mut Lanes, policy: &Policy, now: Duration) -> Woken {
-        let Some(candidate) = self.candidate(policy) else { return Woken::new() };
-        if let Some(wait) = lanes.resting(now) {
-            self.learned.turn = Some(Turn::NotYet { wait });
-            return Woken::new();
-        }
-        let mut woken = lanes.pass_over(&candidate, now);
-        woken.extend(lanes.give_way(&candidate.id, now));
-        self.learned.turn = Some(lanes.take(&candidate, now));
+    /// Asks whether the job may start. A user who asks for a try now is heard at once.
+    pub fn take_turn(
+        &mut self,
+        memory: &Memory,
+        scheduler: &mut Scheduler,
+        policy: &Policy,
+        clock: Clock,
+    ) -> Woken {
+        let Some(who) = self.candidate(policy) else { return Woken::default() };
+        let insists = memory.is_asked_to_try_now(&self.job, clock);
+        let (turn, woken) = scheduler.take(&who, insists, clock.mono);
+        self.learned.turn = Some(turn);
         woken
     }
 
@@ -157,54 +167,76 @@ impl Course {
     }
 
     /// Whether there is a token.
-    pub fn token(&mut self, token: Result<(), TokenProblem>, memory: &mut Memory) {
+    pub fn token(
+        &mut self,
+        token: Result<(), TokenProblem>,
+        memory: &mut Memory,
+        scheduler: &mut Scheduler,
+        policy: &Policy,
+        now: Duration,
+    ) -> Woken {
         memory.read_token(&token);
+        let route = self.route(policy).filter(|_| token.is_ok());
         self.learned.token = Some(token);
+        route.map(|route| scheduler.token_found(&route, now)).unwrap_or_default()
     }
 
-    /// What the webhook's endpoints said, asked at `at`.
-    pub fn webhook(&mut self, at: Clock, what: WebhookReading, memory: &mut Memory) {
+    /// What the webhook's endpoints said, asked at `at` and answered `now`.
+    pub fn webhook(
+        &mut self,
+        (at, now): (Clock, Clock),
+        what: WebhookReading,
+        memory: &mut Memory,
+        scheduler: &mut Scheduler,
+        policy: &Policy,
+    ) -> Woken {
         memory.read_webhook(what.config.as_ref());
+        let is_enabled = what.config.as_ref().is_ok_and(|config| config.enabled == Some(true));
+        let route = self.route(policy).filter(|_| is_enabled);
         self.learned.webhook = Some(Seen { at, what });
+        route.map(|route| scheduler.webhook_enabled(&route, now.mono)).unwrap_or_default()
     }
 
-    /// Konnect's job, asked for at `at` and answered `now`. An answer shows that token and region work, for all who share them.
+    /// Konnect's job, asked for at `at` and answered `now`.
     pub fn remote(
         &mut self,
         (at, now): (Clock, Clock),
         what: Result<Reading<RemoteJob>, CallError>,
         memory: &mut Memory,
-        lanes: &mut Lanes,
+        scheduler: &mut Scheduler,
         policy: &Policy,
     ) -> Woken {
         memory.read_remote(what.as_ref().map(|reading| &reading.value), &self.job, now);
-        let works = self.candidate(policy).filter(|_| what.is_ok());
-        let mended = works.map(|who| {
-            let access = TroubleWith::Access(who.secret.clone(), who.target);
-            [TroubleWith::Secret(who.secret), access, TroubleWith::Region(who.base_url)]
-        });
+        let answer = Answer::of(&what);
         self.learned.remote = Some(Seen { at, what });
-        mended.into_iter().flatten().flat_map(|with| lanes.mended(&with, now.mono)).collect()
+        self.route(policy).map(|route| scheduler.answered(&route, answer, now.mono)).unwrap_or_default()
+    }
+
+    /// The PUT of `id` was answered.
+    pub fn answered(
+        &self,
+        id: &str,
+        answer: PutAnswer,
+        memory: &mut Memory,
+        scheduler: &mut Scheduler,
+        policy: &Policy,
+        clock: Clock,
+    ) -> Woken {
+        let is_taken = matches!(answer, PutAnswer::Taken(_));
+        memory.answered(id, clock, answer);
+        let route = self.route(policy).filter(|_| is_taken);
+        route.map(|route| scheduler.accepted(&route, clock.mono)).unwrap_or_default()
     }
 }
 
 /// Writing.
 impl Course {
     /// Takes note that the intent in `status` is about to be written: from before that until the request is made, this process
-    /// knows that it was not. The webhook is there, for all who share the target.
-    pub fn intending(
-        &self,
-        status: &AuditLogReplayJobStatus,
-        memory: &mut Memory,
-        lanes: &mut Lanes,
-        policy: &Policy,
-        clock: Clock,
-    ) -> Woken {
+    /// knows that it was not.
+    pub fn intending(&self, status: &AuditLogReplayJobStatus, memory: &mut Memory, clock: Clock) {
         if let Some(submission) = &status.submission {
             memory.intending(&submission.id, clock);
         }
-        let candidate = self.candidate(policy);
-        candidate.map(|who| lanes.mended(&TroubleWith::Target(who.target), clock.mono)).unwrap_or_default()
     }
 
     /// A write of ours made the object `written`.

@@ -3,8 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use kube::ResourceExt;
 
-use super::job::{TargetKey, ValidatedJob};
+use super::job::ValidatedJob;
 use super::observed::Observed;
+use super::scheduler::TargetKey;
 use super::situation::{Decision, Situation};
 use super::step::Step;
 use super::{report, retention, window};

@@ -3,8 +3,8 @@
 
 use kube::ResourceExt;
 
-use super::lanes::{Candidate, ObjectId};
 use super::policy::{Policy, Serialize};
+use super::scheduler::{Access, Account, Candidate, LaneKey, ObjectId, Route, SecretRef, TargetKey};
 use super::window;
 use crate::api::rules::is_canonical_uuid;
 use crate::api::{
@@ -12,41 +12,6 @@ use crate::api::{
     TimeRange, WebhookPolicy,
 };
 use crate::konnect::RemoteTarget;
-
-/// What may have one run at a time.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LaneKey {
-    base_url: String,
-    namespace: String,
-    secret: String,
-    /// Set with `--serialize portal`.
-    portal: Option<String>,
-}
-
-impl LaneKey {
-    /// Whether the portals of a region have lanes of their own.
-    pub(super) fn is_of_one_portal(&self) -> bool {
-        self.portal.is_some()
-    }
-}
-
-/// What never has two of our submissions at once, whatever their Secrets.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TargetKey {
-    base_url: String,
-    portal: Option<String>,
-}
-
-/// Where the token is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SecretRef {
-    /// Namespace of the object; no other can be named.
-    pub namespace: String,
-    /// Name of the Secret.
-    pub name: String,
-    /// Key in its data.
-    pub key: String,
-}
 
 /// A job that can be sent as far as can be told without asking anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +35,8 @@ pub struct ValidatedJob {
     /// Why nothing may be sent for it, although what was sent is followed to its end: its region is no longer among those that
     /// objects may name.
     pub retired: Option<Refusal>,
-    /// What may have one run at a time.
-    pub lane: LaneKey,
+    /// What may have one run at a time, as the installer serialises runs.
+    pub serialize: Serialize,
 }
 
 /// Why a spec cannot be worked with. Another object is needed, or another setting of the installer's.
@@ -105,7 +70,6 @@ impl ValidatedJob {
             name: spec.token_secret_ref.name.clone(),
             key: spec.token_secret_ref.key.clone(),
         };
-        let lane = lane(&target, &secret, policy);
         Ok(Self {
             target,
             window,
@@ -116,7 +80,7 @@ impl ValidatedJob {
             expiry_policy: spec.expiry_policy,
             backoff_limit: spec.backoff_limit,
             retired: region_not_allowed(&spec.target, policy),
-            lane,
+            serialize: policy.serialize,
         })
     }
 
@@ -129,9 +93,29 @@ impl ValidatedJob {
         RemoteTarget { version, ..self.target.clone() }
     }
 
-    /// The lock against two submissions of ours on one target.
+    /// What never has two requests of this operator at once. Two objects with the same key have the same target, whatever version
+    /// of Konnect's API they use.
     pub fn target_key(&self) -> TargetKey {
-        TargetKey { base_url: self.target.base_url.clone(), portal: self.target.portal_id.clone() }
+        let base_url = self.target.base_url.clone();
+        match &self.target.portal_id {
+            Some(id) => TargetKey::Portal { base_url, id: id.clone() },
+            None => TargetKey::Organization(Account { base_url, secret: self.secret.clone() }),
+        }
+    }
+
+    /// What the job must get through to reach Konnect.
+    pub fn route(&self) -> Route {
+        let target = self.target_key();
+        let account = Account { base_url: self.target.base_url.clone(), secret: self.secret.clone() };
+        let of_its_own = match self.serialize {
+            Serialize::Region => None,
+            Serialize::Portal => Some(target.clone()),
+        };
+        Route {
+            lane: LaneKey { account, target: of_its_own },
+            access: Access { secret: self.secret.clone(), target, version: self.target.version },
+            needs_webhook: self.webhook_policy == WebhookPolicy::RequireEnabled,
+        }
     }
 }
 
@@ -186,37 +170,28 @@ fn portal_id(target: &Target) -> Result<Option<String>, Refusal> {
     }
 }
 
-fn lane(target: &RemoteTarget, secret: &SecretRef, policy: &Policy) -> LaneKey {
-    let portal = match policy.serialize {
-        Serialize::Region => None,
-        Serialize::Portal => Some(target.portal_id.clone().unwrap_or_else(|| "organization".to_owned())),
-    };
-    LaneKey {
-        base_url: target.base_url.clone(),
-        namespace: secret.namespace.clone(),
-        secret: secret.name.clone(),
-        portal,
+impl ObjectId {
+    /// Which object `job` is.
+    pub fn of(job: &AuditLogReplayJob) -> Self {
+        Self {
+            namespace: job.namespace().unwrap_or_default(),
+            name: job.name_any(),
+            uid: job.uid().unwrap_or_default(),
+        }
     }
 }
 
 impl Candidate {
-    /// What the lanes need to know of an object; `None` where its spec cannot be worked with. A region that objects may no longer
-    /// name makes no difference: what was held in it is to be given up.
+    /// What the scheduler needs to know of an object; `None` where its spec cannot be worked with. A region that objects may no longer
+    /// name makes no difference: what was reserved in it is to be given up.
     pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
         let validated = ValidatedJob::of_any_region(job, policy).ok()?;
         let created = job.metadata.creation_timestamp.as_ref().map(crate::api::from_kube_time);
         Some(Self {
-            id: ObjectId {
-                namespace: job.namespace().unwrap_or_default(),
-                name: job.name_any(),
-                uid: job.uid().unwrap_or_default(),
-            },
-            target: validated.target_key(),
-            base_url: validated.target.base_url.clone(),
+            id: ObjectId::of(job),
+            route: validated.route(),
             expires_at: window::expires_at(validated.window, policy),
             created_at: created.unwrap_or_default(),
-            lane: validated.lane,
-            secret: validated.secret,
         })
     }
 }

@@ -152,11 +152,6 @@ impl Memory {
         self.progress_to(id, Progress::Answered(clock, answer));
     }
 
-    /// Whether somebody has asked for another try since the standing submission was recorded.
-    pub(super) fn was_requested_since(&self, requested: Option<&str>) -> bool {
-        self.submission.as_ref().is_some_and(|known| known.requested.as_deref() != requested)
-    }
-
     /// Takes note of a reading of Konnect's job.
     pub fn read_remote(&mut self, result: Result<&RemoteJob, &CallError>, job: &AuditLogReplayJob, clock: Clock) {
         match result {
@@ -228,6 +223,13 @@ impl Memory {
         let rest = self.rest.as_ref().filter(|rest| rest.generation == generation)?;
         let left = rest.until.checked_sub(clock.mono)?;
         (rest.requested.as_deref() == requested && left > Duration::ZERO).then_some(left)
+    }
+
+    /// Whether a user has cut a wait short that this process set, by the annotation or by an edit of the spec.
+    pub(super) fn is_asked_to_try_now(&self, job: &AuditLogReplayJob, clock: Clock) -> bool {
+        let is_waiting = self.rest.as_ref().is_some_and(|rest| rest.until > clock.mono);
+        let generation = job.metadata.generation.unwrap_or_default();
+        is_waiting && self.resting(generation, requested(job).as_deref(), clock).is_none()
     }
 
     pub(super) fn first_seen(&self, id: &str) -> Option<Duration> {

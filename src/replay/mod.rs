@@ -7,7 +7,7 @@
 //! Nothing here does I/O, reads a clock or draws a random number: time, jitter and ids come in as arguments. A test checks
 //! that no client enters.
 //!
-//! Reading order: [`next()`], then `prepare` (all that comes before a request to Konnect), `settle` (a request whose outcome is
+//! Reading order: [`next()`], then `scheduler` (who goes next), `prepare` (all that comes before a request to Konnect), `settle` (a request whose outcome is
 //! not known), `follow` (a run under way), `over` (one that ended otherwise than completed), and `report` (what the object says of each situation).
 
 mod change;
@@ -18,7 +18,6 @@ pub mod events;
 mod follow;
 mod held_back;
 mod job;
-mod lanes;
 mod memory;
 mod next;
 mod observed;
@@ -27,6 +26,7 @@ mod policy;
 mod prepare;
 mod report;
 mod retention;
+mod scheduler;
 mod settle;
 mod situation;
 mod step;
@@ -37,13 +37,14 @@ mod wait;
 mod window;
 
 pub use change::{Change, End, changes, end, planned_expiry};
-pub use course::{Course, OwnWrites, Woken};
+pub use course::{Course, OwnWrites};
 pub use duplicate::{SAME_WINDOW, Sibling, replayed_end};
-pub use job::{LaneKey, Refusal, SecretRef, TargetKey, ValidatedJob};
-pub use lanes::{Candidate, Lanes, ObjectId, TroubleWith};
+pub use job::{Refusal, ValidatedJob};
 pub use memory::{Memory, PutAnswer};
-pub use next::{Hold, hold_at_first_sight, holds_turn, is_finished, is_under_way, next};
-pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
+pub use next::{FirstSight, is_finished, is_under_way, next, reserves};
+pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, WebhookReading};
 pub use policy::{Policy, Serialize};
 pub use report::{ready_reason, says_one_of};
+pub use scheduler::calls::CallLimit;
+pub use scheduler::{Access, Account, Candidate, Key, LaneKey, ObjectId, Route, Scheduler, SecretRef, TargetKey, Turn, Woken};
 pub use step::{Step, WaitCause};

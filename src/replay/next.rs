@@ -7,9 +7,9 @@ use super::memory::{Memory, Progress, PutAnswer};
 use super::observed::Observed;
 use super::policy::Policy;
 use super::situation::{Decision, Situation};
-use super::step::{Place, Step};
+use super::step::Step;
 use super::{deadline, follow, prepare, report, settle, time_to_live};
-use crate::api::{AuditLogReplayJob, Reason, Submission, SubmissionState, UNOBSERVED_GENERATION};
+use crate::api::{AuditLogReplayJob, Submission, SubmissionState, UNOBSERVED_GENERATION};
 
 /// The one thing to do next, from everything that is known. No I/O, no clock, no randomness.
 ///
@@ -30,8 +30,9 @@ pub fn next(observed: &Observed, policy: &Policy) -> Step {
 
 /// Where the job stands decides who speaks.
 fn decide(o: &Observed, policy: &Policy) -> Decision {
-    if o.job.metadata.deletion_timestamp.is_some() {
-        // Nothing remote can be undone, and nothing new is begun.
+    let is_being_deleted = o.job.metadata.deletion_timestamp.is_some();
+    if is_being_deleted && !is_under_way_to(o.job, o.memory) {
+        // Nothing new is begun.
         return Decision::Do(Step::AwaitChange);
     }
     if is_finished(o.job) {
@@ -74,12 +75,6 @@ fn after_the_end(o: &Observed) -> Decision {
 /// Whether a job is over: nothing is ever done for it again.
 pub fn is_finished(job: &AuditLogReplayJob) -> bool {
     job.status.as_ref().is_some_and(report::is_finished)
-}
-
-/// Whether the object says Suspended, which it does only of a job of which nothing is under way.
-fn is_held_back(job: &AuditLogReplayJob) -> bool {
-    let suspended = job.status.as_ref().and_then(report::ready_reason) == Some(Reason::Suspended.as_str());
-    suspended && job.metadata.deletion_timestamp.is_none()
 }
 
 /// Where a submission stands, by its record and by what this process knows of it.
@@ -133,49 +128,41 @@ impl<'a> Standing<'a> {
 
 /// Whether Konnect may be running something for `job`, by its record alone.
 pub fn is_under_way(job: &AuditLogReplayJob) -> bool {
-    holds_turn(job, &Memory::default(), None, Duration::ZERO) != Hold::Nothing
+    is_under_way_to(job, &Memory::default())
 }
 
-/// What a job has reserved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
-    /// Nothing.
-    Nothing,
-    /// Its place among those who wait.
-    Queued,
-    /// Its target: nothing was heard of its run for so long that others of the lane may go.
-    Target,
-    /// Its lane and its target.
-    LaneAndTarget,
-}
-
-/// What a job is to have before anybody has asked what is to be done for it.
-pub fn hold_at_first_sight(job: &AuditLogReplayJob) -> Hold {
-    let may_begin = job.metadata.deletion_timestamp.is_none() && !job.spec.suspend && !is_finished(job);
-    match holds_turn(job, &Memory::default(), None, Duration::ZERO) {
-        Hold::Nothing if may_begin => Hold::Queued,
-        held => held,
-    }
-}
-
-/// What `job` keeps reserved after a pass that ended with `last`, `now` by the clock of this process. Without
-/// memory, as at start, every unfinished submission counts.
-pub fn holds_turn(job: &AuditLogReplayJob, memory: &Memory, last: Option<&Step>, now: Duration) -> Hold {
-    if is_finished(job) {
-        return Hold::Nothing;
-    }
+/// Whether Konnect may be running something for `job`, by its record and by what this process knows of it.
+pub(super) fn is_under_way_to(job: &AuditLogReplayJob, memory: &Memory) -> bool {
     let submission = job.status.as_ref().and_then(|s| s.submission.as_deref());
-    let under_way = Standing::of(submission, memory).may_be_under_way();
-    let all = if under_way && memory.is_quiet(now) { Hold::Target } else { Hold::LaneAndTarget };
-    let for_a_run = |else_: Hold| if under_way { all } else { else_ };
-    match last {
-        Some(Step::AwaitChange) if is_held_back(job) => Hold::Nothing,
-        Some(Step::Wait { cause, .. }) => match cause.place() {
-            Place::Kept => all,
-            Place::KeptForARun => for_a_run(Hold::Nothing),
-            Place::KeptForARunElseQueued => for_a_run(Hold::Queued),
-            Place::GivenUp => Hold::Nothing,
-        },
-        _ => for_a_run(Hold::Nothing),
+    !is_finished(job) && Standing::of(submission, memory).may_be_under_way()
+}
+
+/// Whether `job` reserves its lane and its target at `now`, by the clock of this process: a submission of its may be under way, and
+/// something was heard of it within the last hour. After that another job's own GET decides.
+pub fn reserves(job: &AuditLogReplayJob, memory: &Memory, now: Duration) -> bool {
+    is_under_way_to(job, memory) && !memory.is_quiet(now)
+}
+
+/// What a job is to the scheduler before anybody has asked what is to be done for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstSight {
+    /// Nothing: it is over, or held back by its user.
+    Nothing,
+    /// It waits for its turn.
+    Waits,
+    /// It reserves its lane and its target: a submission of its may be under way.
+    Reserves,
+}
+
+impl FirstSight {
+    /// By the record of `job` alone.
+    pub fn of(job: &AuditLogReplayJob) -> Self {
+        if is_under_way(job) {
+            Self::Reserves
+        } else if job.metadata.deletion_timestamp.is_none() && !job.spec.suspend && !is_finished(job) {
+            Self::Waits
+        } else {
+            Self::Nothing
+        }
     }
 }

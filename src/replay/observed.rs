@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::duplicate::Sibling;
-use super::lanes::TroubleWith;
 use super::memory::{Memory, Progress, PutAnswer};
 use super::policy::MAX_READING_AGE;
+use super::scheduler::Turn;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, REQUESTED_AT, Reason, Submission};
 use crate::konnect::{CallError, Reading, RemoteJob, TokenError, Webhook, WebhookStatus};
 
@@ -50,36 +50,6 @@ pub struct Seen<T> {
     pub at: Clock,
     /// What.
     pub what: T,
-}
-
-/// The answer to the question whether this job may go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Lane and target are reserved for this job.
-    Ours,
-    /// Another job has them, or goes first; this one is the next of its lane.
-    Behind {
-        /// Its name if it is of the same namespace, else `other`.
-        blocked_by: String,
-    },
-    /// It is the turn of others of the lane, and this one is not even the next.
-    Later,
-    /// Somebody else's run has been in this job's way for so long that another of the lane looks whether it can go.
-    Aside,
-    /// Another job looks into trouble that this one shares.
-    PassedOver {
-        /// Its name if it is of the same namespace, else `other`.
-        blocked_by: String,
-        /// What the trouble is with.
-        with: TroubleWith,
-        /// How long until this job is to look into it, if it is the next that does.
-        look_in: Option<Duration>,
-    },
-    /// Nobody may begin yet: the leader before did not end in order.
-    NotYet {
-        /// How long.
-        wait: Duration,
-    },
 }
 
 /// Why there is no token to use.

@@ -5,14 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::job::ValidatedJob;
-use super::lanes::TroubleWith;
-use super::observed::{Clock, Observed, TokenProblem, Turn};
+use super::observed::{Clock, Observed, TokenProblem};
 use super::over::{self, Ending};
 use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, Policy, WEBHOOK_PATIENCE};
+use super::scheduler::Turn;
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::window::{self, delta};
-use super::{deadline, duplicate, held_back, report, retention, wait};
+use super::{duplicate, held_back, report, retention, wait};
 use crate::api::{
     ConditionStatus, ConditionType, DuplicatePolicy, Reason, Submission, SubmissionState, TimeRange, WebhookPolicy,
 };
@@ -20,9 +20,12 @@ use crate::konnect::{CallError, Reading, RemoteJob, RemoteStatus};
 
 /// What to do for a job of which nothing is under way.
 pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
+    if o.job.metadata.deletion_timestamp.is_some() {
+        // What was under way is over, and nothing new is begun.
+        return Decision::Do(Step::AwaitChange);
+    }
     over::back_in_view(o, policy)
         .or_else(|| held_back::decide(o, job, policy))
-        .or_else(|| resting(o))
         .or_else(|| over::spacing(o, policy))
         .or_else(|| turn(o, policy))
         .or_else(|| duplicate::siblings(o, job))
@@ -33,7 +36,8 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decis
         .unwrap_or_else(|| send(o, job, policy))
 }
 
-/// After a request that Konnect certainly did not take: wait, then go through the gates again.
+/// After a request that Konnect certainly did not take: the pass that sent it says so and waits; a later one goes through the gates
+/// again.
 pub(super) fn after_refusal(
     o: &Observed,
     job: &ValidatedJob,
@@ -41,23 +45,17 @@ pub(super) fn after_refusal(
     at: Clock,
     error: &CallError,
 ) -> Decision {
-    let waited = o.clock.mono.saturating_sub(at.mono);
-    let left = wait::refusal_spacing(o, policy, error).saturating_sub(waited);
-    let requested = o.memory.was_requested_since(o.requested().as_deref());
-    if left.is_zero() || requested || job.suspend || deadline::passed(o, job.window).is_some() {
+    let was_sent_in_this_pass = o.learned.remote.as_ref().is_some_and(|seen| seen.at.mono <= at.mono);
+    if !was_sent_in_this_pass {
         return decide(o, job, policy);
-    }
-    if let Some(decision) = resting(o) {
-        return decision;
     }
     if error.is_permanent() && is_far_from_the_limits(o, policy) {
         return refused_for_good(error);
     }
+    let wait = wait::refusal_spacing(o, policy, error);
     match error.status() {
-        Some(409) => {
-            Decision::Be(Situation::Blocked { by: None }, Step::Wait { wait: left, cause: WaitCause::Conflict })
-        }
-        _ => respaced(wait::trouble(o, policy, error), left),
+        Some(409) => Decision::Be(Situation::Blocked { by: None }, Step::Wait { wait, cause: WaitCause::Conflict }),
+        _ => of_a_put(wait::trouble(o, policy, error), wait),
     }
 }
 
@@ -82,80 +80,66 @@ fn refused_for_good(error: &CallError) -> Decision {
     Decision::Be(Situation::failed((Reason::InvalidRequest, message)), Step::AwaitChange)
 }
 
-fn respaced(decision: Decision, left: Duration) -> Decision {
+/// The same for a refused PUT: a GET says nothing about whether that is over, unless it is the token that Konnect refuses.
+fn of_a_put(decision: Decision, wait: Duration) -> Decision {
     match decision {
-        Decision::Be(situation, Step::Wait { cause, .. }) => Decision::Be(situation, Step::Wait { wait: left, cause }),
+        Decision::Be(situation, Step::Wait { cause, .. }) => {
+            let is_the_token = matches!(cause, WaitCause::Credentials | WaitCause::RateLimit);
+            let cause = if is_the_token { cause } else { WaitCause::PutRefused };
+            Decision::Be(situation, Step::Wait { wait, cause })
+        }
         other => other,
     }
 }
 
-/// An earlier pass has said when to call again, and nothing has changed since.
+/// An earlier pass has said when to call again, and nothing has changed since. For a run under way; a job that waits for its turn
+/// waits for the scheduler alone.
 pub(super) fn resting(o: &Observed) -> Option<Decision> {
     let nothing_asked = o.learned.turn.is_none() && o.learned.token.is_none();
     let left = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock).filter(|_| nothing_asked)?;
     Some(Decision::Do(Step::Wait { wait: left, cause: WaitCause::Resting }))
 }
 
-/// One run at a time per lane, one submission at a time per target.
+/// Whether the job may start: see [`super::scheduler`].
 fn turn(o: &Observed, policy: &Policy) -> Option<Decision> {
-    match &o.learned.turn {
-        None => Some(Decision::Do(Step::TakeTurn)),
-        Some(Turn::Ours) => None,
-        // That message names the Secret.
-        Some(Turn::PassedOver { with: TroubleWith::Secret(_), .. }) => turn_of_another(o),
-        Some(Turn::PassedOver { .. } | Turn::Behind { .. } | Turn::Later) if wants_its_token_looked_at(o) => {
-            token(o, policy).or_else(|| turn_of_another(o))
+    let (situation, then) = match &o.learned.turn {
+        None => return Some(Decision::Do(Step::TakeTurn)),
+        Some(Turn::Ours) => return None,
+        Some(Turn::NotYet { wait }) => (Situation::TakingOver, Step::Wait { wait: *wait, cause: WaitCause::Turn }),
+        Some(Turn::Behind { blocked_by }) => (Situation::Queued { blocked_by: Some(blocked_by.clone()) }, WOKEN),
+        Some(Turn::Later) => (Situation::Queued { blocked_by: None }, WOKEN),
+        Some(Turn::HeldBack { cause, .. }) if says_one_of(o, cause.reasons()) => return Some(Decision::Do(WOKEN)),
+        Some(Turn::HeldBack { blocked_by, cause }) => {
+            (Situation::HeldBack { blocked_by: blocked_by.clone(), cause: *cause }, WOKEN)
         }
-        Some(Turn::PassedOver { .. } | Turn::Behind { .. } | Turn::Later) => turn_of_another(o),
-        Some(Turn::NotYet { wait }) => {
-            let wake_up = Step::Wait { wait: *wait, cause: WaitCause::Turn };
-            Some(Decision::Be(Situation::TakingOver, wake_up))
-        }
-        // What it says is still the case: somebody else's run is in its way.
-        Some(Turn::Aside) => Some(Decision::Do(Step::Wait { wait: TURN_FALLBACK, cause: WaitCause::Turn })),
-    }
-}
-
-fn turn_of_another(o: &Observed) -> Option<Decision> {
-    let (situation, wait) = match o.learned.turn.clone()? {
-        Turn::PassedOver { blocked_by, with, look_in } => {
-            (Situation::PassedOver { blocked_by, with }, look_in.unwrap_or(TURN_FALLBACK))
-        }
-        Turn::Behind { blocked_by } => (Situation::Queued { blocked_by: Some(blocked_by) }, TURN_FALLBACK),
-        Turn::Later => (Situation::Queued { blocked_by: None }, TURN_FALLBACK),
-        Turn::Ours | Turn::NotYet { .. } | Turn::Aside => return None,
     };
-    let wake_up = Step::Wait { wait, cause: WaitCause::Turn };
-    Some(if says_more(o, &situation) { Decision::Do(wake_up) } else { Decision::Be(situation, wake_up) })
-}
-
-/// One that waits for something to be mended goes on saying so while others go: that is what needs a hand. One that has itself seen
-/// what another looks into now says what it saw.
-fn says_more(o: &Observed, situation: &Situation) -> bool {
-    match situation {
-        Situation::PassedOver { with: TroubleWith::Region(_), .. } => {
-            says_one_of(o, &[Reason::KonnectUnavailable, Reason::RateLimited])
-        }
-        Situation::PassedOver { with: TroubleWith::Busy(..), .. } => says_one_of(o, &[Reason::BlockedByRemoteJob]),
-        Situation::PassedOver { .. } => false,
-        _ => waits_to_be_mended(o) && o.learned.token.is_none(),
+    let looks_at_its_token = match &situation {
+        // That message names the Secret.
+        Situation::TakingOver | Situation::HeldBack { cause: WaitCause::Secret, .. } => false,
+        _ => names_its_token_first(o),
+    };
+    if looks_at_its_token && let Some(decision) = token(o, policy) {
+        return Some(decision);
     }
+    Some(Decision::Be(situation, then))
 }
 
 /// A Secret that is not there is named before the queue is: on the first visit of a spec, and as long as that is what the object says.
 /// Reading a Secret asks nothing of Konnect.
-fn wants_its_token_looked_at(o: &Observed) -> bool {
+fn names_its_token_first(o: &Observed) -> bool {
     let status = o.status();
-    let says = report::ready_reason(&status);
-    if says == Some(Reason::WaitingForCredentials.as_str()) {
+    if report::ready_reason(&status) == Some(Reason::WaitingForCredentials.as_str()) {
         return report::lacks_token(&status);
     }
-    let looked_before = [Reason::Queued, Reason::KonnectUnavailable, Reason::RateLimited, Reason::BlockedByRemoteJob];
-    !says_one_of(o, &looked_before) && !waits_to_be_mended(o)
-}
-
-fn waits_to_be_mended(o: &Observed) -> bool {
-    says_one_of(o, &[Reason::WaitingForCredentials, Reason::WaitingForWebhook, Reason::PortalNotFound])
+    let looked_before = [
+        Reason::Queued,
+        Reason::KonnectUnavailable,
+        Reason::RateLimited,
+        Reason::BlockedByRemoteJob,
+        Reason::WaitingForWebhook,
+        Reason::PortalNotFound,
+    ];
+    !says_one_of(o, &looked_before)
 }
 
 /// Whether the object says one of these of its present spec.
@@ -164,9 +148,9 @@ fn says_one_of(o: &Observed, reasons: &[Reason]) -> bool {
     report::says_one_of(&status, reasons) && status.observed_generation == o.generation()
 }
 
-/// A job in the queue is woken when its turn comes, and its lane sees to it that the first of it is looked at each minute
-/// ([`super::Lanes::firsts`]). A timer of each one's own would be work that grows with the queue; this one is there for the clock alone.
-const TURN_FALLBACK: Duration = LONGEST_WAIT;
+/// A job in the queue is woken when its turn comes. A timer of each one's own would be work that grows with the queue; this one is
+/// there for the clock alone.
+const WOKEN: Step = Step::Wait { wait: LONGEST_WAIT, cause: WaitCause::Turn };
 
 /// The token, as it is at this moment.
 pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {
@@ -178,7 +162,7 @@ pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {
             Some(Decision::Do(wait::soon(o, policy)))
         }
         Some(Err(problem)) => {
-            let wait = wait::slow(o, policy, WaitCause::Credentials);
+            let wait = wait::slow(o, policy, WaitCause::Secret);
             Some(Decision::Be(Situation::NoToken(problem.clone()), wait))
         }
     }
@@ -269,7 +253,7 @@ fn remote(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision>
 /// The reading is too old to send on: Konnect was slow, or this process was, or was stopped. The next pass begins from the
 /// start, with a record of its own, which only the rightful leader can write.
 fn out_of_date(o: &Observed, policy: &Policy) -> Decision {
-    let wait = wait::backoff(o, policy);
+    let wait = wait::backoff(o, policy, WaitCause::Konnect);
     if o.submission().is_some_and(|s| is_unsent(o, s)) {
         return Decision::Do(wait);
     }

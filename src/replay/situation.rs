@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::job::Refusal;
-use super::lanes::TroubleWith;
 use super::observed::TokenProblem;
-use super::step::Step;
+use super::step::{Step, WaitCause};
 use crate::api::{Reason, Retries, Submission};
 use crate::konnect::{CallError, RemoteJob};
 
@@ -18,8 +17,9 @@ pub(super) enum Situation {
     TakingOver,
     /// Others go first. Only the next of a lane says who: else each end of a run would rewrite everybody behind it.
     Queued { blocked_by: Option<String> },
-    /// Another job looks into trouble that this one shares.
-    PassedOver { blocked_by: String, with: TroubleWith },
+    /// Something that concerns this job has failed, and is not tried again yet, or another job tries it. `None` if it is this job
+    /// that found it.
+    HeldBack { blocked_by: Option<String>, cause: WaitCause },
     /// The spec cannot be worked with.
     Unacceptable(Refusal),
     /// Held back by the user.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::api::{AuditLogReplayJobStatus, TimeRange};
+use crate::api::{AuditLogReplayJobStatus, Reason, TimeRange};
 
 /// The one thing to do next. The first group asks, the second changes something, the third ends the pass.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Ask whether lane and target are free for this job, and reserve them if so.
+    /// Ask whether the job may start, and reserve its lane and its target if so.
     TakeTurn,
     /// Read the token from its Secret.
     ReadToken,
@@ -65,10 +65,18 @@ pub enum WaitCause {
     RateLimit,
     /// The apiserver to answer.
     Kubernetes,
-    /// A usable token.
+    /// A Secret with a usable token.
+    Secret,
+    /// A token that Konnect accepts (401).
     Credentials,
-    /// A token that may do this at this target.
+    /// A token that may do this at this target (403).
     Permission,
+    /// A GET that is answered otherwise than with another 4xx.
+    Rejected,
+    /// The next PUT, after one that Konnect refused for another reason than a run under way.
+    PutRefused,
+    /// The next PUT, after one that certainly had no effect although no answer said so.
+    NotTaken,
     /// An enabled webhook.
     Webhook,
     /// The portal to be known.
@@ -96,38 +104,39 @@ impl WaitCause {
             | Self::Konnect
             | Self::RateLimit
             | Self::Kubernetes
+            | Self::Secret
             | Self::Credentials
             | Self::Permission
+            | Self::Rejected
+            | Self::PutRefused
+            | Self::NotTaken
             | Self::Webhook
             | Self::Portal => true,
             Self::WindowEnd | Self::Turn | Self::Retry | Self::Resting | Self::TimeToLive => false,
         }
     }
 
-    /// What a job that waits for this does with its place in the lane. What blocks the whole lane keeps it; what is this job's own
-    /// trouble, or may be, does not, so that it blocks nobody else (invariant I6).
-    pub(super) fn place(self) -> Place {
+    /// The reasons by which a status speaks of this wait.
+    pub(super) fn reasons(self) -> &'static [Reason] {
         match self {
-            Self::Poll | Self::Settle | Self::RemoteJob | Self::Conflict | Self::Kubernetes | Self::Resting => {
-                Place::Kept
+            Self::Secret | Self::Credentials | Self::Permission => &[Reason::WaitingForCredentials],
+            Self::Webhook => &[Reason::WaitingForWebhook],
+            Self::Portal => &[Reason::PortalNotFound],
+            Self::Konnect | Self::Rejected => &[Reason::KonnectUnavailable],
+            Self::RateLimit => &[Reason::RateLimited],
+            Self::RemoteJob | Self::Conflict => &[Reason::BlockedByRemoteJob],
+            Self::PutRefused => {
+                &[Reason::WaitingForCredentials, Reason::PortalNotFound, Reason::KonnectUnavailable]
             }
-            Self::Konnect | Self::RateLimit => Place::KeptForARunElseQueued,
-            Self::Credentials | Self::Permission | Self::Portal => Place::KeptForARun,
-            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry | Self::TimeToLive => Place::GivenUp,
+            Self::NotTaken
+            | Self::Kubernetes
+            | Self::Poll
+            | Self::Settle
+            | Self::WindowEnd
+            | Self::Turn
+            | Self::Retry
+            | Self::Resting
+            | Self::TimeToLive => &[],
         }
     }
-}
-
-/// What becomes of a place in the lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It is kept.
-    Kept,
-    /// It is kept if a run of the job's may be under way.
-    KeptForARun,
-    /// The same; else the job waits for it again in its order, so that a moment's trouble costs it nothing.
-    KeptForARunElseQueued,
-    /// It is given up whatever the record says: a request in doubt was read not to have been taken before any such wait is said, and
-    /// what is to be tried again is over.
-    GivenUp,
 }

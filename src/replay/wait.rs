@@ -70,7 +70,8 @@ pub(super) fn trouble(o: &Observed, policy: &Policy, error: &CallError) -> Decis
             let wait = rate_limit(error).unwrap_or(RATE_LIMIT_WAIT).max(QUICKEST_POLL);
             Decision::Be(Situation::RateLimited, Step::Wait { wait, cause: WaitCause::RateLimit })
         }
-        _ => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy)),
+        Some(400..500) => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy, WaitCause::Rejected)),
+        _ => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy, WaitCause::Konnect)),
     }
 }
 
@@ -87,11 +88,11 @@ fn unknown_portal(o: &Observed, policy: &Policy) -> Decision {
 }
 
 /// Doubling from the poll interval to the retry interval.
-pub(super) fn backoff(o: &Observed, policy: &Policy) -> Step {
+pub(super) fn backoff(o: &Observed, policy: &Policy, cause: WaitCause) -> Step {
     let doublings = o.memory.failures().saturating_sub(1).min(16);
     let longest = policy.retry_interval.max(policy.poll_interval);
     let wait = policy.poll_interval.saturating_mul(1 << doublings).min(longest);
-    Step::Wait { wait: shortened(wait, o), cause: WaitCause::Konnect }
+    Step::Wait { wait: shortened(wait, o), cause }
 }
 
 /// What a 429 asked for, else our default; `None` for any other answer.

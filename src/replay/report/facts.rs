@@ -238,7 +238,7 @@ fn is_answer(situation: &Situation) -> bool {
         Situation::Pending
         | Situation::TakingOver
         | Situation::Queued { .. }
-        | Situation::PassedOver { .. }
+        | Situation::HeldBack { .. }
         | Situation::Unacceptable(_)
         | Situation::Suspended
         | Situation::WindowOpen { .. }

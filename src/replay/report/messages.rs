@@ -4,10 +4,10 @@
 use super::{phase, trouble};
 use crate::api::{Reason, Submission, SubmissionState, TimeRange};
 use crate::konnect::{RemoteJob, RemoteStatus, time};
-use crate::replay::lanes::TroubleWith;
 use crate::replay::observed::Observed;
 use crate::replay::over::Ending;
 use crate::replay::situation::{Ended, Situation};
+use crate::replay::step::WaitCause;
 
 /// A window in words.
 pub(in crate::replay) fn span(window: TimeRange) -> String {
@@ -18,7 +18,7 @@ pub(in crate::replay) fn span(window: TimeRange) -> String {
 pub(super) fn reason(o: &Observed, situation: &Situation) -> Reason {
     match situation {
         Situation::Pending | Situation::TakingOver => Reason::Pending,
-        Situation::Queued { .. } | Situation::PassedOver { .. } => Reason::Queued,
+        Situation::Queued { .. } | Situation::HeldBack { .. } => Reason::Queued,
         Situation::Unacceptable(refusal) => refusal.reason,
         Situation::Suspended => Reason::Suspended,
         Situation::WindowOpen { .. } => Reason::WaitingForWindowEnd,
@@ -58,7 +58,7 @@ pub(super) fn message(o: &Observed, situation: &Situation) -> String {
                 .to_owned()
         }
         Situation::Queued { blocked_by } => queued(blocked_by.as_deref()),
-        Situation::PassedOver { blocked_by, with } => passed_over(blocked_by, with),
+        Situation::HeldBack { blocked_by, cause } => held_back(o, blocked_by.as_deref(), *cause),
         Situation::Unacceptable(refusal) => refusal.message.clone(),
         Situation::Suspended => suspended(o),
         Situation::WindowOpen { until } => format!(
@@ -95,19 +95,30 @@ fn other_job(blocked_by: &str) -> String {
     }
 }
 
-fn passed_over(blocked_by: &str, with: &TroubleWith) -> String {
-    let trouble = match with {
-        TroubleWith::Secret(secret) => format!("the token in Secret {:?} cannot be used", secret.name),
-        TroubleWith::Access(secret, _) => format!("the token in Secret {:?} may not do this there", secret.name),
-        TroubleWith::Target(_) => "its target is not known at Konnect, or has no enabled webhook".to_owned(),
-        TroubleWith::Region(_) => "Konnect cannot be used in this region".to_owned(),
-        TroubleWith::Busy(..) => "Konnect takes no other run in this region now".to_owned(),
+fn held_back(o: &Observed, blocked_by: Option<&str>, cause: WaitCause) -> String {
+    let secret = &o.job.spec.token_secret_ref.name;
+    let found = match cause {
+        WaitCause::Secret | WaitCause::Kubernetes => format!("Secret {secret:?} has no usable token"),
+        WaitCause::Credentials => format!("Konnect does not accept the token in Secret {secret:?}"),
+        WaitCause::RateLimit => format!("Konnect limits the calls of the token in Secret {secret:?} (429)"),
+        WaitCause::Permission => format!("the token in Secret {secret:?} may not do this at this target (403)"),
+        WaitCause::Portal => format!("Konnect does not know this target for the token in Secret {secret:?} (404)"),
+        WaitCause::Webhook => "Konnect has no enabled webhook for this target".to_owned(),
+        WaitCause::RemoteJob => "Konnect has another replay under way for this target".to_owned(),
+        WaitCause::Conflict => "Konnect takes no other replay of this organisation in this region now (409)".to_owned(),
+        WaitCause::PutRefused | WaitCause::NotTaken => "Konnect took no request for this target the last time".to_owned(),
+        WaitCause::Rejected => "Konnect does not answer questions about this target".to_owned(),
+        WaitCause::Konnect
+        | WaitCause::Poll
+        | WaitCause::Settle
+        | WaitCause::WindowEnd
+        | WaitCause::Turn
+        | WaitCause::Retry
+        | WaitCause::Resting
+        | WaitCause::TimeToLive => "Konnect cannot be reached, or does not work, in this region".to_owned(),
     };
-    format!(
-        "Nothing is asked for this object meanwhile: {trouble}, which {} waits for; its message says more. This one goes on when that \
-         is mended.",
-        other_job(blocked_by)
-    )
+    let by = blocked_by.map(|blocked_by| format!("; {} looks whether that is over", other_job(blocked_by)));
+    format!("Waiting: {found}{}. The operator tries again by itself.", by.unwrap_or_default())
 }
 
 fn queued(blocked_by: Option<&str>) -> String {

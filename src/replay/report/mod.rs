@@ -102,7 +102,7 @@ fn progress_of(situation: &Situation) -> Progress {
         Situation::Pending
         | Situation::TakingOver
         | Situation::Queued { .. }
-        | Situation::PassedOver { .. }
+        | Situation::HeldBack { .. }
         | Situation::WindowOpen { .. }
         | Situation::RateLimited
         | Situation::Unavailable(_)
@@ -172,7 +172,7 @@ pub(super) fn shows_no_window(job: &RemoteJob) -> bool {
 fn blocked_by(situation: &Situation) -> Option<String> {
     match situation {
         Situation::Queued { blocked_by } => blocked_by.clone(),
-        Situation::PassedOver { blocked_by, .. } => Some(blocked_by.clone()),
+        Situation::HeldBack { blocked_by, .. } => blocked_by.clone(),
         Situation::Blocked { .. } => Some(BLOCKED_EXTERNALLY.to_owned()),
         _ => None,
     }

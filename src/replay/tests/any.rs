@@ -11,7 +11,7 @@ use crate::api::{
 };
 use crate::konnect::{CallError, Reading, RemoteJob, TokenError};
 use crate::replay::{
-    Clock, Draw, Learned, Memory, Observed, PutAnswer, Seen, Step, TokenProblem, Turn, WebhookReading, holds_turn, next,
+    Clock, Draw, Learned, Memory, Observed, PutAnswer, Seen, Step, TokenProblem, Turn, WebhookReading, next,
 };
 
 fn clock() -> Clock {
@@ -261,7 +261,7 @@ proptest! {
         let mut memory = memory(&job, pasts);
         let mut step = ask(&job, &learned, &memory);
         for _ in 0..4 {
-            let _ = holds_turn(&job, &memory, Some(&step), clock().mono);
+            let _ = crate::replay::reserves(&job, &memory, clock().mono);
             let (status, intent) = match &step {
                 Step::Submit { id, window } => {
                     assert_may_be_sent(&job, &learned, id, *window);

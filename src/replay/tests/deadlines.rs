@@ -37,7 +37,7 @@ fn what_is_not_taken_in_time_is_given_up_at_the_deadline() {
     s.pass().run_for(secs(601));
     assert!(failed_with(&s, "StartingDeadlineExceeded"), "{:?}", s.ready());
     let mut s = created(starting(600));
-    s.turn = crate::replay::Turn::Behind { blocked_by: "first".to_owned() };
+    s.turn = Some(crate::replay::Turn::Behind { blocked_by: "first".to_owned() });
     s.pass().run_for(secs(601));
     assert!(failed_with(&s, "StartingDeadlineExceeded"), "{:?}", s.ready());
 }

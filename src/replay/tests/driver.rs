@@ -9,55 +9,65 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::invariants;
 use super::story::Story;
 use crate::api::{AuditLogReplayJobStatus, SubmissionState, TimeRange};
-use crate::replay::{PutAnswer, Seen, Step};
+use crate::replay::{PutAnswer, Step, Woken};
 
 impl Story {
     pub(super) fn perform(&mut self, step: &Step) {
         match step {
-            Step::TakeTurn => self.learned.turn = Some(self.turn.clone()),
+            Step::TakeTurn => match self.turn.clone() {
+                Some(turn) => self.course.learned.turn = Some(turn),
+                None => {
+                    let (memory, scheduler) = (&self.memory, &mut self.scheduler);
+                    let _: Woken = self.course.take_turn(memory, scheduler, &self.policy, self.clock);
+                }
+            },
             Step::ReadToken => {
-                self.memory.read_token(&self.token);
-                self.learned.token = Some(self.token.clone());
+                let (memory, scheduler) = (&mut self.memory, &mut self.scheduler);
+                let _: Woken =
+                    self.course.token(self.token.clone(), memory, scheduler, &self.policy, self.clock.mono);
             }
             Step::ReadWebhook { .. } => self.read_webhook(),
             Step::ReadRemoteJob => self.read_remote(),
             Step::ReadOtherVersion => self.memory.read_other_version(self.konnect.other_version),
-            Step::ReadSiblings => self.learned.siblings = Some(self.siblings.clone()),
+            Step::ReadSiblings => self.course.siblings(self.siblings.clone()),
             Step::WriteIntent(status) => self.write_intent(status),
             Step::Submit { id, window } => self.submit(id, *window),
             Step::WriteStatus(status) => self.write(status),
-            Step::Wait { wait, cause } => {
-                if cause.is_rest() {
-                    self.memory.rest(self.job.metadata.generation.unwrap(), self.clock, *wait);
-                }
+            Step::Wait { .. } | Step::AwaitChange => self.end(step),
+            Step::Delete => {
+                self.end(step);
+                self.job.metadata.deletion_timestamp = Some(Time(kube_time(self.clock)));
             }
-            Step::Delete => self.job.metadata.deletion_timestamp = Some(Time(kube_time(self.clock))),
-            Step::AwaitChange => {}
         }
     }
 
+    fn end(&mut self, step: &Step) {
+        let (memory, scheduler) = (&mut self.memory, &mut self.scheduler);
+        let _: Woken = self.course.end(step, memory, scheduler, &self.policy, self.clock);
+    }
+
     fn read_webhook(&mut self) {
-        assert!(self.learned.token == Some(Ok(())), "a call without a token");
+        assert!(self.course.learned.token == Some(Ok(())), "a call without a token");
         let at = self.clock;
         self.sleep(self.konnect.webhook_takes);
         let what = self.konnect.webhook();
-        self.memory.read_webhook(what.config.as_ref());
-        self.learned.webhook = Some(Seen { at, what });
+        let (times, memory) = ((at, self.clock), &mut self.memory);
+        let _: Woken = self.course.webhook(times, what, memory, &mut self.scheduler, &self.policy);
     }
 
     fn read_remote(&mut self) {
-        assert!(self.learned.token == Some(Ok(())), "a call without a token");
+        assert!(self.course.learned.token == Some(Ok(())), "a call without a token");
         let at = self.clock;
         self.sleep(self.konnect.get_takes);
         let what = self.konnect.get(self.clock.wall);
-        self.memory.read_remote(what.as_ref().map(|r| &r.value), &self.job, self.clock);
-        self.learned.remote = Some(Seen { at, what });
+        let (times, memory) = ((at, self.clock), &mut self.memory);
+        let _: Woken = self.course.remote(times, what, memory, &mut self.scheduler, &self.policy);
     }
 
     fn write_intent(&mut self, status: &AuditLogReplayJobStatus) {
         let submission = status.submission.as_ref().unwrap();
         assert_eq!(submission.state, SubmissionState::Intended);
-        self.memory.intending(&submission.id, self.clock);
+        self.course.intending(status, &mut self.memory, self.clock);
         if std::mem::take(&mut self.overtaken) {
             self.lose_to_another(status);
             return;
@@ -74,7 +84,7 @@ impl Story {
         let mut theirs = status.clone();
         theirs.submission.as_mut().unwrap().id = "of-another-process".to_owned();
         self.job.status = Some(theirs);
-        self.memory.see(&self.job, self.clock);
+        self.course.overtaken(self.job.clone(), &mut self.own, &mut self.memory, self.clock);
     }
 
     /// As the apiserver does it: the status is replaced, after a trip through JSON.
@@ -85,7 +95,7 @@ impl Story {
         self.sleep(self.write_takes);
         self.job.status = Some(stored);
         self.writes.push(status.clone());
-        self.memory.conflicts_recorded();
+        self.course.wrote(self.job.clone(), &mut self.own, &mut self.memory);
     }
 
     fn submit(&mut self, id: &str, window: TimeRange) {
@@ -97,13 +107,14 @@ impl Story {
         self.sleep(self.konnect.put_takes);
         let answer = self.konnect.put(window, self.clock.wall);
         if self.dies.is_none() {
-            self.memory.answered(id, self.clock, PutAnswer::new(window, answer));
+            let (answer, memory) = (PutAnswer::new(window, answer), &mut self.memory);
+            let _: Woken = self.course.answered(id, answer, memory, &mut self.scheduler, &self.policy, self.clock);
         }
     }
 
     /// Invariant I2.
     fn assert_shown_free(&self) {
-        let seen = self.learned.remote.as_ref().expect("a PUT without a GET");
+        let seen = self.course.learned.remote.as_ref().expect("a PUT without a GET");
         let reading = seen.what.as_ref().expect("a PUT after a GET that failed");
         assert!(!reading.value.status.is_busy(), "a PUT onto a busy target: {reading:?}");
         assert!(

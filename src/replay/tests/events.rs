@@ -38,9 +38,9 @@ fn conflict(trace: &str) -> CallError {
 #[test]
 fn a_life_without_trouble_has_one_event_for_each_step_that_matters() {
     let mut s = story(job());
-    s.turn = Turn::Behind { blocked_by: "first".to_owned() };
+    s.turn = Some(Turn::Behind { blocked_by: "first".to_owned() });
     s.pass();
-    s.turn = Turn::Ours;
+    s.turn = None;
     s.wait().konnect_says("pending").konnect_says("running").konnect_says("completed");
     assert_eq!(reasons(&s), ["Queued", "Submitted", "Running", "Completed"]);
     assert!(events(&s).iter().all(|event| event.reason.kind() == EventKind::Normal));

@@ -90,13 +90,13 @@ fn an_adopted_run_that_fails_is_a_failure() {
 fn konnect_is_not_called_before_it_is_our_turn() {
     for (blocked_by, word) in [("first", "AuditLogReplayJob first"), ("other", "another namespace")] {
         let mut s = story(job());
-        s.turn = Turn::Behind { blocked_by: blocked_by.to_owned() };
+        s.turn = Some(Turn::Behind { blocked_by: blocked_by.to_owned() });
         s.pass();
         assert_eq!((s.reason().as_str(), s.status().blocked_by.as_deref()), ("Queued", Some(blocked_by)));
         assert!(s.message().contains(word), "{}", s.message());
         assert_eq!(s.count(&Step::ReadWebhook { brief: false }) + s.count(&Step::ReadRemoteJob), 0);
         assert!(matches!(s.last, Step::Wait { cause: WaitCause::Turn, .. }));
-        s.turn = Turn::Ours;
+        s.turn = None;
         s.wait();
         assert_eq!((s.reason().as_str(), s.status().blocked_by), ("Accepted", None));
     }
@@ -104,9 +104,9 @@ fn konnect_is_not_called_before_it_is_our_turn() {
 
 #[test]
 fn whoever_waits_in_line_has_no_timer_that_would_cost_more_the_longer_the_line_is() {
-    for turn in [Turn::Behind { blocked_by: "first".to_owned() }, Turn::Later, Turn::Aside] {
+    for turn in [Turn::Behind { blocked_by: "first".to_owned() }, Turn::Later] {
         let mut s = story(job());
-        s.turn = turn;
+        s.turn = Some(turn);
         s.pass();
         assert_eq!(s.last, Step::Wait { wait: mins(60), cause: WaitCause::Turn });
     }

@@ -3,22 +3,25 @@
 use super::fixtures::*;
 use super::story::{Story, story};
 use crate::api::ConditionType;
-use crate::replay::{Candidate, Step, TokenProblem, TroubleWith, Turn, WaitCause};
+use crate::replay::{Step, TokenProblem, Turn, WaitCause};
 
 fn behind() -> Turn {
     Turn::Behind { blocked_by: "first".to_owned() }
 }
 
+fn held_back(cause: WaitCause) -> Turn {
+    Turn::HeldBack { blocked_by: Some("first".to_owned()), cause }
+}
+
 fn queued(turn: Turn) -> Story {
     let mut s = story(job());
-    s.turn = turn;
+    s.turn = Some(turn);
     s
 }
 
 #[test]
 fn a_bad_secret_is_named_on_the_first_visit_whoever_goes_first() {
-    let with = TroubleWith::of(&Candidate::of(&job().build(), &policy()).unwrap(), WaitCause::Webhook).unwrap();
-    for turn in [behind(), Turn::Later, Turn::PassedOver { blocked_by: "first".to_owned(), with, look_in: None }] {
+    for turn in [behind(), Turn::Later, held_back(WaitCause::Webhook)] {
         let mut s = queued(turn);
         s.token = Err(TokenProblem::SecretNotFound);
         s.pass();
@@ -47,7 +50,7 @@ fn one_that_is_mended_meanwhile_makes_the_object_say_that_it_is_queued() {
     assert_eq!(s.reason(), "Queued");
     assert!(s.condition(&ConditionType::CredentialsValid).is_none(), "whether it works is not known yet");
     assert!(s.is(&ConditionType::Reconciling));
-    s.turn = Turn::Ours;
+    s.turn = None;
     s.wait();
     assert_eq!(s.reason(), "Accepted");
 }
@@ -63,10 +66,9 @@ fn a_corrected_reference_is_looked_at_at_once() {
 
 #[test]
 fn where_the_secret_itself_is_the_trouble_the_one_that_looks_into_it_is_enough() {
-    let with = TroubleWith::of(&Candidate::of(&job().build(), &policy()).unwrap(), WaitCause::Credentials).unwrap();
-    let mut s = queued(Turn::PassedOver { blocked_by: "first".to_owned(), with, look_in: None });
+    let mut s = queued(held_back(WaitCause::Secret));
     s.token = Err(TokenProblem::SecretNotFound);
     s.pass();
     assert_eq!((s.reason().as_str(), s.count(&Step::ReadToken)), ("Queued", 0));
-    assert!(s.message().contains("the token in Secret \"konnect-token\" cannot be used"), "{}", s.message());
+    assert!(s.message().contains("Secret \"konnect-token\" has no usable token"), "{}", s.message());
 }

@@ -34,7 +34,7 @@ fn with_token(problem: TokenProblem) -> Story {
 
 fn queued() -> Story {
     let mut s = story(job());
-    s.turn = Turn::Behind { blocked_by: "first".to_owned() };
+    s.turn = Some(Turn::Behind { blocked_by: "first".to_owned() });
     s
 }
 

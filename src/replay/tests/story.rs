@@ -1,5 +1,5 @@
 //! A tiny controller for tests: it holds the object, what is learned and remembered, a logical clock and a scripted Konnect,
-//! performs the steps that [`next`] asks for, and checks the invariants on the way.
+//! performs the steps that [`Course`] asks for, and checks the invariants on the way.
 
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ use crate::api::{
     AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionType, REQUESTED_AT, Submission, TimeRange,
 };
 use crate::konnect::{CallError, RemoteJob};
-use crate::replay::{Clock, Draw, Learned, Memory, Observed, Policy, Sibling, Step, TokenProblem, Turn, next};
+use crate::replay::{
+    Candidate, Clock, Course, Draw, FirstSight, Memory, OwnWrites, Policy, Scheduler, Sibling, Step, TokenProblem, Turn, Woken,
+};
 
 /// Steps in one pass, as in the controller.
 const MAX_STEPS: usize = 32;
@@ -22,7 +24,9 @@ pub(super) struct Story {
     pub(super) job: AuditLogReplayJob,
     pub(super) konnect: Konnect,
     pub(super) token: Result<(), TokenProblem>,
-    pub(super) turn: Turn,
+    /// What the scheduler says, if a story is not about the scheduler.
+    pub(super) turn: Option<Turn>,
+    pub(super) scheduler: Scheduler,
     pub(super) siblings: Vec<Sibling>,
     pub(super) policy: Policy,
     pub(super) clock: Clock,
@@ -44,7 +48,8 @@ pub(super) struct Story {
     pub(super) puts: Vec<(Clock, TimeRange)>,
     /// How the last pass ended.
     pub(super) last: Step,
-    pub(super) learned: Learned,
+    pub(super) own: OwnWrites,
+    pub(super) course: Course,
     ids: u32,
 }
 
@@ -59,14 +64,18 @@ pub(super) fn story(job: JobBuilder) -> Story {
 }
 
 pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
+    let clock = Clock { wall: at(NOW), mono: Duration::from_secs(1000) };
+    let (mut scheduler, policy) = (Scheduler::new(&policy()), policy());
+    let (course, _) = Course::begin(job.clone(), &mut Memory::default(), &mut scheduler, &policy, clock);
     Story {
         job,
         konnect: Konnect::idle(),
         token: Ok(()),
-        turn: Turn::Ours,
+        turn: None,
+        scheduler,
         siblings: Vec::new(),
-        policy: policy(),
-        clock: Clock { wall: at(NOW), mono: Duration::from_secs(1000) },
+        policy,
+        clock,
         jitter: 0.0,
         memory: Memory::default(),
         write_takes: Duration::ZERO,
@@ -77,7 +86,8 @@ pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
         writes: Vec::new(),
         puts: Vec::new(),
         last: Step::AwaitChange,
-        learned: Learned::default(),
+        own: OwnWrites::default(),
+        course,
         ids: 0,
     }
 }
@@ -138,16 +148,15 @@ impl Story {
         self.single_pass();
         assert_eq!(self.writes.len(), writes, "nothing changed, so nothing is written: {:?}", self.writes.last());
         let rests = matches!(&first, Step::Wait { cause, .. } if cause.is_rest()) || first == Step::AwaitChange;
-        if rests {
-            assert_eq!(self.trace.len(), steps + 1, "its own write makes it ask: {:?}", &self.trace[steps..]);
-        }
+        let asks = |step: &Step| !matches!(step, Step::TakeTurn | Step::Wait { .. } | Step::AwaitChange);
+        assert!(!rests || !self.trace[steps..].iter().any(asks), "its own write makes it ask: {:?}", &self.trace[steps..]);
         self.last = first;
     }
 
     /// One pass alone.
     pub(super) fn single_pass(&mut self) {
-        self.learned = Learned::default();
-        self.memory.see(&self.job, self.clock);
+        let (memory, scheduler) = (&mut self.memory, &mut self.scheduler);
+        self.course = Course::begin(self.job.clone(), memory, scheduler, &self.policy, self.clock).0;
         for _ in 0..MAX_STEPS {
             let step = self.ask();
             self.trace.push(step.clone());
@@ -164,9 +173,7 @@ impl Story {
     pub(super) fn ask(&mut self) -> Step {
         self.ids += 1;
         let draw = Draw { jitter: self.jitter, submission_id: format!("id-{}", self.ids) };
-        let observed =
-            Observed { clock: self.clock, job: &self.job, learned: &self.learned, memory: &self.memory, draw: &draw };
-        next(&observed, &self.policy)
+        self.course.next(&self.memory, &self.policy, self.clock, &draw)
     }
 
     fn is_over(&self, step: &Step) -> bool {
@@ -181,8 +188,14 @@ impl Story {
     /// The process dies and another begins, which remembers nothing and counts its own time.
     pub(super) fn restart(&mut self) -> &mut Self {
         self.memory = Memory::default();
+        self.own = OwnWrites::default();
         self.dies = None;
         self.clock.mono = Duration::from_secs(5);
+        self.scheduler = Scheduler::new(&self.policy);
+        let _: Woken = match (FirstSight::of(&self.job), Candidate::of(&self.job, &self.policy)) {
+            (FirstSight::Reserves, Some(who)) => self.scheduler.reserve(&who, self.clock.mono),
+            _ => Woken::default(),
+        };
         self
     }
 
@@ -193,16 +206,25 @@ impl Story {
         self
     }
 
-    /// Waits as the last pass asked for, then makes a pass.
+    /// Waits as the last pass asked for, or until the scheduler wakes it, then makes a pass.
     pub(super) fn wait(&mut self) -> &mut Self {
-        let Step::Wait { wait, .. } = self.last else { panic!("not waiting for a time, but {:?}", self.last) };
+        let wait = self.waits();
         self.sleep(wait).pass()
+    }
+
+    /// How long it is until the next pass: the job's own timer, or the scheduler's.
+    pub(super) fn next_pass_in(&mut self) -> Option<Duration> {
+        let Step::Wait { wait, .. } = self.last else { return None };
+        let (woken, next) = self.scheduler.due(self.clock.mono);
+        let woken = (woken != Woken::default()).then_some(Duration::from_millis(1));
+        let due = next.map(|next| next.saturating_sub(self.clock.mono).max(Duration::from_millis(1)));
+        [Some(wait), due, woken].into_iter().flatten().min()
     }
 
     /// Passes as they come, for `time`.
     pub(super) fn run_for(&mut self, time: Duration) -> &mut Self {
         let end = self.clock.mono + time;
-        while let Step::Wait { wait, .. } = self.last {
+        while let Some(wait) = self.next_pass_in() {
             if self.clock.mono + wait > end {
                 break;
             }
@@ -325,10 +347,10 @@ impl Story {
         self.trace.iter().filter(|s| std::mem::discriminant(*s) == kind).count()
     }
 
-    pub(super) fn waits(&self) -> Duration {
-        match self.last {
-            Step::Wait { wait, .. } => wait,
-            _ => panic!("not waiting for a time, but {:?}", self.last),
+    pub(super) fn waits(&mut self) -> Duration {
+        match self.next_pass_in() {
+            Some(wait) => wait,
+            None => panic!("not waiting for a time, but {:?}", self.last),
         }
     }
 }

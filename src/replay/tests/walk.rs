@@ -82,7 +82,7 @@ fn apply(s: &mut Story, event: Event) {
     match event {
         Event::Sleep(time) => s.sleep(secs(time)).single_pass(),
         Event::Wait => {
-            let time = if let Step::Wait { wait, .. } = s.last { wait } else { secs(1) };
+            let time = s.next_pass_in().unwrap_or(secs(1));
             s.sleep(time).single_pass();
         }
         Event::Token(problem) => s.token = problem.map_or(Ok(()), Err),
@@ -91,7 +91,7 @@ fn apply(s: &mut Story, event: Event) {
         Event::Put(Put::TakenBut(error)) if certainly_refused(&error) => s.konnect.every_put = Put::Refused(error),
         Event::Put(answer) => s.konnect.every_put = answer,
         Event::Turn(ours) => {
-            s.turn = if ours { Turn::Ours } else { Turn::Behind { blocked_by: "other".to_owned() } };
+            s.turn = (!ours).then(|| Turn::Behind { blocked_by: "other".to_owned() });
         }
         Event::Suspend(on) => s.suspend(on),
         Event::Restart => s.restart().single_pass(),
@@ -134,7 +134,7 @@ fn world_is_mended(s: &mut Story) {
     s.restart();
     let Konnect { job, mine, doubled, begun, .. } = std::mem::replace(&mut s.konnect, Konnect::idle());
     s.konnect = Konnect { job, mine, doubled, begun, ..Konnect::idle() };
-    (s.token, s.turn, s.write_takes, s.pause_after_intent) = (Ok(()), Turn::Ours, secs(0), None);
+    (s.token, s.turn, s.write_takes, s.pause_after_intent) = (Ok(()), None, secs(0), None);
     s.suspend(false);
     s.single_pass();
 }

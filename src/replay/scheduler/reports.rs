@@ -1,0 +1,156 @@
+//! What passes report: failures, answers that show that a failure is over, and how PUTs ended.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::backoff::Report;
+use super::keys::{Account, Candidate, Key, LaneKey, ObjectId, Route};
+use super::{Scheduler, State, Woken};
+use crate::konnect::{CallError, Reading, RemoteJob};
+use crate::replay::step::WaitCause;
+
+/// What an answer to a GET says about token, target and region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The target is known, and shows a run.
+    Busy,
+    /// The target is known, and shows none.
+    Free,
+    /// An error, by its HTTP status.
+    Status(u16),
+    /// None: it did not arrive, or cannot be read.
+    Nothing,
+}
+
+impl Answer {
+    /// What a reading of Konnect's job says.
+    pub fn of(what: &Result<Reading<RemoteJob>, CallError>) -> Self {
+        match what {
+            Ok(reading) if reading.value.status.is_busy() => Self::Busy,
+            Ok(_) => Self::Free,
+            Err(error) => error.status().map_or(Self::Nothing, Self::Status),
+        }
+    }
+}
+
+impl Scheduler {
+    /// `who` found `cause`, and looks again after `wait`.
+    pub fn failed(&mut self, who: &Candidate, cause: WaitCause, wait: Duration, now: Duration) -> Woken {
+        let (account, access) = (who.route.account().clone(), who.route.access.clone());
+        let report = Report { by: &who.id, cause, now, wait };
+        let mut lanes = BTreeSet::from([who.route.lane.clone()]);
+        match cause {
+            WaitCause::Secret | WaitCause::Kubernetes => self.backoff.strike(Key::Secret(access.secret), &report),
+            WaitCause::Credentials | WaitCause::RateLimit => self.backoff.strike(Key::Token(account), &report),
+            WaitCause::Permission | WaitCause::Portal | WaitCause::RemoteJob | WaitCause::Rejected => {
+                self.backoff.strike(Key::Target(access), &report);
+            }
+            WaitCause::Webhook => self.backoff.strike(Key::Webhook(access), &report),
+            WaitCause::Konnect => {
+                self.backoff.strike(Key::Target(access), &report);
+                let next = self.account_after(&account);
+                let region = Key::Region(account.base_url.clone());
+                if self.backoff.strike_region(region.clone(), &report, &account, next) {
+                    lanes = self.lanes_of(&region);
+                }
+            }
+            WaitCause::Conflict => {
+                self.backoff.strike(Key::Busy(account), &report);
+                self.put_failed(who, &report);
+            }
+            WaitCause::PutRefused | WaitCause::NotTaken => self.put_failed(who, &report),
+            WaitCause::Poll
+            | WaitCause::Settle
+            | WaitCause::WindowEnd
+            | WaitCause::Turn
+            | WaitCause::Retry
+            | WaitCause::Resting
+            | WaitCause::TimeToLive => return Woken::default(),
+        }
+        self.examine_all(lanes, Some(&who.id), now)
+    }
+
+    fn put_failed(&mut self, who: &Candidate, report: &Report) {
+        self.backoff.strike_doubling(Key::Put(who.route.access.clone()), report, self.retry_interval);
+        if let Some(lane) = self.lanes.get_mut(&who.route.lane) {
+            lane.put_failed = true;
+        }
+    }
+
+    /// The Secret of a route holds a token.
+    pub fn token_found(&mut self, route: &Route, now: Duration) -> Woken {
+        self.over([Key::Secret(route.access.secret.clone())], now)
+    }
+
+    /// Konnect answered a GET of a route: what the answer disproves is over.
+    pub fn answered(&mut self, route: &Route, answer: Answer, now: Duration) -> Woken {
+        let (account, access) = (route.account(), &route.access);
+        let (region, token, target) =
+            (Key::Region(account.base_url.clone()), Key::Token(account.clone()), Key::Target(access.clone()));
+        match answer {
+            Answer::Nothing | Answer::Status(500..) => Woken::default(),
+            Answer::Status(401 | 429) => self.over([region], now),
+            Answer::Status(_) => self.over([region, token], now),
+            Answer::Busy if self.shows_a_run(&target) => self.over([region, token], now),
+            Answer::Busy => self.over([region, token, target], now),
+            // The run that was seen has ended, and perhaps with it what other PUTs of the account were refused for.
+            Answer::Free if self.shows_a_run(&target) => {
+                self.over([region, token, target, Key::Busy(account.clone())], now)
+            }
+            Answer::Free => self.over([region, token, target], now),
+        }
+    }
+
+    fn shows_a_run(&self, target: &Key) -> bool {
+        self.backoff.found(target).is_some_and(|(cause, _)| cause == WaitCause::RemoteJob)
+    }
+
+    /// The webhook of a route is enabled.
+    pub fn webhook_enabled(&mut self, route: &Route, now: Duration) -> Woken {
+        self.over([Key::Webhook(route.access.clone())], now)
+    }
+
+    /// Konnect accepted a PUT of a route: what an earlier PUT found is over, there and for the account.
+    pub fn accepted(&mut self, route: &Route, now: Duration) -> Woken {
+        if let Some(lane) = self.lanes.get_mut(&route.lane) {
+            lane.put_failed = false;
+        }
+        self.over([Key::Busy(route.account().clone()), Key::Put(route.access.clone())], now)
+    }
+
+    /// Ends entries of the backoff table. Wakes the jobs whose status speaks of them, and those whose turn it is now.
+    fn over<const N: usize>(&mut self, keys: [Key; N], now: Duration) -> Woken {
+        let (mut lanes, mut told) = (BTreeSet::new(), BTreeSet::new());
+        for key in keys {
+            if let Some(of_key) = self.backoff.clear(&key) {
+                told.extend(of_key);
+                lanes.extend(self.lanes_of(&key));
+            }
+        }
+        if lanes.is_empty() {
+            return Woken::default();
+        }
+        told.retain(|id| self.is_waiting(id));
+        Woken(told).and(self.examine_all(lanes, None, now))
+    }
+
+    fn is_waiting(&self, id: &ObjectId) -> bool {
+        self.jobs.get(id).is_some_and(|job| job.state == State::Waiting)
+    }
+
+    fn lanes_of(&self, key: &Key) -> BTreeSet<LaneKey> {
+        self.users.get(key).into_iter().flatten().map(|route| route.lane.clone()).collect()
+    }
+
+    /// The account whose turn it is to probe a region after `account`: the next that has a job waiting, round and round.
+    fn account_after(&self, account: &Account) -> Option<Account> {
+        let region = Key::Region(account.base_url.clone());
+        let waits = |route: &&std::sync::Arc<Route>| {
+            let group = self.lanes.get(&route.lane).and_then(|lane| lane.groups.get(*route));
+            group.is_some_and(|group| !group.waiting.is_empty())
+        };
+        let waiting = self.users.get(&region).into_iter().flatten().filter(waits).map(|route| route.account());
+        let others = waiting.filter(|other| *other != account);
+        others.min_by_key(|other| (*other < account, *other)).cloned()
+    }
+}
