@@ -12,6 +12,7 @@ use super::lanes::{Candidate, Lanes, ObjectId, TroubleWith};
 use super::memory::Memory;
 use super::next::{Hold, holds_turn, is_finished, next};
 use super::observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, WebhookReading};
+use super::over::limits_as_much;
 use super::policy::Policy;
 use super::step::{Step, WaitCause};
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus};
@@ -183,6 +184,9 @@ impl Course {
             let access = TroubleWith::Access(who.secret.clone(), who.target);
             [TroubleWith::Secret(who.secret), access, TroubleWith::Region(who.base_url)]
         });
+        if let Some(date) = what.as_ref().ok().and_then(|reading| reading.date) {
+            memory.hear(date, at);
+        }
         self.learned.remote = Some(Seen { at, what });
         mended.into_iter().flatten().flat_map(|with| lanes.mended(&with, now.mono)).collect()
     }
@@ -218,6 +222,11 @@ impl Course {
     /// [`Step::WriteIntent`] for what must be stored.
     pub fn suppose(&mut self, status: &AuditLogReplayJobStatus) {
         self.job.status = Some(status.clone());
+    }
+
+    /// Takes note of whether the API server stored all that limits sending of the status that was `meant`.
+    pub fn stored(&mut self, meant: &AuditLogReplayJobStatus) {
+        self.learned.unstored |= !self.job.status.as_ref().is_some_and(|stored| limits_as_much(stored, meant));
     }
 
     /// Somebody else wrote first: what they wrote counts, also for the next pass, whatever a watch that lags shows it. What was learned

@@ -22,7 +22,7 @@ use crate::konnect::{CallError, Reading, RemoteJob, RemoteStatus};
 pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
     over::back_in_view(o, policy)
         .or_else(|| held_back::decide(o, job, policy))
-        .or_else(|| resting(o))
+        .or_else(|| resting(o, policy))
         .or_else(|| over::spacing(o, policy))
         .or_else(|| turn(o, policy))
         .or_else(|| duplicate::siblings(o, job))
@@ -47,7 +47,7 @@ pub(super) fn after_refusal(
     if left.is_zero() || requested || job.suspend || deadline::passed(o, job.window).is_some() {
         return decide(o, job, policy);
     }
-    if let Some(decision) = resting(o) {
+    if let Some(decision) = resting(o, policy) {
         return decision;
     }
     if error.is_permanent() && is_far_from_the_limits(o, policy) {
@@ -90,9 +90,10 @@ fn respaced(decision: Decision, left: Duration) -> Decision {
 }
 
 /// An earlier pass has said when to call again, and nothing has changed since.
-pub(super) fn resting(o: &Observed) -> Option<Decision> {
+pub(super) fn resting(o: &Observed, policy: &Policy) -> Option<Decision> {
     let nothing_asked = o.learned.turn.is_none() && o.learned.token.is_none();
-    let left = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock).filter(|_| nothing_asked)?;
+    let floor = policy.poll_interval;
+    let left = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock, floor).filter(|_| nothing_asked)?;
     Some(Decision::Do(Step::Wait { wait: left, cause: WaitCause::Resting }))
 }
 
@@ -205,7 +206,7 @@ fn webhook(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision
     let Some(seen) = &o.learned.webhook else { return Some(Decision::Do(Step::ReadWebhook { brief: false })) };
     let none_yet = || Some(Decision::Be(Situation::NoWebhook, wait::slow(o, policy, WaitCause::Webhook)));
     match &seen.what.config {
-        Ok(config) if config.enabled == Some(true) => None,
+        Ok(_) if seen.what.is_on() => None,
         Ok(_) => none_yet(),
         Err(error) => match error.status() {
             Some(401 | 429) => Some(wait::trouble(o, policy, error)),
@@ -316,9 +317,9 @@ fn send(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
 
 /// The windows by which something else is known: the job at Konnect, and, where a run of ours is over, that run and the one before.
 fn windows_to_avoid(o: &Observed, remote: &RemoteJob) -> Vec<TimeRange> {
-    let over = o.submission().filter(|s| Ending::of(&s.state).is_some());
-    let before = over.and_then(|s| s.previous.as_ref()).map(report::remote_job);
-    let shown = [Some(remote), before.as_ref()].into_iter().flatten().filter_map(window::of_remote);
+    let over = o.submission().filter(|s| Ending::of(&s.state).is_some_and(Ending::may_have_run));
+    let kept = over.into_iter().flat_map(|s| s.previous.iter().chain(&s.accepted)).map(report::remote_job);
+    let shown = [remote.clone()].into_iter().chain(kept).filter_map(|job| window::of_remote(&job));
     shown.chain(over.map(|s| s.window)).collect()
 }
 
@@ -351,6 +352,20 @@ fn submission(o: &Observed, window: TimeRange, previous: &RemoteJob) -> Submissi
 
 /// Now, by Konnect's clock where this pass has heard it: retention is Konnect's to judge.
 pub(super) fn remote_now(o: &Observed) -> DateTime<Utc> {
-    let heard = o.learned.remote.as_ref().and_then(|seen| Some((seen.at, seen.what.as_ref().ok()?.date?)));
-    heard.map_or(o.clock.wall, |(at, date)| date + delta(o.clock.mono.saturating_sub(at.mono)))
+    konnects_now(o).unwrap_or(o.clock.wall)
+}
+
+/// Now by Konnect's clock, if this pass has heard it.
+pub(super) fn konnects_now(o: &Observed) -> Option<DateTime<Utc>> {
+    let (at, date) = o.learned.remote.as_ref().and_then(|seen| Some((seen.at, seen.what.as_ref().ok()?.date?)))?;
+    date.checked_add_signed(delta(o.clock.mono.saturating_sub(at.mono)))
+}
+
+/// Whether a reading of the clocks on which a job is to be given up can be believed: both say the same (`agreed`), or the only one that
+/// can be asked, or Konnect's where they differ, has said so for a poll interval.
+pub(super) fn is_believed(o: &Observed, policy: &Policy, agreed: bool) -> bool {
+    match konnects_now(o) {
+        Some(date) => agreed || o.memory.date_agreed_for(date, o.clock) >= policy.poll_interval,
+        None => o.memory.clock_agreed_for(o.clock) >= policy.poll_interval,
+    }
 }

@@ -40,7 +40,7 @@ impl Story {
         assert!(self.learned.token == Some(Ok(())), "a call without a token");
         let at = self.clock;
         self.sleep(self.konnect.webhook_takes);
-        let what = self.konnect.webhook();
+        let what = self.konnect.webhook(self.clock.wall);
         self.memory.read_webhook(what.config.as_ref());
         self.learned.webhook = Some(Seen { at, what });
     }
@@ -51,6 +51,9 @@ impl Story {
         self.sleep(self.konnect.get_takes);
         let what = self.konnect.get(self.clock.wall);
         self.memory.read_remote(what.as_ref().map(|r| &r.value), &self.job, self.clock);
+        if let Some(date) = what.as_ref().ok().and_then(|reading| reading.date) {
+            self.memory.hear(date, at);
+        }
         self.learned.remote = Some(Seen { at, what });
     }
 
@@ -79,10 +82,15 @@ impl Story {
 
     /// As the apiserver does it: the status is replaced, after a trip through JSON.
     fn write(&mut self, status: &AuditLogReplayJobStatus) {
-        let stored: AuditLogReplayJobStatus = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+        let mut stored: AuditLogReplayJobStatus =
+            serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
         assert_eq!(stored, *status, "what is stored is what was meant");
         invariants::check(&self.status(), status, &self.job);
         self.sleep(self.write_takes);
+        if let Some(drop) = self.definition_drops {
+            drop(&mut stored);
+        }
+        self.learned.unstored |= !super::super::over::limits_as_much(&stored, status);
         self.job.status = Some(stored);
         self.writes.push(status.clone());
         self.memory.conflicts_recorded();
@@ -97,7 +105,7 @@ impl Story {
         self.sleep(self.konnect.put_takes);
         let answer = self.konnect.put(window, self.clock.wall);
         if self.dies.is_none() {
-            self.memory.answered(id, self.clock, PutAnswer::new(window, answer));
+            self.memory.answered(id, self.clock, PutAnswer::new(&recorded, answer));
         }
     }
 
