@@ -265,6 +265,7 @@ fn learned(around: &Around, now: Clock, job: &AuditLogReplayJob) -> Learned {
         webhook,
         remote,
         siblings: around.siblings.then(Vec::new),
+        unstored: false,
     }
 }
 

@@ -182,6 +182,7 @@ prop_compose! {
             }),
             remote: remote.map(|job| Seen { at: ago(ages.1), what: job.map(|value| Reading { value, date }) }),
             siblings: siblings.then(Vec::new),
+            unstored: false,
         }
     }
 }
