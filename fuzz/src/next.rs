@@ -181,7 +181,6 @@ impl World {
 
     fn memory(&self, around: &Around, job: &AuditLogReplayJob) -> Memory {
         let id = job.status.as_ref().and_then(|s| s.submission.as_ref()).map(|s| s.id.clone()).unwrap_or_default();
-        let sent = known(job, &AnyWindow::Recorded(0)).or_else(|| known(job, &AnyWindow::Asked(0)));
         let mut memory = Memory::default();
         for (age, past) in &around.pasts {
             let at = ago(self.clock, i64::from(*age));
@@ -190,7 +189,7 @@ impl World {
                 Past::Recorded => memory.intending(&id, at),
                 Past::Sending => memory.sending(&id),
                 Past::Answered(answer) => {
-                    if let Some(sent) = sent {
+                    if let Some(sent) = job.status.as_ref().and_then(|status| status.submission.as_deref()) {
                         memory.answered(&id, at, PutAnswer::new(sent, answer_of(answer, job)));
                     }
                 }
@@ -266,6 +265,7 @@ fn learned(around: &Around, now: Clock, job: &AuditLogReplayJob) -> Learned {
         webhook,
         remote,
         siblings: around.siblings.then(Vec::new),
+        unstored: false,
     }
 }
 

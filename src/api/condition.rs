@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::open_enum::open_enum;
 
+/// Most conditions of an object that the schema admits.
+pub const MAX_CONDITIONS: usize = 16;
 /// Longest message of a condition, in characters. Konnect's words are cut to fit.
 pub const MAX_MESSAGE_CHARS: usize = 1024;
 

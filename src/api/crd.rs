@@ -12,16 +12,20 @@ use super::status::UNOBSERVED_GENERATION;
 /// nothing that it would take to make it.
 pub const CRD: &str = include_str!("../../crds/auditlogreplayjobs.yaml");
 
+/// Times in a status, as the operator writes them: in UTC, years of four digits.
+const TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$";
+
 /// The CRD, made from the types.
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = AuditLogReplayJob::crd();
     for version in &mut crd.spec.versions {
         if let Some(root) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
-            tidy(root);
             if let Some(status) = root.properties.as_mut().and_then(|p| p.get_mut("status")) {
                 set_default(status);
+                bound(status);
                 own_parts_as_wholes(status);
             }
+            tidy(root);
         }
     }
     crd
@@ -30,6 +34,21 @@ pub fn crd() -> CustomResourceDefinition {
 /// A default on `status` itself: every object has one from the moment it is stored, and kstatus reads it as `InProgress`.
 fn set_default(status: &mut JSONSchemaProps) {
     status.default = Some(JSON(serde_json::json!({ "observedGeneration": UNOBSERVED_GENERATION })));
+}
+
+/// Admits only what the program reads: an object that it cannot read would be left alone for ever. The API server takes times with zones
+/// that there are not, and numbers of any size.
+fn bound(schema: &mut JSONSchemaProps) {
+    match schema.format.as_deref() {
+        Some("date-time") => schema.pattern = Some(TIME.to_owned()),
+        Some("uint32") => schema.maximum = Some(u32::MAX.into()),
+        Some("int32") => (schema.minimum, schema.maximum) = (Some(i32::MIN.into()), Some(i32::MAX.into())),
+        _ => {}
+    }
+    schema.properties.iter_mut().flatten().for_each(|(_, property)| bound(property));
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        bound(items);
+    }
 }
 
 /// Nobody but the operator writes into the parts of a status, such as `submission`. Field by field, who owns each would be a tenth of a
@@ -72,6 +91,34 @@ pub struct CrdError(String);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every number and every time in `schema`, with its place.
+    fn leaves(at: &str, schema: &JSONSchemaProps, found: &mut Vec<(String, JSONSchemaProps)>) {
+        if schema.type_.as_deref() == Some("integer") || schema.format.as_deref() == Some("date-time") {
+            found.push((at.to_owned(), schema.clone()));
+        }
+        for (name, property) in schema.properties.iter().flatten() {
+            leaves(&format!("{at}.{name}"), property, found);
+        }
+        if let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items {
+            leaves(&format!("{at}[]"), items, found);
+        }
+    }
+
+    #[test]
+    fn every_number_and_time_of_a_status_is_bounded_by_what_the_program_reads() {
+        let crd = crd();
+        let root = crd.spec.versions[0].schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
+        let mut found = Vec::new();
+        leaves("status", &root.properties.as_ref().unwrap()["status"], &mut found);
+        assert!(found.len() > 25, "{found:?}");
+        for (at, schema) in found {
+            let generation = at.ends_with("observedGeneration");
+            let bounded =
+                schema.pattern.as_deref() == Some(TIME) || (schema.minimum.is_some() && schema.maximum.is_some());
+            assert!(bounded || generation, "{at}: {schema:?}");
+        }
+    }
 
     #[test]
     fn the_crd_in_the_repository_is_the_one_that_the_types_make() {

@@ -12,7 +12,7 @@ mod spec;
 mod status;
 mod time;
 
-pub use condition::{Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS};
+pub use condition::{Condition, ConditionStatus, ConditionType, MAX_CONDITIONS, MAX_MESSAGE_CHARS};
 pub use crd::{CRD, CrdError, crd, crd_yaml};
 pub use reason::Reason;
 pub use rules::{Violation, violations};

@@ -33,6 +33,8 @@ pub enum Reason {
     RemoteFailed,
     /// Another job took the place of this one at Konnect before its end was seen.
     Superseded,
+    /// The answer to the last request was lost, and Konnect did not take the request; it is made again.
+    NotTaken,
     /// Konnect reported more failed runs than `spec.backoffLimit` allows.
     BackoffLimitExceeded,
     /// The replay did not complete within `spec.activeDeadlineSeconds`.
@@ -75,6 +77,12 @@ pub enum Reason {
     KonnectUnavailable,
     /// What Konnect did with this job cannot be read at the moment.
     RemoteStateUnknown,
+    /// One clock alone says that the window has expired or that a deadline has passed; a second reading decides.
+    ClockInDoubt,
+    /// The definition of the object in this cluster is older than the operator and drops what limits sending; nothing is sent.
+    DefinitionOutdated,
+    /// The API server did not answer when the Secret was read.
+    SecretUnanswered,
     /// `spec.suspend` holds the job back.
     Suspended,
 }
@@ -97,6 +105,7 @@ impl Reason {
         Self::AlreadyReplayed,
         Self::RemoteFailed,
         Self::Superseded,
+        Self::NotTaken,
         Self::BackoffLimitExceeded,
         Self::DeadlineExceeded,
         Self::StartingDeadlineExceeded,
@@ -118,6 +127,9 @@ impl Reason {
         Self::RateLimited,
         Self::KonnectUnavailable,
         Self::RemoteStateUnknown,
+        Self::ClockInDoubt,
+        Self::DefinitionOutdated,
+        Self::SecretUnanswered,
         Self::Suspended,
     ];
 
@@ -144,6 +156,7 @@ impl Reason {
             Self::AlreadyReplayed => "AlreadyReplayed",
             Self::RemoteFailed => "RemoteFailed",
             Self::Superseded => "Superseded",
+            Self::NotTaken => "NotTaken",
             Self::BackoffLimitExceeded => "BackoffLimitExceeded",
             Self::DeadlineExceeded => "DeadlineExceeded",
             Self::StartingDeadlineExceeded => "StartingDeadlineExceeded",
@@ -165,6 +178,9 @@ impl Reason {
             Self::RateLimited => "RateLimited",
             Self::KonnectUnavailable => "KonnectUnavailable",
             Self::RemoteStateUnknown => "RemoteStateUnknown",
+            Self::ClockInDoubt => "ClockInDoubt",
+            Self::DefinitionOutdated => "DefinitionOutdated",
+            Self::SecretUnanswered => "SecretUnanswered",
             Self::Suspended => "Suspended",
         }
     }

@@ -118,9 +118,9 @@ pub struct AuditLogReplayJobSpec {
     /// not look.
     #[serde(default)]
     pub webhook_policy: WebhookPolicy,
-    /// What to do if this very window was replayed to this target before: `Skip` ends the job without sending if an
-    /// `AuditLogReplayJob` of this namespace or Konnect's last job completed it and the webhook's last answer was a success; `Replay`
-    /// sends it all the same, and follows nobody else's run.
+    /// What to do if the window was replayed before: `Skip` ends the job without sending if a record shows every second of it delivered
+    /// to the destination of today, that of an `AuditLogReplayJob` of this namespace, or that of Konnect's last job of the target;
+    /// `Replay` sends it all the same, and follows nobody else's run.
     #[serde(default)]
     pub duplicate_policy: DuplicatePolicy,
     /// What to do if Konnect has begun to delete the events of the window: `Fail` ends the job, `Clamp` sends what is left.

@@ -163,6 +163,16 @@ pub struct Retries {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub ended_unseen: u32,
+    /// Requests whose answer was lost (5xx, time-out, restart) and that Konnect was then read not to have taken. The wait before the
+    /// next request grows with each.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0))]
+    pub not_taken: u32,
+    /// Requests that Konnect answered with success (2xx) and of which it never showed a replay job. After the third the job is given
+    /// up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0))]
+    pub not_shown: u32,
     /// When the window may be sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_time: Option<DateTime<Utc>>,
@@ -170,6 +180,14 @@ pub struct Retries {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub requested_at: Option<String>,
+}
+
+impl Retries {
+    /// Whether any of the earlier submissions may have begun a run.
+    pub fn tell_of_a_run(&self) -> bool {
+        let Self { failed, superseded, ended_unseen, not_shown, not_taken: _, next_time: _, requested_at: _ } = self;
+        [failed, superseded, ended_unseen, not_shown].into_iter().any(|count| *count > 0)
+    }
 }
 
 open_enum! {
@@ -183,6 +201,8 @@ open_enum! {
         Adopted => "Adopted",
         /// Over: its outcome was in doubt, and Konnect was read not to have taken it.
         NotTaken => "NotTaken",
+        /// Over: Konnect answered it with success (2xx), and never showed a job of it.
+        NotShown => "NotShown",
         /// Over: Konnect reported `failed`.
         Failed => "Failed",
         /// Over: Konnect showed another job in its place, or none, before its end was seen.
@@ -196,7 +216,7 @@ impl SubmissionState {
     /// Whether nothing more can become of it, so that its run needs neither lane nor target.
     pub fn is_over(&self) -> bool {
         match self {
-            Self::NotTaken | Self::Failed | Self::Superseded | Self::EndedUnseen => true,
+            Self::NotTaken | Self::NotShown | Self::Failed | Self::Superseded | Self::EndedUnseen => true,
             Self::Intended | Self::Accepted | Self::Adopted | Self::Unknown(_) => false,
         }
     }
@@ -216,7 +236,7 @@ pub struct Submission {
     pub attempt: u32,
     /// How far it has come.
     pub state: SubmissionState,
-    /// Exactly what is sent. The only key by which Konnect's job can be recognised.
+    /// Exactly what is sent. Konnect's job is recognised by it, or by the window of `accepted`, which Konnect may have rounded.
     pub window: TimeRange,
     /// When this was recorded.
     pub intent_time: DateTime<Utc>,

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::context::Context;
 use super::{FIELD_MANAGER, secret, status_patch};
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Submission};
 use crate::konnect::{
     CallError, Endpoint, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, limits, read_replay_job,
     read_webhook, read_webhook_status,
@@ -134,10 +134,10 @@ impl Context {
     }
 
     /// Sends the recorded window, once.
-    pub(super) async fn submit(&self, target: &RemoteTarget, token: &Token, window: TimeRange) -> PutAnswer {
-        let answer = self.call(target, &Request::put_replay_job(target, window), token).await;
+    pub(super) async fn submit(&self, target: &RemoteTarget, token: &Token, sent: &Submission) -> PutAnswer {
+        let answer = self.call(target, &Request::put_replay_job(target, sent.window), token).await;
         let job = answer.and_then(|answer| Ok(read_replay_job(&answer, Utc::now())?.value));
-        PutAnswer::new(window, job)
+        PutAnswer::new(sent, job)
     }
 
     async fn call(&self, target: &RemoteTarget, request: &Request, token: &Token) -> Result<RawAnswer, CallError> {

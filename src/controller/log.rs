@@ -66,7 +66,7 @@ pub(super) fn answer(job: &AuditLogReplayJob, to_put: &PutAnswer) {
             let trace_id = error.trace_id();
             info!(namespace, name, uid, region, attempt, trace_id, %error, "Konnect refused the request");
         }
-        PutAnswer::InDoubt(why) => {
+        PutAnswer::NotShown(why) | PutAnswer::InDoubt(why) => {
             warn!(namespace, name, uid, region, attempt, why, "the outcome of the request is not known");
         }
     }

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::log;
 use super::memory::Kept;
 use super::permit::{self, Permit};
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, TimeRange};
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus};
 use crate::konnect::Token;
 use crate::replay::events;
 use crate::replay::{Course, Policy, PutAnswer, Step, ValidatedJob};
@@ -128,7 +128,7 @@ impl<'a> Pass<'a> {
                 return Ok(self.ask(&step).await);
             }
             Step::WriteIntent(status) => self.write_intent(&status).await?,
-            Step::Submit { id, window } => return Ok(self.submit(&id, window).await),
+            Step::Submit { id, .. } => return Ok(self.submit(&id).await),
             Step::WriteStatus(status) if self.taken.as_ref() == Some(&*status) => self.suppose(&status),
             Step::WriteStatus(status) => self.write(&status).await?,
             Step::Delete => return self.delete().await,
@@ -207,6 +207,7 @@ impl<'a> Pass<'a> {
         match self.ctx.write_status(&self.namespace, self.job(), status).await {
             Ok(written) => {
                 self.wrote(written);
+                self.course.stored(status);
                 self.taken = Some(status.clone());
                 Ok(())
             }
@@ -277,8 +278,10 @@ impl<'a> Pass<'a> {
 
     /// Sends the recorded submission, once. When told to end, a call under way gets a moment to finish; without its answer the
     /// outcome stays open, and whoever comes next settles it.
-    async fn submit(&mut self, id: &str, window: TimeRange) -> Outcome {
-        let (Ok(validated), Some(token)) = (ValidatedJob::new(self.job(), self.policy()), self.token.clone()) else {
+    async fn submit(&mut self, id: &str) -> Outcome {
+        let recorded = self.job().status.as_ref().and_then(|status| status.submission.as_deref()).cloned();
+        let parts = (ValidatedJob::new(self.job(), self.policy()), self.token.clone(), recorded);
+        let (Ok(validated), Some(token), Some(recorded)) = parts else {
             return Outcome::End(Action::requeue(permit::RETRY));
         };
         if self.ctx.stop.is_requested() {
@@ -286,7 +289,7 @@ impl<'a> Pass<'a> {
         }
         self.kept.memory.sending(id);
         let answer = tokio::select! {
-            answer = self.ctx.submit(&validated.target, &token, window) => answer,
+            answer = self.ctx.submit(&validated.target, &token, &recorded) => answer,
             () = self.ctx.stop.requested_for(LAST_CALL) => PutAnswer::InDoubt("the operator was stopped".to_owned()),
         };
         log::answer(self.job(), &answer);

@@ -1,21 +1,20 @@
-//! Which objects may have replayed a window: an index by namespace, target and end of the window, kept up by the watch, so that a look
-//! for duplicates costs the same however many finished objects there are. It only says where to look; the objects say what is so.
+//! Which objects may have replayed a window: an index by namespace, target and window, kept up by the watch, so that a look for duplicates
+//! reads only the objects whose window covers the one that is asked for. It only says where to look; the objects say what is so.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
 use kube::ResourceExt;
 use kube::runtime::watcher;
 
 use super::context::Guarded;
-use crate::api::AuditLogReplayJob;
-use crate::replay::{SAME_WINDOW, replayed_end};
+use crate::api::{AuditLogReplayJob, TimeRange};
+use crate::replay::replayed_window;
 
-/// Namespace and target in short, the end of the window in seconds, and the name. Two targets that are one in short only cost a
-/// second look.
-type Place = (u64, i64, Box<str>);
+/// Namespace and target in short, the end of the window and its start in seconds, and the name. Two targets that are one in short only
+/// cost a second look.
+type Place = (u64, i64, i64, Box<str>);
 
 /// The indexes of all watches.
 #[derive(Default)]
@@ -29,10 +28,10 @@ impl Replayed {
         index
     }
 
-    /// The names of those in the namespace of `job` that may have replayed a window of its target which ends about `end`.
-    pub(super) fn near(&self, job: &AuditLogReplayJob, end: DateTime<Utc>) -> Vec<Box<str>> {
+    /// The names of those in the namespace of `job` that may have replayed all of `window` of its target.
+    pub(super) fn covering(&self, job: &AuditLogReplayJob, window: TimeRange) -> Vec<Box<str>> {
         let indexes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        indexes.iter().flat_map(|index| index.lock().near(whose(job), end)).collect()
+        indexes.iter().flat_map(|index| index.lock().covering(whose(job), window)).collect()
     }
 }
 
@@ -71,16 +70,17 @@ impl Places {
         }
     }
 
-    fn near(&self, whose: u64, end: DateTime<Utc>) -> Vec<Box<str>> {
-        let (first, last) = ((end - SAME_WINDOW).timestamp(), (end + SAME_WINDOW).timestamp());
-        let range = (whose, first, Box::default())..(whose, last + 1, Box::default());
-        self.known.range(range).map(|(.., name)| name.clone()).collect()
+    fn covering(&self, whose: u64, window: TimeRange) -> Vec<Box<str>> {
+        let (start, end) = (window.start_at.timestamp(), window.end_at.timestamp());
+        let ends_late_enough = self.known.range((whose, end, i64::MIN, Box::default())..).take_while(|p| p.0 == whose);
+        ends_late_enough.filter(|(_, _, begins, _)| *begins <= start).map(|(.., name)| name.clone()).collect()
     }
 }
 
 fn place(object: &Guarded) -> Option<Place> {
     let job = object.job().ok()?;
-    Some((whose(job), replayed_end(job)?.timestamp(), job.name_any().into_boxed_str()))
+    let window = replayed_window(job)?;
+    Some((whose(job), window.end_at.timestamp(), window.start_at.timestamp(), job.name_any().into_boxed_str()))
 }
 
 fn whose(job: &AuditLogReplayJob) -> u64 {
@@ -95,62 +95,69 @@ mod tests {
 
     use super::*;
 
-    fn object(name: &str, region: &str, end: &str, complete: bool) -> Guarded {
+    fn object(name: &str, region: &str, (start, end): (&str, &str), code: u16) -> Guarded {
         let condition = json!({ "type": "Complete", "status": "True", "reason": "Completed", "message": "",
                                 "observedGeneration": 1, "lastTransitionTime": "2026-11-20T10:00:00Z" });
-        let conditions = if complete { vec![condition] } else { Vec::new() };
         serde_json::from_value(json!({
             "apiVersion": "konnect-replay.dev/v1alpha1", "kind": "AuditLogReplayJob",
             "metadata": { "name": name, "namespace": "audit", "uid": name },
             "spec": {
                 "target": { "region": region, "scope": "Organization" },
-                "window": { "startAt": "2026-11-20T08:00:00Z", "endAt": end },
+                "window": { "startAt": start, "endAt": end },
                 "tokenSecretRef": { "name": "token" },
             },
-            "status": { "observedGeneration": 1, "conditions": conditions },
+            "status": {
+                "observedGeneration": 1, "conditions": if code == 0 { vec![] } else { vec![condition] },
+                "startTime": "2026-11-20T09:59:00Z",
+                "konnect": { "status": "completed", "startAt": start, "endAt": end, "observedTime": "2026-11-20T10:00:00Z" },
+                "webhook": { "lastAttemptTime": "2026-11-20T09:59:30Z", "lastResponseCode": code },
+            },
         }))
         .unwrap()
     }
 
-    const END: &str = "2026-11-20T09:00:00Z";
+    const WINDOW: (&str, &str) = ("2026-11-20T08:00:00Z", "2026-11-20T09:00:00Z");
 
-    fn near(replayed: &Replayed, region: &str) -> Vec<String> {
-        let asking = object("asking", region, END, false);
-        replayed.near(asking.job().unwrap(), END.parse().unwrap()).iter().map(ToString::to_string).collect()
+    fn covering(replayed: &Replayed, region: &str) -> Vec<String> {
+        let asking = object("asking", region, WINDOW, 0);
+        let window = TimeRange { start_at: WINDOW.0.parse().unwrap(), end_at: WINDOW.1.parse().unwrap() };
+        replayed.covering(asking.job().unwrap(), window).iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn complete_objects_of_the_target_and_time_are_found_and_no_others() {
+    fn objects_that_delivered_all_of_the_window_to_the_target_are_found_and_no_others() {
         let replayed = Replayed::default();
         let index = replayed.add();
-        for (name, region, end, complete) in [
-            ("same", "eu", END, true),
-            ("a-little-longer", "eu", "2026-11-20T09:00:59Z", true),
-            ("a-little-shorter", "eu", "2026-11-20T08:59:01Z", true),
-            ("longer", "eu", "2026-11-20T09:01:00Z", true),
-            ("shorter", "eu", "2026-11-20T08:59:00Z", true),
-            ("elsewhere", "us", END, true),
-            ("not-complete", "eu", END, false),
+        let (start, end) = WINDOW;
+        for (name, region, window, code) in [
+            ("same", "eu", WINDOW, 200),
+            ("longer", "eu", ("2026-11-20T07:00:00Z", "2026-11-20T21:00:00Z"), 200),
+            ("a-second-late", "eu", ("2026-11-20T08:00:01Z", end), 200),
+            ("a-second-short", "eu", (start, "2026-11-20T08:59:59Z"), 200),
+            ("disjoint", "eu", ("2026-11-20T09:00:10Z", "2026-11-20T09:00:30Z"), 200),
+            ("elsewhere", "us", WINDOW, 200),
+            ("refused-by-the-receiver", "eu", WINDOW, 403),
+            ("not-complete", "eu", WINDOW, 0),
         ] {
-            index.see(&watcher::Event::Apply(object(name, region, end, complete)));
+            index.see(&watcher::Event::Apply(object(name, region, window, code)));
         }
-        assert_eq!(near(&replayed, "eu"), ["a-little-shorter", "same", "a-little-longer"]);
-        assert_eq!(near(&replayed, "us"), ["elsewhere"]);
+        assert_eq!(covering(&replayed, "eu"), ["same", "longer"]);
+        assert_eq!(covering(&replayed, "us"), ["elsewhere"]);
     }
 
     #[test]
     fn what_is_deleted_or_missing_from_a_new_list_is_forgotten() {
         let replayed = Replayed::default();
         let (one, other) = (replayed.add(), replayed.add());
-        other.see(&watcher::Event::Apply(object("of-another-watch", "eu", END, true)));
-        one.see(&watcher::Event::Apply(object("deleted", "eu", END, true)));
-        one.see(&watcher::Event::Apply(object("missed", "eu", END, true)));
-        one.see(&watcher::Event::Delete(object("deleted", "eu", END, true)));
-        assert_eq!(near(&replayed, "eu"), ["missed", "of-another-watch"]);
+        other.see(&watcher::Event::Apply(object("of-another-watch", "eu", WINDOW, 200)));
+        one.see(&watcher::Event::Apply(object("deleted", "eu", WINDOW, 200)));
+        one.see(&watcher::Event::Apply(object("missed", "eu", WINDOW, 200)));
+        one.see(&watcher::Event::Delete(object("deleted", "eu", WINDOW, 200)));
+        assert_eq!(covering(&replayed, "eu"), ["missed", "of-another-watch"]);
         one.see(&watcher::Event::Init);
-        one.see(&watcher::Event::InitApply(object("listed", "eu", END, true)));
-        assert_eq!(near(&replayed, "eu"), ["missed", "of-another-watch"], "half a list is no list");
+        one.see(&watcher::Event::InitApply(object("listed", "eu", WINDOW, 200)));
+        assert_eq!(covering(&replayed, "eu"), ["missed", "of-another-watch"], "half a list is no list");
         one.see(&watcher::Event::InitDone);
-        assert_eq!(near(&replayed, "eu"), ["listed", "of-another-watch"]);
+        assert_eq!(covering(&replayed, "eu"), ["listed", "of-another-watch"]);
     }
 }

@@ -41,12 +41,12 @@ impl Stores {
 }
 
 impl Context {
-    /// The Complete objects of the namespace of `job` that may have replayed its window, itself left out.
+    /// The objects of the namespace of `job` whose records show all of its window delivered, itself left out.
     pub(super) fn siblings(&self, job: &AuditLogReplayJob) -> Vec<Sibling> {
         let Ok(validated) = ValidatedJob::new(job, &self.config.policy) else { return Vec::new() };
         let namespace = job.namespace().unwrap_or_default();
-        let near = self.replayed.near(job, validated.window.end_at);
-        let shown = near.iter().filter_map(|name| self.stores.get(&namespace, name));
+        let covering = self.replayed.covering(job, validated.window);
+        let shown = covering.iter().filter_map(|name| self.stores.get(&namespace, name));
         shown
             .filter_map(|guarded| {
                 let other = guarded.job().ok().filter(|other| other.uid() != job.uid())?;

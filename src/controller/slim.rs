@@ -159,7 +159,10 @@ fn leave_the_end(job: &mut AuditLogReplayJob) {
         completion_time: whole.completion_time,
         failed_time: whole.failed_time,
         attempts: whole.attempts,
+        konnect: whole.konnect,
         webhook: whole.webhook.map(|webhook| WebhookEvidence {
+            destination_id: webhook.destination_id,
+            last_attempt_time: webhook.last_attempt_time,
             last_response_code: webhook.last_response_code,
             ..WebhookEvidence::default()
         }),
@@ -261,7 +264,7 @@ mod tests {
             assert_eq!((&job.spec, job.annotations().len()), (&whole.spec, 0));
             let (status, whole) = (job.status.unwrap(), whole.status.unwrap());
             let kept: Vec<&str> = status.conditions.iter().map(|c| c.type_.as_str()).collect();
-            assert_eq!((kept, &status.window, &status.konnect), (vec![ended, "Ready"], &whole.window, &None));
+            assert_eq!((kept, &status.window, &status.konnect), (vec![ended, "Ready"], &whole.window, &whole.konnect));
             assert_eq!(status.webhook.unwrap().last_response_code, Some(503));
             assert_eq!((status.completion_time, status.attempts), (whole.completion_time, 1));
             assert_eq!(

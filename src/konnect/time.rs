@@ -3,10 +3,11 @@
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 
-/// Reads a time leniently: `None` for a zero or an unreadable one.
+/// Reads a time leniently: `None` for a zero or an unreadable one, and for one that has no year of four digits in UTC: a status could
+/// not keep that.
 pub fn parse_lenient(text: &str) -> Option<DateTime<Utc>> {
     let time = DateTime::parse_from_rfc3339(text.trim()).ok()?.with_timezone(&Utc);
-    (time.year() > 1).then_some(time)
+    (2..=9999).contains(&time.year()).then_some(time)
 }
 
 /// Writes a time as Konnect documents it: UTC with `Z`, whole seconds.
@@ -20,7 +21,15 @@ mod tests {
 
     #[test]
     fn zero_and_unreadable_times_mean_unset() {
-        for text in ["0001-01-01T00:00:0Z", "0001-01-01T00:00:00Z", "", "never", "2026-13-01T00:00:00Z", "1763800000"] {
+        for text in [
+            "0001-01-01T00:00:0Z",
+            "0001-01-01T00:00:00Z",
+            "",
+            "never",
+            "2026-13-01T00:00:00Z",
+            "1763800000",
+            "9999-12-31T23:59:59-01:00",
+        ] {
             assert_eq!(parse_lenient(text), None, "{text:?}");
         }
     }

@@ -10,6 +10,9 @@ const SCHEME: &[u8] = b"Bearer ";
 /// Shortest value that is looked for in answers. Konnect's tokens are longer; a shorter one could be a word of the API.
 const MIN_REDACTED: usize = 16;
 
+/// Longest value that is sent. Konnect's tokens are far shorter; a header of several KiB is refused on the way, which says nothing of why.
+const MAX_BYTES: usize = 4096;
+
 /// A Konnect access token, personal (`kpat_…`) or of a system account (`spat_…`).
 #[derive(Clone)]
 pub struct Token(HeaderValue);
@@ -23,6 +26,9 @@ pub enum TokenError {
     /// Bytes that no HTTP header can carry.
     #[error("it holds characters that an HTTP header cannot carry")]
     IllegalCharacters,
+    /// Longer than any token of Konnect's.
+    #[error("it is longer than {MAX_BYTES} bytes")]
+    TooLong,
     /// Not one of the installer's `--token-prefixes`.
     #[error("it does not begin as a Konnect token does")]
     WrongPrefix,
@@ -35,6 +41,9 @@ impl Token {
         let value = value.trim_ascii();
         if value.is_empty() {
             return Err(TokenError::Empty);
+        }
+        if value.len() > MAX_BYTES {
+            return Err(TokenError::TooLong);
         }
         if !value.iter().all(u8::is_ascii_graphic) {
             return Err(TokenError::IllegalCharacters);
@@ -112,9 +121,16 @@ mod tests {
             (b"kpat_a\nb", TokenError::IllegalCharacters),
             (b"kpat_\xff", TokenError::IllegalCharacters),
             (b"AKIAIOSFODNN7EXAMPLE", TokenError::WrongPrefix),
+            (&[b"kpat_", &[b'a'; 4092][..]].concat(), TokenError::TooLong),
         ] {
             assert_eq!(Token::parse(value, &prefixes()).unwrap_err(), expected, "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_value_of_the_greatest_length_is_a_token() {
+        let value = [&b" kpat_"[..], &[b'a'; 4091], b"\n"].concat();
+        assert!(Token::parse(&value, &prefixes()).is_ok());
     }
 
     #[test]

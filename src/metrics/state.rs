@@ -112,6 +112,7 @@ impl JobState {
             | Reason::Unauthorized
             | Reason::Forbidden
             | Reason::SecretNotFound
+            | Reason::SecretUnanswered
             | Reason::SecretKeyMissing
             | Reason::InvalidToken => Self::NeedsCredentials,
             Reason::BlockedByRemoteJob => Self::Blocked,
@@ -123,13 +124,17 @@ impl JobState {
             | Reason::Adopted
             | Reason::WindowClamped
             | Reason::RemoteStateUnknown => Self::Running,
-            Reason::RemoteFailed | Reason::Superseded => Self::Retrying,
+            Reason::RemoteFailed | Reason::Superseded | Reason::NotTaken => Self::Retrying,
             Reason::RateLimited | Reason::KonnectUnavailable => Self::Unavailable,
             Reason::PortalNotFound => Self::UnknownPortal,
-            Reason::InvalidWindow | Reason::InvalidRequest | Reason::RegionNotAllowed => Self::Invalid,
+            Reason::InvalidWindow
+            | Reason::InvalidRequest
+            | Reason::RegionNotAllowed
+            | Reason::DefinitionOutdated => Self::Invalid,
             Reason::Suspended => Self::Suspended,
             // The rest is said of finished jobs, or of conditions that give detail.
             Reason::Pending
+            | Reason::ClockInDoubt
             | Reason::Completed
             | Reason::AlreadyReplayed
             | Reason::BackoffLimitExceeded

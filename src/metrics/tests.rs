@@ -97,6 +97,7 @@ fn every_reason_of_an_unfinished_job_is_one_of_the_states() {
         ("Adopted", JobState::Running),
         ("RemoteFailed", JobState::Retrying),
         ("Superseded", JobState::Retrying),
+        ("NotTaken", JobState::Retrying),
         ("RemoteStateUnknown", JobState::Running),
         ("RateLimited", JobState::Unavailable),
         ("KonnectUnavailable", JobState::Unavailable),
@@ -104,6 +105,8 @@ fn every_reason_of_an_unfinished_job_is_one_of_the_states() {
         ("InvalidWindow", JobState::Invalid),
         ("InvalidRequest", JobState::Invalid),
         ("RegionNotAllowed", JobState::Invalid),
+        ("DefinitionOutdated", JobState::Invalid),
+        ("ClockInDoubt", JobState::Pending),
         ("Suspended", JobState::Suspended),
         ("OfAVersionToCome", JobState::Pending),
     ] {

@@ -83,8 +83,14 @@ fn is_of(job: &AuditLogReplayJob, shown: (DateTime<Utc>, DateTime<Utc>)) -> bool
 
 /// How many runs ended otherwise than completed, by how they ended.
 fn over(retries: &Retries) -> String {
-    let Retries { failed, superseded, ended_unseen, next_time: _, requested_at: _ } = retries;
-    let kinds = [(failed, "failed"), (superseded, "superseded"), (ended_unseen, "ended unseen")];
+    let Retries { failed, superseded, ended_unseen, not_taken, not_shown, next_time: _, requested_at: _ } = retries;
+    let kinds = [
+        (failed, "failed"),
+        (superseded, "superseded"),
+        (ended_unseen, "ended unseen"),
+        (not_taken, "not taken"),
+        (not_shown, "never shown"),
+    ];
     let kinds = kinds.iter().filter(|(count, _)| **count > 0).map(|(count, how)| format!("{count} {how}"));
     kinds.collect::<Vec<_>>().join(", ")
 }

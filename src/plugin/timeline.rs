@@ -104,6 +104,7 @@ fn konnects_word(konnect: &KonnectJob) -> Option<Step> {
 fn ending(state: &SubmissionState) -> &'static str {
     match state {
         SubmissionState::NotTaken => "found not to have been taken by Konnect",
+        SubmissionState::NotShown => "answered with success by Konnect, and never shown",
         SubmissionState::Failed => "reported as failed by Konnect",
         SubmissionState::Superseded => "another job was found in its place at Konnect",
         SubmissionState::EndedUnseen => "found to have ended unseen",

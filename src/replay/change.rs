@@ -92,6 +92,7 @@ fn taken(before: Option<&Submission>, now: &Submission) -> Option<Change> {
         SubmissionState::Intended
         | SubmissionState::Accepted
         | SubmissionState::NotTaken
+        | SubmissionState::NotShown
         | SubmissionState::Failed
         | SubmissionState::Superseded
         | SubmissionState::EndedUnseen

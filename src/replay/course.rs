@@ -11,6 +11,7 @@ use super::duplicate::Sibling;
 use super::memory::{Memory, PutAnswer};
 use super::next::{is_finished, is_under_way_to, next, reserves};
 use super::observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, WebhookReading};
+use super::over::limits_as_much;
 use super::policy::Policy;
 use super::scheduler::{Answer, Candidate, ObjectId, Route, Scheduler, Woken};
 use super::step::{Step, WaitCause};
@@ -155,7 +156,7 @@ impl Course {
         clock: Clock,
     ) -> Woken {
         let Some(who) = self.candidate(policy) else { return Woken::default() };
-        let insists = memory.is_asked_to_try_now(&self.job, clock);
+        let insists = memory.asked_to_try_in(&self.job, clock, policy.poll_interval) == Some(Duration::ZERO);
         let (turn, woken) = scheduler.take(&who, insists, clock.mono);
         self.learned.turn = Some(turn);
         woken
@@ -208,6 +209,9 @@ impl Course {
     ) -> Woken {
         memory.read_remote(what.as_ref().map(|reading| &reading.value), &self.job, now);
         let answer = Answer::of(&what);
+        if let Some(date) = what.as_ref().ok().and_then(|reading| reading.date) {
+            memory.hear(date, at);
+        }
         self.learned.remote = Some(Seen { at, what });
         self.route(policy).map(|route| scheduler.answered(&route, answer, now.mono)).unwrap_or_default()
     }
@@ -250,6 +254,11 @@ impl Course {
     /// [`Step::WriteIntent`] for what must be stored.
     pub fn suppose(&mut self, status: &AuditLogReplayJobStatus) {
         self.job.status = Some(status.clone());
+    }
+
+    /// Takes note of whether the API server stored all that limits sending of the status that was `meant`.
+    pub fn stored(&mut self, meant: &AuditLogReplayJobStatus) {
+        self.learned.unstored |= !self.job.status.as_ref().is_some_and(|stored| limits_as_much(stored, meant));
     }
 
     /// Somebody else wrote first: what they wrote counts, also for the next pass, whatever a watch that lags shows it. What was learned

@@ -4,8 +4,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::observed::Observed;
+use super::policy::{LIMIT_MARGIN, Policy};
 use super::step::Step;
-use super::{report, wait, window};
+use super::window::delta;
+use super::{prepare, report, wait, window};
 use crate::api::{Reason, TimeRange};
 
 /// Since when the deadline counts that counts now.
@@ -30,9 +32,15 @@ fn due(o: &Observed, window: TimeRange) -> Option<DateTime<Utc>> {
     Some(begun(o, window) + TimeDelta::seconds(seconds.into()) + paused(o, window))
 }
 
-/// Why the job is given up, if its deadline has passed.
+/// The same, if it can be believed at once.
+pub(super) fn passed_for_sure(o: &Observed, window: TimeRange, policy: &Policy) -> Option<(Reason, String)> {
+    passed(o, window).filter(|_| prepare::is_believed(o, policy, true))
+}
+
+/// Why the job is given up, if its deadline has passed: by the clock of this machine, and by Konnect's where this pass has heard it.
 pub(super) fn passed(o: &Observed, window: TimeRange) -> Option<(Reason, String)> {
-    due(o, window).filter(|due| *due <= o.clock.wall)?;
+    let konnects = prepare::konnects_now(o).map(|now| now + delta(LIMIT_MARGIN));
+    due(o, window).filter(|due| *due <= o.clock.wall && konnects.is_none_or(|now| *due <= now))?;
     if o.status().start_time.is_none() {
         let message = "Konnect accepted no replay within spec.startingDeadlineSeconds, so it is given up, and nothing of it is under \
                        way. To have the window replayed after all, create another AuditLogReplayJob.";

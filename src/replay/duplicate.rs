@@ -1,49 +1,49 @@
-//! Whether this very window was replayed before, so that sending it would only double it.
+//! Whether a window was replayed before, so that sending it would only double it. One rule: skipped only if a record shows every second
+//! of the window delivered to the destination of today.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
 use kube::ResourceExt;
 
+use super::delivery::{self, Delivered};
 use super::job::ValidatedJob;
-use super::observed::Observed;
+use super::observed::{Observed, WebhookReading};
 use super::scheduler::TargetKey;
 use super::situation::{Decision, Situation};
 use super::step::Step;
+use super::window::delta;
 use super::{report, retention, window};
 use crate::api::{AuditLogReplayJob, DuplicatePolicy, TimeRange};
 use crate::konnect::{RemoteJob, RemoteStatus};
 use crate::replay::Policy;
 
-/// By how much two windows may differ at either end and count as one: a repeat is sent with up to so many seconds more.
-pub const SAME_WINDOW: TimeDelta = TimeDelta::seconds(59);
+/// How long before Konnect says that a run has completed its last delivery may have been.
+const LAST_DELIVERY: Duration = Duration::from_mins(10);
 
-/// Another object of the same namespace, which is Complete.
+/// Another object of the same namespace, which is Complete and whose record shows that its window was delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sibling {
     name: String,
     target: TargetKey,
-    window: TimeRange,
+    delivered: Delivered,
 }
 
 impl Sibling {
-    /// What is to be known of `job`; `None` unless it is Complete.
+    /// What is to be known of `job`; `None` unless it is Complete and its record shows a delivery.
     pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
-        let window = replayed(job)?;
+        let delivered = delivered(job)?;
         let validated = ValidatedJob::new(job, policy).ok()?;
-        Some(Self { name: job.name_any(), target: validated.target_key(), window })
+        Some(Self { name: job.name_any(), target: validated.target_key(), delivered })
     }
 }
 
-/// The window that a Complete object stands for: as it was sent, or as it was asked for if nothing was.
-fn replayed(job: &AuditLogReplayJob) -> Option<TimeRange> {
-    let status = job.status.as_ref().filter(|status| report::is_complete(status))?;
-    let sent = status.window.as_ref().map(|w| TimeRange { start_at: w.start_at, end_at: w.end_at });
-    sent.or_else(|| window::parse(&job.spec.window).ok())
+fn delivered(job: &AuditLogReplayJob) -> Option<Delivered> {
+    job.status.as_ref().filter(|status| report::is_complete(status)).and_then(delivery::delivered)
 }
 
-/// The end of the window that a Complete object stands for; `None` of any other. One that ends more than [`SAME_WINDOW`] away from
-/// the end that a job asks for is no duplicate of it: retention and repeats move other things.
-pub fn replayed_end(job: &AuditLogReplayJob) -> Option<DateTime<Utc>> {
-    replayed(job).map(|window| window.end_at)
+/// The window that the record of a Complete object shows to have been delivered; `None` of any other object.
+pub fn replayed_window(job: &AuditLogReplayJob) -> Option<TimeRange> {
+    delivered(job).map(|delivered| delivered.window)
 }
 
 /// The siblings are looked at before the first request, and not once Konnect has taken one.
@@ -54,34 +54,52 @@ pub(super) fn siblings(o: &Observed, job: &ValidatedJob) -> Option<Decision> {
 
 fn looks_for_siblings(o: &Observed, job: &ValidatedJob) -> bool {
     let status = o.status();
-    job.duplicate_policy == DuplicatePolicy::Skip && status.attempts == 0 && status.retries.is_none()
+    job.duplicate_policy == DuplicatePolicy::Skip
+        && status.attempts == 0
+        && status.retries.as_ref().is_none_or(|retries| !retries.tell_of_a_run())
 }
 
-/// Ends the job without sending if its window was replayed before and the webhook's last answer was a success. Where nobody can
-/// say what that answer was it is sent: receivers de-duplicate, and nothing brings back what Konnect deletes.
+/// Ends the job without sending if a record shows its window delivered. Where no record does, it is sent: receivers de-duplicate, and
+/// nothing brings back what Konnect deletes.
 pub(super) fn skip(o: &Observed, job: &ValidatedJob, remote: &RemoteJob) -> Option<Decision> {
     if job.duplicate_policy == DuplicatePolicy::Replay {
         return None;
     }
     let window = retention::planned(o, job.window);
-    let by = sibling(o, job, window).map(|sibling| Some(sibling.name.clone()));
-    let by = by.or_else(|| is_replayed(remote, window).then_some(None))?;
+    let siblings = siblings_of(o, job, window);
+    if siblings.is_empty() && !is_replayed(remote, window) {
+        return None;
+    }
     let Some(seen) = &o.learned.webhook else { return Some(Decision::Do(Step::ReadWebhook { brief: true })) };
-    let code = seen.what.status.as_ref()?.last_response_code?;
-    (200..300).contains(&code).then_some(Decision::Be(Situation::AlreadyReplayed { by, code }, Step::AwaitChange))
+    let by_sibling = by_sibling(&siblings, &seen.what);
+    let (by, code) = by_sibling.or_else(|| Some((None, by_konnect(remote, window, &seen.what)?)))?;
+    Some(Decision::Be(Situation::AlreadyReplayed { by, code }, Step::AwaitChange))
 }
 
-fn sibling<'a>(o: &'a Observed, job: &ValidatedJob, window: TimeRange) -> Option<&'a Sibling> {
-    let same = |s: &&Sibling| s.target == job.target_key() && is_same(s.window, window);
-    let siblings = o.learned.siblings.as_ref().filter(|_| looks_for_siblings(o, job))?;
-    siblings.iter().filter(same).min_by(|a, b| a.name.cmp(&b.name))
+/// The siblings that have replayed all of `window` to the target of `job`.
+fn siblings_of<'a>(o: &'a Observed, job: &ValidatedJob, window: TimeRange) -> Vec<&'a Sibling> {
+    let covers = |s: &&Sibling| s.target == job.target_key() && window::contains(s.delivered.window, window);
+    let siblings = o.learned.siblings.as_ref().filter(|_| looks_for_siblings(o, job));
+    siblings.into_iter().flatten().filter(covers).collect()
+}
+
+/// The first of them by name that delivered to the destination of today, with the answer that its record shows.
+fn by_sibling(siblings: &[&Sibling], today: &WebhookReading) -> Option<(Option<String>, i32)> {
+    let destination = &today.config.as_ref().ok()?.audit_log_destination_id;
+    let same = siblings.iter().filter(|s| s.delivered.destination == *destination);
+    same.min_by(|a, b| a.name.cmp(&b.name)).map(|s| (Some(s.name.clone()), s.delivered.code))
+}
+
+/// The webhook's last answer, if it is a success and not older than the deliveries of Konnect's last job, which covered `window`. There
+/// is no record of where that job delivered to, or of what the receiver answered then.
+fn by_konnect(remote: &RemoteJob, window: TimeRange, today: &WebhookReading) -> Option<i32> {
+    let status = today.status.as_ref().filter(|_| is_replayed(remote, window))?;
+    let code = status.last_response_code.filter(|code| delivery::is_success(*code))?;
+    let ended = remote.updated_at?;
+    status.last_attempt_at.is_some_and(|last| last + delta(LAST_DELIVERY) >= ended).then_some(code)
 }
 
 fn is_replayed(remote: &RemoteJob, window: TimeRange) -> bool {
-    let shown = remote.start_at.zip(remote.end_at).map(|(start_at, end_at)| TimeRange { start_at, end_at });
-    remote.status == RemoteStatus::Completed && shown.is_some_and(|shown| is_same(shown, window))
-}
-
-fn is_same(a: TimeRange, b: TimeRange) -> bool {
-    (a.start_at - b.start_at).abs() <= SAME_WINDOW && (a.end_at - b.end_at).abs() <= SAME_WINDOW
+    let covers = window::of_remote(remote).is_some_and(|shown| window::contains(shown, window));
+    remote.status == RemoteStatus::Completed && covers
 }

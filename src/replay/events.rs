@@ -90,8 +90,10 @@ event_reasons! {
     RemoteFailed: Warning,
     /// Another job stands at Konnect where this one was.
     Superseded: Warning,
-    /// The run ended unseen.
+    /// The run ended unseen, or Konnect answered a request with success and never showed a run.
     RemoteStateUnknown: Warning,
+    /// The answer to a request was lost, and Konnect did not take the request; there is another try.
+    NotTaken: Warning,
     /// Konnect begins to delete the events of the window within 24 h, or within 6 h, and no replay of it is under way.
     WindowExpiringSoon: Warning,
     /// Konnect has begun to delete them: given up. Normal where that was so before the object was made.
@@ -337,8 +339,9 @@ impl<'a> Change<'a> {
             _ if report::is_finished(self.after) => return None,
             SubmissionState::Failed => EventReason::RemoteFailed,
             SubmissionState::Superseded => EventReason::Superseded,
-            SubmissionState::EndedUnseen => EventReason::RemoteStateUnknown,
-            SubmissionState::Intended | SubmissionState::NotTaken | SubmissionState::Unknown(_) => return None,
+            SubmissionState::EndedUnseen | SubmissionState::NotShown => EventReason::RemoteStateUnknown,
+            SubmissionState::NotTaken => EventReason::NotTaken,
+            SubmissionState::Intended | SubmissionState::Unknown(_) => return None,
         };
         Some((reason, message(self.after)))
     }

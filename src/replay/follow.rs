@@ -3,7 +3,7 @@
 use super::job::ValidatedJob;
 use super::observed::{Clock, Observed};
 use super::over::{self, Ending};
-use super::policy::Policy;
+use super::policy::{PORTAL_PATIENCE, Policy};
 use super::settle::{self, Finding};
 use super::situation::{Decision, Situation};
 use super::step::Step;
@@ -13,7 +13,7 @@ use crate::konnect::{CallError, RemoteJob, RemoteStatus};
 
 /// What to do about a run under way.
 pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy, submission: &Submission) -> Decision {
-    if let Some(decision) = prepare::resting(o).or_else(|| prepare::token(o, policy)) {
+    if let Some(decision) = prepare::resting(o, policy).or_else(|| prepare::token(o, policy)) {
         return decision;
     }
     let Some(seen) = &o.learned.remote else { return Decision::Do(Step::ReadRemoteJob) };
@@ -29,7 +29,7 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy, submissi
             Decision::Do(wait::poll(o, policy))
         }
         Finding::Nothing | Finding::AnotherWindow => late_or(
-            deadline::passed(o, job.window).filter(|_| report::shows_no_window(remote)),
+            deadline::passed_for_sure(o, job.window, policy).filter(|_| report::shows_no_window(remote)),
             settle::elsewhere(o, job, policy, submission, remote),
         ),
     }
@@ -43,14 +43,16 @@ fn late_or(late: Option<(Reason, String)>, otherwise: Decision) -> Decision {
 /// A single failed look changes nothing; the run goes on without us.
 fn unread(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
     let gone_for = o.memory.missing_since().map(|since| o.clock.mono.saturating_sub(since));
-    if gone_for.is_some_and(|d| d >= policy.settle_time()) {
+    if gone_for.is_some_and(|d| d >= PORTAL_PATIENCE.max(policy.settle_time())) {
         let message = "Konnect accepted the replay, and then no longer knew the portal: it was deleted, or the token belongs to \
                        another organisation now. What was sent before that cannot be told from here; look at the receiver."
             .to_owned();
         return Decision::Be(Situation::failed((Reason::PortalNotFound, message)), Step::AwaitChange);
     }
     match wait::trouble(o, policy, error) {
-        Decision::Be(Situation::Unavailable(_), then) if o.memory.failures() < 2 => Decision::Do(then),
+        Decision::Be(Situation::Unavailable(_) | Situation::RateLimited, then) if o.memory.failures() < 2 => {
+            Decision::Do(then)
+        }
         decision => decision,
     }
 }
@@ -72,7 +74,7 @@ fn ours(o: &Observed, job: &ValidatedJob, policy: &Policy, submission: &Submissi
         | RemoteStatus::Unknown(_) => {
             let submission = Submission { last_read: last_read(submission, remote), ..submission.clone() };
             let situation = Situation::Underway { submission, job: Some(remote.clone()) };
-            late_or(deadline::passed(o, job.window), Decision::Be(situation, wait::poll(o, policy)))
+            late_or(deadline::passed_for_sure(o, job.window, policy), Decision::Be(situation, wait::poll(o, policy)))
         }
     }
 }

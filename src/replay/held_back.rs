@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::job::{Refusal, ValidatedJob};
 use super::observed::Observed;
 use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, MAX_LEAD, Policy};
-use super::prepare::{remote_now, resting, token, was_read};
+use super::prepare::{is_believed, remote_now, resting, token, was_read};
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::window::{self, delta};
@@ -24,29 +24,72 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Optio
         return Some(too_far_ahead(job, now));
     }
     // Konnect's clock decides, once it is known; ours alone only where no two clocks can differ that much.
-    if sendable(o, job, policy).is_none() {
-        return Some(verdict(o, policy, expired(o, job, policy)));
+    let agreed = is_expired_here_too(o, job, policy);
+    match sendable(o, job, policy) {
+        None => return Some(verdict(o, policy, agreed, expired(o, job, policy))),
+        Some(part) if part != retention::planned(o, job.window) && was_read(o) && !is_believed(o, policy, agreed) => {
+            return Some(in_doubt(policy));
+        }
+        Some(_) => {}
+    }
+    if let Some(refusal) = hopeless(o, job, policy) {
+        return Some(Decision::Be(Situation::Unacceptable(refusal), Step::AwaitChange));
     }
     if job.suspend {
         return Some(Decision::Be(Situation::Suspended, Step::AwaitChange));
     }
     if let Some(late) = deadline::passed(o, job.window) {
-        return Some(verdict(o, policy, late));
+        return Some(verdict(o, policy, true, late));
     }
     let ready = window::ready_at(job.window, policy);
     (now < ready).then(|| Decision::Be(Situation::WindowOpen { until: ready }, until(ready, now)))
 }
 
-/// Once there is a record of a request, the end is told after a look at Konnect's job in the same pass: what it records may have
-/// been taken, and may have completed.
-fn verdict(o: &Observed, policy: &Policy, why: (Reason, String)) -> Decision {
-    if o.submission().is_none() || was_read(o) {
-        return Decision::Be(Situation::failed(why), Step::AwaitChange);
+/// The end is told after a look at Konnect's job in the same pass, which tells Konnect's time too. Once there is a record of a request,
+/// not without it: what it records may have been taken, and may have completed. `agreed`: both clocks say so, if Konnect's is known.
+fn verdict(o: &Observed, policy: &Policy, agreed: bool, why: (Reason, String)) -> Decision {
+    let can_wait = o.submission().is_some();
+    let give_up = || match is_believed(o, policy, agreed) {
+        true => Decision::Be(Situation::failed(why), Step::AwaitChange),
+        false => in_doubt(policy),
+    };
+    if was_read(o) {
+        return give_up();
     }
-    resting(o).or_else(|| token(o, policy)).unwrap_or_else(|| match o.learned.remote.as_ref().map(|seen| &seen.what) {
-        Some(Err(error)) => wait::trouble(o, policy, error),
-        Some(Ok(_)) | None => Decision::Do(Step::ReadRemoteJob),
-    })
+    if let Some(decision) = resting(o, policy) {
+        return decision;
+    }
+    match (&o.learned.token, o.learned.remote.as_ref().map(|seen| &seen.what)) {
+        (Some(Err(_)), _) | (_, Some(Err(_))) if !can_wait => give_up(),
+        (Some(Ok(())), Some(Err(error))) => wait::trouble(o, policy, error),
+        _ => token(o, policy).unwrap_or(Decision::Do(Step::ReadRemoteJob)),
+    }
+}
+
+/// Said until a second reading decides.
+fn in_doubt(policy: &Policy) -> Decision {
+    Decision::Be(Situation::ClockInDoubt, Step::Wait { wait: policy.poll_interval, cause: WaitCause::WindowEnd })
+}
+
+/// Whether the clock of this machine says as well, as far as two clocks may differ, that not all of the window is left.
+fn is_expired_here_too(o: &Observed, job: &ValidatedJob, policy: &Policy) -> bool {
+    let planned = retention::planned(o, job.window);
+    o.clock.wall + delta(LIMIT_MARGIN) >= window::expires_at(planned, policy)
+}
+
+/// A window that begins to expire before it may be sent can never be sent as a whole: that is certain at first sight.
+fn hopeless(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Refusal> {
+    let (ready, expires) = (window::ready_at(job.window, policy), window::expires_at(job.window, policy));
+    if job.expiry_policy == ExpiryPolicy::Clamp || o.submission().is_some() || expires > ready {
+        return None;
+    }
+    let longest = policy.retention.saturating_sub(policy.ingest_delay).as_secs().saturating_sub(1);
+    let message = format!(
+        "Konnect begins to delete the events of this window before it can be sent: the window lasts {} s, and no window longer than \
+         {longest} s can be sent as a whole. Delete this object and create it with a shorter window, or with expiryPolicy Clamp.",
+        (job.window.end_at - job.window.start_at).num_seconds(),
+    );
+    Some(Refusal { reason: Reason::InvalidWindow, message })
 }
 
 /// What can be sent, as far as is known in this pass.

@@ -3,37 +3,57 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::observed::{Clock, TokenProblem, requested};
-use super::policy::QUIET;
-use super::window::{self, is_window_of};
-use crate::api::{AuditLogReplayJob, DuplicatePolicy, TimeRange};
-use crate::konnect::{CallError, Certainty, RemoteJob, Webhook};
+use super::policy::{LIMIT_MARGIN, QUIET, UNKNOWN_WORD_PATIENCE};
+use super::report;
+use super::window::{self, delta, is_window_of};
+use crate::api::{AuditLogReplayJob, DuplicatePolicy, Submission, TimeRange};
+use crate::konnect::{CallError, Certainty, RemoteJob, RemoteStatus, Webhook};
 
 /// How a PUT ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PutAnswer {
-    /// 2xx with a job of our window.
+    /// 2xx with a job that can be the one asked for. Its window is how Konnect shows the run from now on.
     Taken(RemoteJob),
     /// Certainly not taken.
     Refused(CallError),
-    /// Nobody knows: to be settled by reading.
+    /// 2xx, but without such a job: to be settled by reading. Konnect may have sent the events all the same.
+    NotShown(String),
+    /// The answer was lost, or says nothing: to be settled by reading.
     InDoubt(String),
 }
 
 impl PutAnswer {
-    /// Reads the result of a PUT of `window`. A 2xx with another job proves nothing: it may be a proxy's, or stale.
-    pub fn new(window: TimeRange, result: Result<RemoteJob, CallError>) -> Self {
+    /// Reads the result of the PUT that `sent` records.
+    pub fn new(sent: &Submission, result: Result<RemoteJob, CallError>) -> Self {
         match result {
-            Ok(job) if is_window_of(window, &job) => Self::Taken(job),
-            Ok(_) => Self::InDoubt("Konnect answered with a job of another window".to_owned()),
-            Err(error) => match error.certainty() {
-                Certainty::NotTaken => Self::Refused(error),
-                Certainty::Unknown => Self::InDoubt(error.to_string()),
+            Ok(job) if answers(sent, &job) => Self::Taken(job),
+            Ok(_) => Self::NotShown("Konnect took the request, but answered with no replay job of it".to_owned()),
+            Err(error) => match (error.certainty(), error.status()) {
+                (Certainty::NotTaken, _) => Self::Refused(error),
+                (Certainty::Unknown, Some(200..300)) => Self::NotShown(error.to_string()),
+                (Certainty::Unknown, _) => Self::InDoubt(error.to_string()),
             },
         }
     }
+}
+
+/// Whether the job in a 2xx can be the one that `sent` asked for. Konnect does not promise to echo the window to the second: it may
+/// round it. So any job with a window counts, except the very job that was read just before: a proxy may have kept that.
+fn answers(sent: &Submission, job: &RemoteJob) -> bool {
+    let was_there_before = sent.previous.as_ref().map(report::remote_job).as_ref() == Some(job);
+    let names_a_run = match &job.status {
+        RemoteStatus::Unconfigured => false,
+        RemoteStatus::Unknown(word) => !word.is_empty(),
+        RemoteStatus::Accepted
+        | RemoteStatus::Pending
+        | RemoteStatus::Running
+        | RemoteStatus::Completed
+        | RemoteStatus::Failed => true,
+    };
+    is_window_of(sent.window, job) || (names_a_run && window::of_remote(job).is_some() && !was_there_before)
 }
 
 /// How far this process knows a submission to have come.
@@ -65,7 +85,40 @@ struct KnownSubmission {
 struct Rest {
     generation: i64,
     requested: Option<String>,
+    began: Duration,
     until: Duration,
+}
+
+/// A clock whose readings, taken back to when this process started, have agreed for some time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Steady {
+    started: DateTime<Utc>,
+    since: Duration,
+}
+
+impl Steady {
+    /// By how much two readings of one clock may differ and agree.
+    const TOLERANCE: TimeDelta = TimeDelta::minutes(1);
+
+    fn at(time: DateTime<Utc>, mono: Duration) -> DateTime<Utc> {
+        time.checked_sub_signed(delta(mono)).unwrap_or(time)
+    }
+
+    /// With one more reading.
+    fn again(before: Option<Self>, time: DateTime<Utc>, mono: Duration) -> Self {
+        let started = Self::at(time, mono);
+        before.filter(|known| known.agrees(started)).unwrap_or(Self { started, since: mono })
+    }
+
+    fn agrees(&self, started: DateTime<Utc>) -> bool {
+        (self.started - started).abs() <= Self::TOLERANCE
+    }
+
+    /// For how long readings have agreed with `time`.
+    fn lasted(steady: Option<Self>, time: DateTime<Utc>, mono: Duration) -> Duration {
+        let known = steady.filter(|known| known.agrees(Self::at(time, mono)));
+        known.map_or(Duration::ZERO, |known| mono.saturating_sub(known.since))
+    }
 }
 
 /// Start and end of the window that a reading showed.
@@ -98,8 +151,14 @@ pub struct Memory {
     failures: u32,
     /// Questions for the token in a row that the apiserver did not answer.
     unanswered: u32,
+    /// The clock of this machine.
+    wall: Option<Steady>,
+    /// Konnect's clock, as long as it is far from that of this machine.
+    odd_date: Option<Steady>,
     /// Konnect's job as it was last read.
     last_read: Option<RemoteJob>,
+    /// When it was first read so.
+    unchanged_since: Duration,
     foreign_ran: bool,
     foreign_ended: Option<Duration>,
     strangers: Option<Streak>,
@@ -125,6 +184,7 @@ impl Memory {
     /// Takes note of what stands in the object. Called at the beginning of each pass.
     pub fn see(&mut self, job: &AuditLogReplayJob, clock: Clock) {
         self.requested = requested(job);
+        self.wall = Some(Steady::again(self.wall, clock.wall, clock.mono));
         let Some(submission) = job.status.as_ref().and_then(|status| status.submission.as_ref()) else { return };
         if self.first_seen(&submission.id).is_none() {
             self.remember(&submission.id, clock, Progress::Found);
@@ -164,6 +224,22 @@ impl Memory {
         }
     }
 
+    /// Takes note of the time that Konnect told at `clock`.
+    pub fn hear(&mut self, date: DateTime<Utc>, clock: Clock) {
+        let far = (date - clock.wall).abs() > delta(LIMIT_MARGIN);
+        self.odd_date = far.then(|| Steady::again(self.odd_date, date, clock.mono));
+    }
+
+    /// For how long readings of this machine's clock have agreed with the present one.
+    pub(super) fn clock_agreed_for(&self, clock: Clock) -> Duration {
+        Steady::lasted(self.wall, clock.wall, clock.mono)
+    }
+
+    /// For how long Konnect has told a time that is far from this machine's and agrees with `date`, told at `clock`.
+    pub(super) fn date_agreed_for(&self, date: DateTime<Utc>, clock: Clock) -> Duration {
+        Steady::lasted(self.odd_date, date, clock.mono)
+    }
+
     /// Takes note of a reading of the webhook: one that failed spaces the next calls, as one of the job does. That there is no
     /// webhook (404) is an answer.
     pub fn read_webhook(&mut self, result: Result<&Webhook, &CallError>) {
@@ -185,10 +261,11 @@ impl Memory {
 
     fn read_job(&mut self, job: &RemoteJob, known: &[TimeRange], clock: Clock) {
         self.failures = 0;
-        if self.last_read.as_ref() != Some(job)
-            && let Some(submission) = &mut self.submission
-        {
-            submission.stirred = clock.mono;
+        if self.last_read.as_ref() != Some(job) {
+            self.unchanged_since = clock.mono;
+            if let Some(submission) = &mut self.submission {
+                submission.stirred = clock.mono;
+            }
         }
         self.last_read = Some(job.clone());
         self.missing_since = None;
@@ -215,21 +292,30 @@ impl Memory {
     /// try.
     pub fn rest(&mut self, generation: i64, clock: Clock, wait: Duration) {
         let until = clock.mono.saturating_add(wait);
-        self.rest = Some(Rest { generation, requested: self.requested.clone(), until });
+        self.rest = Some(Rest { generation, requested: self.requested.clone(), began: clock.mono, until });
     }
 
-    /// How long nothing is to be asked of Konnect, from now.
-    pub(super) fn resting(&self, generation: i64, requested: Option<&str>, clock: Clock) -> Option<Duration> {
+    /// How long nothing is to be asked of Konnect, from now. Who asks for a try now ends the rest, but not before `floor` of it is over.
+    pub(super) fn resting(
+        &self,
+        generation: i64,
+        requested: Option<&str>,
+        clock: Clock,
+        floor: Duration,
+    ) -> Option<Duration> {
         let rest = self.rest.as_ref().filter(|rest| rest.generation == generation)?;
-        let left = rest.until.checked_sub(clock.mono)?;
-        (rest.requested.as_deref() == requested && left > Duration::ZERO).then_some(left)
+        let asked = rest.requested.as_deref() != requested;
+        let until = if asked { rest.until.min(rest.began + floor) } else { rest.until };
+        until.checked_sub(clock.mono).filter(|left| !left.is_zero())
     }
 
-    /// Whether a user has cut a wait short that this process set, by the annotation or by an edit of the spec.
-    pub(super) fn is_asked_to_try_now(&self, job: &AuditLogReplayJob, clock: Clock) -> bool {
-        let is_waiting = self.rest.as_ref().is_some_and(|rest| rest.until > clock.mono);
-        let generation = job.metadata.generation.unwrap_or_default();
-        is_waiting && self.resting(generation, requested(job).as_deref(), clock).is_none()
+    /// How soon the job tries although it was to wait longer, because a user asks for it by the annotation (`floor` after the last
+    /// try) or by an edit of the spec (at once). `None` if no user does.
+    pub(super) fn asked_to_try_in(&self, job: &AuditLogReplayJob, clock: Clock, floor: Duration) -> Option<Duration> {
+        let (generation, requested) = (job.metadata.generation.unwrap_or_default(), requested(job));
+        let rest = self.rest.as_ref().filter(|rest| rest.until > clock.mono)?;
+        let is_asked = rest.generation != generation || rest.requested != requested;
+        is_asked.then(|| self.resting(generation, requested.as_deref(), clock, floor).unwrap_or_default())
     }
 
     pub(super) fn first_seen(&self, id: &str) -> Option<Duration> {
@@ -246,9 +332,9 @@ impl Memory {
     pub fn unsettled(&self, settle_time: Duration, now: Duration) -> Option<Duration> {
         let known = self.submission.as_ref().filter(|known| match &known.progress {
             Progress::Unsent | Progress::Answered(_, PutAnswer::Refused(_)) => false,
-            Progress::Found | Progress::Sent | Progress::Answered(_, PutAnswer::Taken(_) | PutAnswer::InDoubt(_)) => {
-                true
-            }
+            Progress::Found
+            | Progress::Sent
+            | Progress::Answered(_, PutAnswer::Taken(_) | PutAnswer::NotShown(_) | PutAnswer::InDoubt(_)) => true,
         })?;
         (known.first_seen + settle_time).checked_sub(now).filter(|left| !left.is_zero())
     }
@@ -260,6 +346,12 @@ impl Memory {
     /// Readings that failed since the last good one of the job.
     pub(super) fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// Whether Konnect has said the same for so long, in a word that this version does not know, that it may be the end of a run.
+    pub(super) fn is_stuck_in_an_unknown_word(&self, now: Duration) -> bool {
+        let unknown = self.last_read.as_ref().is_some_and(|job| matches!(job.status, RemoteStatus::Unknown(_)));
+        unknown && now.saturating_sub(self.unchanged_since) >= UNKNOWN_WORD_PATIENCE
     }
 
     /// When somebody else's run was first seen to be over, if it was seen to run.

@@ -13,6 +13,7 @@
 mod change;
 mod course;
 mod deadline;
+mod delivery;
 mod duplicate;
 pub mod events;
 mod follow;
@@ -38,7 +39,7 @@ mod window;
 
 pub use change::{Change, End, changes, end, planned_expiry};
 pub use course::{Course, OwnWrites};
-pub use duplicate::{SAME_WINDOW, Sibling, replayed_end};
+pub use duplicate::{Sibling, replayed_window};
 pub use job::{Refusal, ValidatedJob};
 pub use memory::{Memory, PutAnswer};
 pub use next::{FirstSight, is_finished, is_under_way, next, reserves};

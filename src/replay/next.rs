@@ -6,10 +6,11 @@ use super::job::ValidatedJob;
 use super::memory::{Memory, Progress, PutAnswer};
 use super::observed::Observed;
 use super::policy::Policy;
+use super::settle::Doubt;
 use super::situation::{Decision, Situation};
-use super::step::Step;
-use super::{deadline, follow, prepare, report, settle, time_to_live};
-use crate::api::{AuditLogReplayJob, Submission, SubmissionState, UNOBSERVED_GENERATION};
+use super::step::{Step, WaitCause};
+use super::{deadline, follow, over, prepare, report, settle, time_to_live};
+use crate::api::{AuditLogReplayJob, Reason, Submission, SubmissionState, UNOBSERVED_GENERATION};
 
 /// The one thing to do next, from everything that is known. No I/O, no clock, no randomness.
 ///
@@ -43,13 +44,22 @@ fn decide(o: &Observed, policy: &Policy) -> Decision {
         Err(refusal) => return Decision::Be(Situation::Unacceptable(refusal), Step::AwaitChange),
     };
     let decision = match Standing::of(o.submission(), o.memory) {
-        Standing::Clear | Standing::Unsent | Standing::Over => prepare::decide(o, &job, policy),
+        Standing::Clear | Standing::Unsent | Standing::Over if o.learned.unstored => unstored(policy),
+        Standing::Clear | Standing::Unsent | Standing::Over => {
+            over::uncounted(o, &job, policy).unwrap_or_else(|| prepare::decide(o, &job, policy))
+        }
         Standing::Refused { at, error } => prepare::after_refusal(o, &job, policy, at, error),
-        Standing::InDoubt { submission, why } => settle::decide(o, &job, policy, submission, why),
+        Standing::InDoubt { submission, doubt } => settle::decide(o, &job, policy, submission, doubt),
         Standing::Taken { submission, job: answer } => settle::taken(o, policy, submission, answer),
         Standing::Underway(submission) => follow::decide(o, &job, policy, submission),
     };
     decision.map_step(|step| deadline::capped(o, job.window, step))
+}
+
+/// Nothing is sent on the strength of a status that was not stored.
+fn unstored(policy: &Policy) -> Decision {
+    let wait = Step::Wait { wait: policy.retry_interval, cause: WaitCause::Retry };
+    Decision::Be(Situation::DefinitionOutdated, wait)
 }
 
 /// The first visit says at once that somebody is looking, before any question is asked that may take long to answer.
@@ -62,13 +72,15 @@ fn introduced(o: &Observed, decision: Decision) -> Decision {
     }
 }
 
-/// After the end nothing changes, except that `observedGeneration` follows an edit, until the object has lived long enough.
+/// After the end nothing changes, except that `observedGeneration` follows an edit, until the object has lived long enough. It follows in
+/// the conditions too: `kubectl wait` compares theirs.
 fn after_the_end(o: &Observed) -> Decision {
     let mut status = o.status().into_owned();
     if status.observed_generation == o.generation() {
         return Decision::Do(time_to_live::next(o));
     }
     status.observed_generation = o.generation();
+    status.conditions.iter_mut().for_each(|condition| condition.observed_generation = Some(o.generation()));
     Decision::Do(Step::WriteStatus(Box::new(status)))
 }
 
@@ -89,7 +101,7 @@ enum Standing<'a> {
     /// Sent, and certainly not taken.
     Refused { at: super::Clock, error: &'a crate::konnect::CallError },
     /// Nobody knows whether Konnect took it.
-    InDoubt { submission: &'a Submission, why: Option<&'a str> },
+    InDoubt { submission: &'a Submission, doubt: Doubt<'a> },
     /// Konnect took it; the record does not say so yet.
     Taken { submission: &'a Submission, job: &'a crate::konnect::RemoteJob },
     /// Konnect took it, and the record says so.
@@ -102,15 +114,19 @@ impl<'a> Standing<'a> {
         match &submission.state {
             SubmissionState::Accepted | SubmissionState::Adopted => Self::Underway(submission),
             SubmissionState::NotTaken
+            | SubmissionState::NotShown
             | SubmissionState::Failed
             | SubmissionState::Superseded
             | SubmissionState::EndedUnseen => Self::Over,
             // A state that a newer version wrote: whatever it means, nothing is sent on the strength of not knowing.
-            SubmissionState::Unknown(_) => Self::InDoubt { submission, why: None },
+            SubmissionState::Unknown(_) => Self::InDoubt { submission, doubt: Doubt::Interrupted },
             SubmissionState::Intended => match memory.progress(&submission.id) {
                 Progress::Unsent => Self::Unsent,
-                Progress::Found | Progress::Sent => Self::InDoubt { submission, why: None },
-                Progress::Answered(_, PutAnswer::InDoubt(why)) => Self::InDoubt { submission, why: Some(why) },
+                Progress::Found | Progress::Sent => Self::InDoubt { submission, doubt: Doubt::Interrupted },
+                Progress::Answered(_, PutAnswer::InDoubt(why)) => Self::InDoubt { submission, doubt: Doubt::Lost(why) },
+                Progress::Answered(_, PutAnswer::NotShown(why)) => {
+                    Self::InDoubt { submission, doubt: Doubt::NotShown(why) }
+                }
                 Progress::Answered(at, PutAnswer::Refused(error)) => Self::Refused { at: *at, error },
                 Progress::Answered(_, PutAnswer::Taken(job)) => Self::Taken { submission, job },
             },

@@ -70,7 +70,8 @@ pub enum TokenProblem {
 impl TokenProblem {
     pub(super) fn reason(&self) -> Reason {
         match self {
-            Self::SecretNotFound | Self::SecretUnreadable(_) | Self::SecretUnanswered(_) => Reason::SecretNotFound,
+            Self::SecretNotFound | Self::SecretUnreadable(_) => Reason::SecretNotFound,
+            Self::SecretUnanswered(_) => Reason::SecretUnanswered,
             Self::KeyMissing => Reason::SecretKeyMissing,
             Self::Invalid(_) => Reason::InvalidToken,
         }
@@ -86,6 +87,14 @@ pub struct WebhookReading {
     pub status: Option<WebhookStatus>,
 }
 
+impl WebhookReading {
+    /// Whether the webhook is switched on. Konnect tells it in two places, and both count.
+    pub(super) fn is_on(&self) -> bool {
+        let is_off = self.status.as_ref().is_some_and(|status| status.webhook_enabled == Some(false));
+        self.config.as_ref().is_ok_and(|config| config.enabled == Some(true)) && !is_off
+    }
+}
+
 /// What this pass has learned so far; absent until asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learned {
@@ -99,6 +108,8 @@ pub struct Learned {
     pub remote: Option<Seen<Result<Reading<RemoteJob>, CallError>>>,
     /// The Complete objects of the same namespace.
     pub siblings: Option<Vec<Sibling>>,
+    /// Whether the API server dropped something of a status of this pass that limits how often a window is sent.
+    pub unstored: bool,
 }
 
 /// Everything that is known.
@@ -158,12 +169,6 @@ impl Observed<'_> {
     pub(super) fn was_refused(&self) -> bool {
         let progress = self.submission().map(|s| self.memory.progress(&s.id));
         matches!(progress, Some(Progress::Answered(_, PutAnswer::Refused(_))))
-    }
-
-    /// Whether this process knows for certain that the standing submission was not taken: it was refused, or never sent.
-    pub(super) fn is_certain(&self) -> bool {
-        let progress = self.submission().map(|s| self.memory.progress(&s.id));
-        matches!(progress, Some(Progress::Unsent | Progress::Answered(_, PutAnswer::Refused(_) | PutAnswer::Taken(_))))
     }
 
     /// How long this process has known the standing submission. No two clocks are compared: what another process wrote into

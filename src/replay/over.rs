@@ -1,16 +1,18 @@
 //! Submissions that are over without having completed: what is counted, when the window may be sent again, and when it is given
 //! up (design: 4, step 8).
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::job::ValidatedJob;
 use super::observed::Observed;
-use super::policy::{LONGEST_WAIT, Policy, SUPERSEDED_LIMIT, UNSEEN_LIMIT};
+use super::policy::{LONGEST_WAIT, NOT_SHOWN_LIMIT, Policy, SUPERSEDED_LIMIT, UNSEEN_LIMIT};
 use super::situation::{Decision, Ended, Situation};
 use super::step::{Step, WaitCause};
 use super::window::delta;
 use super::{report, wait};
-use crate::api::{Reason, Retries, Submission, SubmissionState};
+use crate::api::{AuditLogReplayJobStatus, Reason, Retries, Submission, SubmissionState};
 
 /// How a submission ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub(super) enum Ending {
     Superseded,
     /// The same, and ours was running when it was last read, so that nobody can have replaced it before its end.
     EndedUnseen,
+    /// The answer to the request was lost, and Konnect was read not to have taken it.
+    NotTaken,
+    /// Konnect answered 2xx, and never showed a job of it.
+    NotShown,
 }
 
 impl Ending {
@@ -30,10 +36,11 @@ impl Ending {
             SubmissionState::Failed => Some(Self::Failed),
             SubmissionState::Superseded => Some(Self::Superseded),
             SubmissionState::EndedUnseen => Some(Self::EndedUnseen),
+            SubmissionState::NotTaken => Some(Self::NotTaken),
+            SubmissionState::NotShown => Some(Self::NotShown),
             SubmissionState::Intended
             | SubmissionState::Accepted
             | SubmissionState::Adopted
-            | SubmissionState::NotTaken
             | SubmissionState::Unknown(_) => None,
         }
     }
@@ -43,6 +50,8 @@ impl Ending {
             Self::Failed => SubmissionState::Failed,
             Self::Superseded => SubmissionState::Superseded,
             Self::EndedUnseen => SubmissionState::EndedUnseen,
+            Self::NotTaken => SubmissionState::NotTaken,
+            Self::NotShown => SubmissionState::NotShown,
         }
     }
 
@@ -51,7 +60,36 @@ impl Ending {
         match self {
             Self::Failed => Reason::RemoteFailed,
             Self::Superseded => Reason::Superseded,
-            Self::EndedUnseen => Reason::RemoteStateUnknown,
+            Self::EndedUnseen | Self::NotShown => Reason::RemoteStateUnknown,
+            Self::NotTaken => Reason::NotTaken,
+        }
+    }
+
+    /// Whether a run may have come of it, so that its window must not be used again.
+    pub(super) fn may_have_run(self) -> bool {
+        match self {
+            Self::Failed | Self::Superseded | Self::EndedUnseen | Self::NotShown => true,
+            Self::NotTaken => false,
+        }
+    }
+
+    /// Whether it may still be under way, or be shown as completed later.
+    fn may_come_back(self) -> bool {
+        match self {
+            Self::Superseded | Self::EndedUnseen | Self::NotShown => true,
+            Self::Failed | Self::NotTaken => false,
+        }
+    }
+
+    /// How long after its end it is made again, when it was the `count`th that ended so. A lost answer has cost the settle time
+    /// already: the first is made again at once.
+    fn spacing(self, o: &Observed, policy: &Policy, count: u32) -> Duration {
+        match self {
+            Self::NotTaken if count <= 1 => Duration::ZERO,
+            Self::NotTaken => wait::backoff_spacing(o, policy, count - 1),
+            Self::Failed | Self::Superseded | Self::EndedUnseen | Self::NotShown => {
+                wait::backoff_spacing(o, policy, count)
+            }
         }
     }
 
@@ -60,6 +98,8 @@ impl Ending {
             Self::Failed => &mut retries.failed,
             Self::Superseded => &mut retries.superseded,
             Self::EndedUnseen => &mut retries.ended_unseen,
+            Self::NotTaken => &mut retries.not_taken,
+            Self::NotShown => &mut retries.not_shown,
         };
         *counter = counter.saturating_add(1);
         *counter
@@ -70,7 +110,19 @@ impl Ending {
             Self::Failed => job.backoff_limit,
             Self::Superseded => SUPERSEDED_LIMIT,
             Self::EndedUnseen => UNSEEN_LIMIT,
+            Self::NotTaken => u32::MAX,
+            Self::NotShown => NOT_SHOWN_LIMIT,
         }
+    }
+
+    /// Whether it is the failure of a run that was adopted.
+    fn is_somebody_elses(self, submission: &Submission) -> bool {
+        self == Self::Failed && was_adopted(submission)
+    }
+
+    /// Whether the counters of `status.retries` must show it.
+    fn is_counted(self, submission: &Submission) -> bool {
+        self != Self::NotTaken && !self.is_somebody_elses(submission)
     }
 
     fn given_up(self, submission: &Submission, count: u32) -> (Reason, String) {
@@ -101,6 +153,16 @@ impl Ending {
                      arrived, then create another AuditLogReplayJob for what is missing."
                 ),
             ),
+            Self::NotShown => (
+                Reason::RemoteStateUnknown,
+                format!(
+                    "Konnect answered {count} requests with success (2xx) and never showed a replay job of them; the last was for \
+                     {window}. It is not sent again: whether Konnect sent any events is not known. See at the receiver what arrived, \
+                     then create another AuditLogReplayJob for what is missing."
+                ),
+            ),
+            // It has no limit: nothing was sent, and only the wait between two requests grows.
+            Self::NotTaken => (Reason::NotTaken, format!("Konnect took none of {count} requests for {window}.")),
         }
     }
 }
@@ -115,18 +177,40 @@ pub(super) fn end(
 ) -> Decision {
     let now = o.clock.stamp();
     let mut retries = o.status().retries.clone().unwrap_or_default();
-    let count = ending.counted(&mut retries);
+    // What somebody else began does not use up what this object may begin.
+    let count = if ending.is_somebody_elses(submission) { 1 } else { ending.counted(&mut retries) };
     let submission = Submission { state: ending.state(), end_time: Some(now), ..submission.clone() };
-    if count > ending.limit(job) {
+    if count > ending.limit(job) && !ending.is_somebody_elses(&submission) {
         let (reason, message) = ending.given_up(&submission, count);
         retries.next_time = None;
         let ended = Some(Box::new(Ended { submission, retries }));
         return Decision::Be(Situation::Failed { reason, message, ended }, Step::AwaitChange);
     }
-    let next = now + delta(wait::backoff_spacing(o, policy, count));
+    let next = now + delta(ending.spacing(o, policy, count));
     retries.next_time = Some(next);
     retries.requested_at = o.requested();
     Decision::Be(Situation::Over(Ended { submission, retries }), until(o, next))
+}
+
+/// Whether `stored` limits how often the window is sent as `meant` does. An older definition of the object drops what it does not know.
+/// How often a request was not taken is left out: nothing was sent by it.
+pub(super) fn limits_as_much(stored: &AuditLogReplayJobStatus, meant: &AuditLogReplayJobStatus) -> bool {
+    let limits = |status: &AuditLogReplayJobStatus| {
+        let submission = status.submission.as_ref().map(|s| (s.id.clone(), s.state.clone(), s.window));
+        let retries = status.retries.clone().unwrap_or_default();
+        (submission, status.attempts, Retries { not_taken: 0, ..retries })
+    };
+    limits(stored) == limits(meant)
+}
+
+/// A submission that is over and was not counted, because the definition of the object dropped the count: it is counted before anything
+/// is sent on the strength of it.
+pub(super) fn uncounted(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
+    let submission = o.submission()?;
+    let ending = Ending::of(&submission.state)?;
+    let mut retries = o.status().retries.clone().unwrap_or_default();
+    let counted = !ending.is_counted(submission) || ending.counted(&mut retries) > 1;
+    (!counted).then(|| end(o, job, policy, submission, ending))
 }
 
 /// After a submission that is over: the spacing, unless somebody has asked for a try since.
@@ -136,11 +220,18 @@ pub(super) fn spacing(o: &Observed, policy: &Policy) -> Option<Decision> {
     let next = retries.next_time.filter(|next| *next > o.clock.wall)?;
     // A wall clock that was set back does not make a wait longer than any could have been meant.
     let misplaced = next - o.clock.wall > delta(wait::longest_backoff(policy)) + TimeDelta::seconds(1);
-    if misplaced || o.requested() != retries.requested_at {
+    if misplaced {
+        return None;
+    }
+    // Who asks for a try now gets one, but not more often than a run is looked at.
+    let asked = (o.requested() != retries.requested_at).then(|| submission.end_time.unwrap_or(next));
+    let floor = asked.map(|ended| ended + delta(policy.poll_interval));
+    let due = floor.map_or(next, |floor| floor.min(next));
+    if due <= o.clock.wall {
         return None;
     }
     let ended = Ended { submission: submission.clone(), retries };
-    Some(Decision::Be(Situation::Over(ended), until(o, next)))
+    Some(Decision::Be(Situation::Over(ended), until(o, due)))
 }
 
 fn until(o: &Observed, next: DateTime<Utc>) -> Step {
@@ -148,16 +239,21 @@ fn until(o: &Observed, next: DateTime<Utc>) -> Step {
     Step::Wait { wait: left.min(LONGEST_WAIT).max(wait::SHORTEST), cause: WaitCause::Retry }
 }
 
+/// Whether a submission that is over followed a run that it had not begun.
+fn was_adopted(submission: &Submission) -> bool {
+    submission.state == SubmissionState::Adopted
+        || (submission.accepted.is_none() && submission.accepted_time.is_some())
+}
+
 /// A run that was taken for lost and is shown again is followed on: to send it once more would double it.
 pub(super) fn back_in_view(o: &Observed, policy: &Policy) -> Option<Decision> {
-    let submission = o.submission().filter(|s| Ending::of(&s.state).is_some_and(|e| e != Ending::Failed))?;
+    let submission = o.submission().filter(|s| Ending::of(&s.state).is_some_and(Ending::may_come_back))?;
     let seen = o.learned.remote.as_ref()?.what.as_ref().ok()?;
     if super::settle::find(submission, &seen.value) != super::settle::Finding::Ours {
         return None;
     }
-    let adopted = submission.accepted.is_none() && submission.accepted_time.is_some();
     let submission = Submission {
-        state: if adopted { SubmissionState::Adopted } else { SubmissionState::Accepted },
+        state: if was_adopted(submission) { SubmissionState::Adopted } else { SubmissionState::Accepted },
         accepted_time: submission.accepted_time.or(Some(o.clock.stamp())),
         last_read: Some(seen.value.status.clone()),
         end_time: None,

@@ -18,6 +18,11 @@ pub(super) const MAX_WINDOW: Duration = Duration::from_hours(168);
 pub(super) const STALL_AFTER: Duration = Duration::from_mins(5);
 /// How long a run may be unreadable or unchanged before others of its lane may go.
 pub(super) const QUIET: Duration = Duration::from_hours(1);
+/// How long the target of an accepted run may be unknown to Konnect (404) before the job is given up: a gateway answers so for a while
+/// during a deployment, and so it does to a token of another organisation that is put right again.
+pub(super) const PORTAL_PATIENCE: Duration = Duration::from_mins(10);
+/// How long Konnect may say the same in a word that this version does not know before the object says Stalled.
+pub(super) const UNKNOWN_WORD_PATIENCE: Duration = Duration::from_hours(2);
 /// How long an unreadable webhook holds a replay back.
 pub(super) const WEBHOOK_PATIENCE: Duration = Duration::from_mins(10);
 
@@ -29,6 +34,8 @@ pub(super) const CLAMP_MARGIN: Duration = Duration::from_mins(1);
 pub(super) const SUPERSEDED_LIMIT: u32 = 10;
 /// How often a run that ended unseen is repeated: it may well have completed.
 pub(super) const UNSEEN_LIMIT: u32 = 1;
+/// How often a request that Konnect answered with 2xx, and never showed, is repeated: each may have sent the events.
+pub(super) const NOT_SHOWN_LIMIT: u32 = 2;
 
 /// What at Konnect may have one run at a time. The documentation says "per region", the path says "per portal"; both work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -94,23 +94,28 @@ fn of_a_put(decision: Decision, wait: Duration) -> Decision {
 
 /// An earlier pass has said when to call again, and nothing has changed since. For a run under way; a job that waits for its turn
 /// waits for the scheduler alone.
-pub(super) fn resting(o: &Observed) -> Option<Decision> {
+pub(super) fn resting(o: &Observed, policy: &Policy) -> Option<Decision> {
     let nothing_asked = o.learned.turn.is_none() && o.learned.token.is_none();
-    let left = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock).filter(|_| nothing_asked)?;
+    let floor = policy.poll_interval;
+    let left = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock, floor).filter(|_| nothing_asked)?;
     Some(Decision::Do(Step::Wait { wait: left, cause: WaitCause::Resting }))
 }
 
 /// Whether the job may start: see [`super::scheduler`].
 fn turn(o: &Observed, policy: &Policy) -> Option<Decision> {
+    // A job in the queue is woken when its turn comes. A timer of each one's own would be work that grows with the queue; this one is
+    // for the clock, and for a user who asks for a try.
+    let asked = o.memory.asked_to_try_in(o.job, o.clock, policy.poll_interval).filter(|left| !left.is_zero());
+    let woken = Step::Wait { wait: asked.unwrap_or(LONGEST_WAIT), cause: WaitCause::Turn };
     let (situation, then) = match &o.learned.turn {
         None => return Some(Decision::Do(Step::TakeTurn)),
         Some(Turn::Ours) => return None,
         Some(Turn::NotYet { wait }) => (Situation::TakingOver, Step::Wait { wait: *wait, cause: WaitCause::Turn }),
-        Some(Turn::Behind { blocked_by }) => (Situation::Queued { blocked_by: Some(blocked_by.clone()) }, WOKEN),
-        Some(Turn::Later) => (Situation::Queued { blocked_by: None }, WOKEN),
-        Some(Turn::HeldBack { cause, .. }) if says_one_of(o, cause.reasons()) => return Some(Decision::Do(WOKEN)),
+        Some(Turn::Behind { blocked_by }) => (Situation::Queued { blocked_by: Some(blocked_by.clone()) }, woken),
+        Some(Turn::Later) => (Situation::Queued { blocked_by: None }, woken),
+        Some(Turn::HeldBack { cause, .. }) if says_one_of(o, cause.reasons()) => return Some(Decision::Do(woken)),
         Some(Turn::HeldBack { blocked_by, cause }) => {
-            (Situation::HeldBack { blocked_by: blocked_by.clone(), cause: *cause }, WOKEN)
+            (Situation::HeldBack { blocked_by: blocked_by.clone(), cause: *cause }, woken)
         }
     };
     let looks_at_its_token = match &situation {
@@ -147,10 +152,6 @@ fn says_one_of(o: &Observed, reasons: &[Reason]) -> bool {
     let status = o.status();
     report::says_one_of(&status, reasons) && status.observed_generation == o.generation()
 }
-
-/// A job in the queue is woken when its turn comes. A timer of each one's own would be work that grows with the queue; this one is
-/// there for the clock alone.
-const WOKEN: Step = Step::Wait { wait: LONGEST_WAIT, cause: WaitCause::Turn };
 
 /// The token, as it is at this moment.
 pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {
@@ -189,7 +190,7 @@ fn webhook(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision
     let Some(seen) = &o.learned.webhook else { return Some(Decision::Do(Step::ReadWebhook { brief: false })) };
     let none_yet = || Some(Decision::Be(Situation::NoWebhook, wait::slow(o, policy, WaitCause::Webhook)));
     match &seen.what.config {
-        Ok(config) if config.enabled == Some(true) => None,
+        Ok(_) if seen.what.is_on() => None,
         Ok(_) => none_yet(),
         Err(error) => match error.status() {
             Some(401 | 429) => Some(wait::trouble(o, policy, error)),
@@ -300,9 +301,9 @@ fn send(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
 
 /// The windows by which something else is known: the job at Konnect, and, where a run of ours is over, that run and the one before.
 fn windows_to_avoid(o: &Observed, remote: &RemoteJob) -> Vec<TimeRange> {
-    let over = o.submission().filter(|s| Ending::of(&s.state).is_some());
-    let before = over.and_then(|s| s.previous.as_ref()).map(report::remote_job);
-    let shown = [Some(remote), before.as_ref()].into_iter().flatten().filter_map(window::of_remote);
+    let over = o.submission().filter(|s| Ending::of(&s.state).is_some_and(Ending::may_have_run));
+    let kept = over.into_iter().flat_map(|s| s.previous.iter().chain(&s.accepted)).map(report::remote_job);
+    let shown = [remote.clone()].into_iter().chain(kept).filter_map(|job| window::of_remote(&job));
     shown.chain(over.map(|s| s.window)).collect()
 }
 
@@ -335,6 +336,20 @@ fn submission(o: &Observed, window: TimeRange, previous: &RemoteJob) -> Submissi
 
 /// Now, by Konnect's clock where this pass has heard it: retention is Konnect's to judge.
 pub(super) fn remote_now(o: &Observed) -> DateTime<Utc> {
-    let heard = o.learned.remote.as_ref().and_then(|seen| Some((seen.at, seen.what.as_ref().ok()?.date?)));
-    heard.map_or(o.clock.wall, |(at, date)| date + delta(o.clock.mono.saturating_sub(at.mono)))
+    konnects_now(o).unwrap_or(o.clock.wall)
+}
+
+/// Now by Konnect's clock, if this pass has heard it.
+pub(super) fn konnects_now(o: &Observed) -> Option<DateTime<Utc>> {
+    let (at, date) = o.learned.remote.as_ref().and_then(|seen| Some((seen.at, seen.what.as_ref().ok()?.date?)))?;
+    date.checked_add_signed(delta(o.clock.mono.saturating_sub(at.mono)))
+}
+
+/// Whether a reading of the clocks on which a job is to be given up can be believed: both say the same (`agreed`), or the only one that
+/// can be asked, or Konnect's where they differ, has said so for a poll interval.
+pub(super) fn is_believed(o: &Observed, policy: &Policy, agreed: bool) -> bool {
+    match konnects_now(o) {
+        Some(date) => agreed || o.memory.date_agreed_for(date, o.clock) >= policy.poll_interval,
+        None => o.memory.clock_agreed_for(o.clock) >= policy.poll_interval,
+    }
 }

@@ -7,7 +7,7 @@ use super::over::{self, Ending};
 use super::policy::Policy;
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
-use super::window::is_window_of;
+use super::window::{self, is_window_of};
 use super::{prepare, report, wait};
 use crate::api::{Submission, SubmissionState};
 use crate::konnect::{RemoteJob, RemoteStatus};
@@ -23,11 +23,39 @@ pub(super) enum Finding {
     AnotherWindow,
 }
 
-/// Compares what was read with the record.
+/// Why it is not known whether Konnect took a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt<'a> {
+    /// No answer is known: the process that sent the request ended, or another process recorded it.
+    Interrupted,
+    /// The answer was lost, or was one such as 503 that a gateway gives before or after the effect.
+    Lost(&'a str),
+    /// Konnect answered 2xx and showed no job of this request.
+    NotShown(&'a str),
+}
+
+impl<'a> Doubt<'a> {
+    fn why(self) -> Option<&'a str> {
+        match self {
+            Self::Interrupted => None,
+            Self::Lost(why) | Self::NotShown(why) => Some(why),
+        }
+    }
+
+    /// How the submission ends if Konnect does not show it after the settle time.
+    fn ending(self) -> Ending {
+        match self {
+            Self::Interrupted | Self::Lost(_) => Ending::NotTaken,
+            Self::NotShown(_) => Ending::NotShown,
+        }
+    }
+}
+
+/// Compares what was read with the record. Konnect's own answer to the request says how Konnect writes the window of this run, which
+/// need not be how it was sent.
 pub(super) fn find(submission: &Submission, job: &RemoteJob) -> Finding {
     let accepted = submission.accepted.as_ref().map(report::remote_job);
-    let is_accepted =
-        accepted.is_some_and(|a| a.start_at.is_some() && a.start_at == job.start_at && a.end_at == job.end_at);
+    let is_accepted = accepted.as_ref().and_then(window::of_remote).is_some_and(|shown| is_window_of(shown, job));
     let previous = submission.previous.as_ref().map(report::remote_job);
     if is_our_failure(submission, job) {
         Finding::Ours
@@ -58,14 +86,14 @@ pub(super) fn decide(
     job: &ValidatedJob,
     policy: &Policy,
     submission: &Submission,
-    why: Option<&str>,
+    doubt: Doubt<'_>,
 ) -> Decision {
     let left = policy.settle_time().saturating_sub(o.submission_age());
     if !left.is_zero() {
-        let why = why.map(str::to_owned);
+        let why = doubt.why().map(str::to_owned);
         return Decision::Be(Situation::InDoubt { why }, Step::Wait { wait: left, cause: WaitCause::Settle });
     }
-    if let Some(decision) = prepare::resting(o).or_else(|| prepare::token(o, policy)) {
+    if let Some(decision) = prepare::resting(o, policy).or_else(|| prepare::token(o, policy)) {
         return decision;
     }
     // What was read before the effect must show proves nothing, however late it is judged.
@@ -80,16 +108,9 @@ pub(super) fn decide(
             let read = Submission { last_read: Some(remote.status.clone()), ..submission.clone() };
             taken(o, policy, &read, remote)
         }
-        Finding::Nothing => prepare::decide(o, job, policy),
+        Finding::Nothing => over::end(o, job, policy, submission, doubt.ending()),
         Finding::AnotherWindow => elsewhere(o, job, policy, submission, remote),
     }
-}
-
-/// Whether this pass has read, after the settle time, that Konnect did not take it.
-pub(super) fn is_proven_not_taken(o: &Observed, policy: &Policy, submission: &Submission) -> bool {
-    let seen = o.learned.remote.as_ref().filter(|seen| o.submission_age_at(seen.at) >= policy.settle_time());
-    let reading = seen.and_then(|seen| seen.what.as_ref().ok());
-    reading.is_some_and(|reading| find(submission, &reading.value) == Finding::Nothing)
 }
 
 /// Konnect took it.

@@ -40,6 +40,10 @@ pub(super) enum Situation {
     Unavailable(CallError),
     /// Somebody else's run is in the way. `None` where only a 409 says so.
     Blocked { by: Option<RemoteJob> },
+    /// One clock alone says that it is too late, or too late for a part.
+    ClockInDoubt,
+    /// The definition of the object drops what limits sending.
+    DefinitionOutdated,
     /// About to be sent.
     Intended(Submission),
     /// Sent, or perhaps sent, and not known to have been taken.

@@ -128,8 +128,8 @@ impl WaitCause {
             Self::PutRefused => {
                 &[Reason::WaitingForCredentials, Reason::PortalNotFound, Reason::KonnectUnavailable]
             }
-            Self::NotTaken
-            | Self::Kubernetes
+            Self::NotTaken => &[Reason::NotTaken],
+            Self::Kubernetes
             | Self::Poll
             | Self::Settle
             | Self::WindowEnd

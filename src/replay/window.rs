@@ -64,6 +64,11 @@ pub(super) fn is_window_of(window: TimeRange, job: &RemoteJob) -> bool {
     job.start_at == Some(window.start_at) && job.end_at == Some(window.end_at)
 }
 
+/// Whether every instant of `inner` lies in `outer`.
+pub(super) fn contains(outer: TimeRange, inner: TimeRange) -> bool {
+    outer.start_at <= inner.start_at && outer.end_at >= inner.end_at
+}
+
 /// The window to send, given the windows that it must not be mistaken for: that of the job at Konnect now, and those of our own
 /// runs that are over. A later reading could not tell them apart, so some seconds are added at the end, or before the start where
 /// the end is too fresh for that and the start has not been moved already. Receivers de-duplicate; we gain certainty.

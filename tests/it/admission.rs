@@ -253,3 +253,36 @@ async fn a_region_that_the_installer_does_not_allow_is_said_on_the_object() {
     assert!(message.contains("us, eu, au") && message.contains("--regions"), "{message}");
     assert!(world.emulator.calls().is_empty());
 }
+
+/// A status that the operator could not read would leave its object alone for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_that_the_program_cannot_read_is_refused() {
+    let world = world().await;
+    let created = create(&world, json!({})).await.unwrap();
+    let name = created["metadata"]["name"].as_str().unwrap();
+    let write = async |status: Value| {
+        let patch = Patch::Merge(json!({ "status": status }));
+        let written = api(&world).patch_status(name, &PatchParams::default(), &patch).await;
+        let readable = written.as_ref().is_ok_and(|object| {
+            let object = serde_json::to_value(object).unwrap();
+            serde_json::from_value::<AuditLogReplayJob>(object).is_ok()
+        });
+        (written.is_ok(), readable)
+    };
+    for unreadable in [
+        json!({ "attempts": 4_294_967_296_i64 }),
+        json!({ "retries": { "failed": 4_294_967_296_i64 } }),
+        json!({ "webhook": { "lastResponseCode": 2_147_483_648_i64 } }),
+        json!({ "startTime": "2026-11-20T08:00:00+99:59" }),
+        json!({ "startTime": "+12026-11-20T08:00:00Z" }),
+    ] {
+        assert_eq!(write(unreadable.clone()).await, (false, false), "{unreadable}");
+    }
+    for readable in [
+        json!({ "attempts": 4_294_967_295_i64, "retries": { "failed": 4_294_967_295_i64 } }),
+        json!({ "webhook": { "lastResponseCode": -2_147_483_648_i64 } }),
+        json!({ "startTime": "9999-12-31T23:59:59.999999999Z" }),
+    ] {
+        assert_eq!(write(readable.clone()).await, (true, true), "{readable}");
+    }
+}

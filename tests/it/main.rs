@@ -10,6 +10,7 @@ mod cluster_policies;
 mod crash;
 mod credentials;
 mod deletion;
+mod echo;
 mod errors;
 mod events;
 mod evidence;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use konnect_emulator::{Hold, PathKind, Status, Window};
+use konnect_emulator::{Emit, Hold, Outage, PathKind, Q3, Status, Window};
 use konnect_replay::api::{ConditionType, DuplicatePolicy, ExpiryPolicy};
 
 use crate::support::{JobBuilder, PATIENCE, World, condition, ready_reason, window_of};
@@ -38,6 +38,51 @@ async fn an_object_made_again_is_skipped_and_says_so() {
     assert_eq!(ready_reason(&skipped), "AlreadyReplayed");
     assert_eq!(world.puts(), 1);
     world.received_once(&lost).await;
+}
+
+/// The receiver refused the events of the first run and was mended since: that it answers well today delivered nothing then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_deliveries_failed_is_no_reason_to_skip() {
+    let world = World::new().await;
+    world.emulator.set_q3(Q3::HandedOver);
+    let (first, again) = twins(&world);
+    world.receiver.set_outage(Outage::Answer(403));
+    let job = world.create(first).await;
+    let lost = world.lose(&world.portal, &job, 2);
+    let refused = world.wait_until_complete("first").await;
+    assert!(condition(&refused, &ConditionType::Complete).unwrap().message.contains("last answer was 403"));
+    world.receiver.set_outage(None);
+    world.emulator.emit(&world.portal, Emit::now(1)).unwrap();
+    world
+        .at_konnect("a live delivery", |e| e.deliveries().iter().any(|d| d.response_code == Some(200)).then_some(()))
+        .await;
+
+    world.create(again).await;
+    let sent = world.wait_until_complete("again").await;
+
+    assert_eq!((ready_reason(&sent).as_str(), world.puts()), ("Completed", 2));
+    let events = world.receiver.wait_for_events(lost.len() + 1, PATIENCE).await.unwrap();
+    assert!(lost.iter().all(|id| events.iter().any(|event| event.trace_id == *id)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn windows_that_are_near_and_share_no_second_are_both_sent() {
+    let world = World::new().await;
+    let start = Utc::now().trunc_subsecs(0) - TimeDelta::hours(3);
+    let of = |name: &str, from: i64, to: i64| {
+        world.job(name).window(start + TimeDelta::seconds(from), start + TimeDelta::seconds(to))
+    };
+    for (name, from, to) in [("first", 0, 10), ("next", 50, 60), ("wider", -50, 110)] {
+        let job = world.create(of(name, from, to)).await;
+        let lost = world.lose(&world.portal, &job, 1);
+        assert_eq!(ready_reason(&world.wait_until_complete(name).await), "Completed", "{name}");
+        world
+            .at_konnect("its event", |_| world.receiver.events().iter().any(|e| e.trace_id == lost[0]).then_some(()))
+            .await;
+    }
+    world.create(of("within", -50, 60)).await;
+    assert_eq!(ready_reason(&world.wait_until_complete("within").await), "AlreadyReplayed");
+    assert_eq!(world.puts(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -97,6 +97,10 @@ pub(super) fn advice(reason: Reason) -> (&'static [On], &'static str) {
             &[Ready],
             "See who else replays this target. Another try follows by itself unless `Failed` says otherwise.",
         ),
+        Reason::NotTaken => (
+            &[Ready],
+            "Nothing, if it passes: the request is made again, after a wait that grows. Else see the way to Konnect.",
+        ),
         Reason::BackoffLimitExceeded => {
             (&[Ready], "Mend the webhook's receiver, then create another object for the window.")
         }
@@ -137,6 +141,14 @@ pub(super) fn advice(reason: Reason) -> (&'static [On], &'static str) {
         Reason::RemoteStateUnknown => {
             (&[Ready], "Nothing, unless `Failed` holds too: then see at the receiver what arrived.")
         }
+        Reason::ClockInDoubt => (
+            &[Ready],
+            "Nothing, if it passes within a minute; else see that the clock of the operator's node is right.",
+        ),
+        Reason::DefinitionOutdated => {
+            (&[Ready], "Install the CustomResourceDefinition of the operator's version. The job goes on by itself.")
+        }
+        Reason::SecretUnanswered => (&[Credentials], "Nothing, if it passes; else see the API server."),
         Reason::Suspended => (&[Ready], "Set `spec.suspend` to false when it is to go on."),
     }
 }

@@ -35,6 +35,7 @@ fn how_often(reason: EventReason) -> &'static str {
         EventReason::Adopted => "Once for each run that is found.",
         EventReason::RemoteFailed => EACH_RUN,
         EventReason::Superseded | EventReason::RemoteStateUnknown => "Once for each run, the last one included.",
+        EventReason::NotTaken => "Once for each such request.",
         EventReason::Conflict => "At most once in 10 minutes for one object.",
         EventReason::WindowExpiringSoon => {
             "Once at 24 h and once at 6 h; an operator that starts later repeats the nearer one, if Kubernetes no longer keeps it."

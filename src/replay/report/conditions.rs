@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::api::{
-    AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS, Reason, SubmissionState,
+    AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, MAX_CONDITIONS, MAX_MESSAGE_CHARS, Reason,
+    SubmissionState,
 };
 
 /// The conditions of a status being made.
@@ -50,10 +51,11 @@ impl<'a> Conditions<'a> {
         self.status.submission.as_ref().map(|s| &s.state)
     }
 
-    /// Puts the conditions into their order.
+    /// Puts the conditions into their order. Those of unknown types come last, and go where there are more than the schema admits.
     pub(super) fn finish(self) {
         let place = |c: &Condition| ConditionType::ORDER.iter().position(|t| *t == c.type_).unwrap_or(usize::MAX);
         self.status.conditions.sort_by_key(place);
+        self.status.conditions.truncate(MAX_CONDITIONS);
     }
 }
 

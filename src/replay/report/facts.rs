@@ -12,12 +12,12 @@ use crate::konnect::Webhook;
 use crate::replay::observed::{Observed, WebhookReading};
 use crate::replay::policy::Policy;
 use crate::replay::situation::{Ended, Situation};
-use crate::replay::{retention, settle, window};
+use crate::replay::{retention, window};
 
 /// Records the facts that `situation` and this pass bring.
 pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
     mirror(o, situation, status);
-    submission(o, policy, situation, status);
+    submission(o, situation, status);
     webhook(o, situation, status);
     counters(o, status);
     status.window = planned(o, policy, status.submission.as_deref()).or(status.window.take());
@@ -41,7 +41,7 @@ fn mirror(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobSta
     }
 }
 
-fn submission(o: &Observed, policy: &Policy, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
+fn submission(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
     let now = o.clock.stamp();
     match situation {
         Situation::Intended(submission) => status.submission = Some(Box::new(submission.clone())),
@@ -55,9 +55,6 @@ fn submission(o: &Observed, policy: &Policy, situation: &Situation, status: &mut
             }
         }
         _ => {}
-    }
-    if let Some(submission) = status.submission.as_mut().filter(|_| not_taken(o, policy, situation)) {
-        (submission.state, submission.end_time) = (SubmissionState::NotTaken, Some(now));
     }
 }
 
@@ -77,23 +74,17 @@ fn over(ended: &Ended, status: &mut AuditLogReplayJobStatus) {
     status.retries = Some(ended.retries.clone());
 }
 
-/// Whether this pass has settled a request in doubt as not taken. What is made instead replaces the record; anything else that is
-/// the case is told with it, so that nobody has to settle it again.
-fn not_taken(o: &Observed, policy: &Policy, situation: &Situation) -> bool {
-    let could_read = o.learned.token == Some(Ok(()));
-    let in_doubt = |s: &&Submission| could_read && !s.state.is_over() && s.accepted_time.is_none() && !o.is_certain();
-    let replaced = matches!(situation, Situation::Intended(_) | Situation::Underway { .. } | Situation::Over(_));
-    let standing = o.submission().filter(in_doubt).filter(|_| !replaced);
-    standing.is_some_and(|standing| settle::is_proven_not_taken(o, policy, standing))
-}
-
 /// Evidence of the webhook. Its delivery times move all the time, so they enter when something else does, and at the end.
 fn webhook(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
     let Some(seen) = o.learned.webhook.as_ref().filter(|_| !matches!(situation, Situation::UnknownPortal { .. }))
     else {
         return;
     };
-    let evidence = evidence(&seen.what, status.webhook.as_ref());
+    let mut evidence = evidence(&seen.what, status.webhook.as_ref());
+    if matches!(situation, Situation::Completed { .. }) && seen.what.status.is_none() {
+        // What was read before the run says nothing of its deliveries.
+        (evidence.last_attempt_time, evidence.last_response_code) = (None, None);
+    }
     let what = |w: &WebhookEvidence| (w.enabled, w.status.clone(), w.destination_id.clone());
     let news = status.webhook.as_ref().map(what) != Some(what(&evidence));
     let end = matches!(
@@ -112,8 +103,8 @@ fn webhook(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobSt
 fn evidence(reading: &WebhookReading, before: Option<&WebhookEvidence>) -> WebhookEvidence {
     let mut evidence = before.cloned().unwrap_or_default();
     match &reading.config {
-        Ok(Webhook { enabled, audit_log_destination_id, endpoint: _ }) => {
-            evidence.enabled = Some(enabled.unwrap_or(false));
+        Ok(Webhook { enabled: _, audit_log_destination_id, endpoint: _ }) => {
+            evidence.enabled = Some(reading.is_on());
             evidence.destination_id = audit_log_destination_id.as_deref().map(bounded);
         }
         Err(error) if error.status() == Some(404) => {
@@ -140,10 +131,10 @@ fn counters(o: &Observed, status: &mut AuditLogReplayJobStatus) {
 }
 
 /// The conditions that give detail.
-pub(super) fn conditions(o: &Observed, policy: &Policy, situation: &Situation, conditions: &mut Conditions) {
+pub(super) fn conditions(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
     credentials(o, situation, conditions);
     webhook_ready(o, situation, conditions);
-    submitted(o, policy, situation, conditions);
+    submitted(o, situation, conditions);
 }
 
 fn credentials(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
@@ -182,7 +173,7 @@ fn webhook_ready(o: &Observed, situation: &Situation, conditions: &mut Condition
 fn webhook_state(reading: &WebhookReading) -> (ConditionStatus, Reason) {
     let inactive = reading.status.as_ref().and_then(|s| s.webhook_status.as_deref()) == Some("inactive");
     match &reading.config {
-        Ok(config) if config.enabled != Some(true) => (ConditionStatus::False, Reason::WebhookDisabled),
+        Ok(_) if !reading.is_on() => (ConditionStatus::False, Reason::WebhookDisabled),
         Ok(_) if inactive => (ConditionStatus::True, Reason::WebhookInactive),
         Ok(_) => (ConditionStatus::True, Reason::WebhookEnabled),
         Err(error) if error.status() == Some(404) => (ConditionStatus::False, Reason::WebhookDisabled),
@@ -190,7 +181,7 @@ fn webhook_state(reading: &WebhookReading) -> (ConditionStatus, Reason) {
     }
 }
 
-fn submitted(o: &Observed, policy: &Policy, situation: &Situation, conditions: &mut Conditions) {
+fn submitted(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
     let message = messages::message(o, situation);
     match situation {
         Situation::Intended(_) | Situation::InDoubt { .. } => {
@@ -201,11 +192,6 @@ fn submitted(o: &Observed, policy: &Policy, situation: &Situation, conditions: &
             let reason = messages::reason(o, situation);
             conditions.set(ConditionType::Submitted, ConditionStatus::False, reason, &message);
         }
-        _ if not_taken(o, policy, situation) => {
-            let message = "Konnect did not take the last request.";
-            let reason = messages::reason(o, situation);
-            conditions.set(ConditionType::Submitted, ConditionStatus::False, reason, message);
-        }
         _ if is_answer(situation) && refused(o, conditions) => {
             conditions.set(ConditionType::Submitted, ConditionStatus::False, messages::reason(o, situation), &message);
         }
@@ -215,6 +201,7 @@ fn submitted(o: &Observed, policy: &Policy, situation: &Situation, conditions: &
 
 fn accepted(o: &Observed, submission: &Submission, conditions: &mut Conditions) {
     let asked = window::parse(&o.job.spec.window).ok();
+    let shown = submission.accepted.as_ref().map(super::remote_job).as_ref().and_then(window::of_remote);
     let (reason, message) = if submission.state == SubmissionState::Adopted {
         (Reason::Adopted, "Konnect was already replaying this very window; nothing was sent.")
     } else if asked.is_some_and(|asked| retention::is_clamped(submission.window, asked)) {
@@ -223,7 +210,10 @@ fn accepted(o: &Observed, submission: &Submission, conditions: &mut Conditions) 
     } else {
         (Reason::Accepted, "Konnect accepted the replay.")
     };
-    conditions.set(ConditionType::Submitted, ConditionStatus::True, reason, message);
+    let rounded = shown.filter(|shown| *shown != submission.window);
+    let rounded = rounded.map(|shown| format!(" Konnect shows the window as {}.", messages::span(shown)));
+    let message = format!("{message}{}", rounded.unwrap_or_default());
+    conditions.set(ConditionType::Submitted, ConditionStatus::True, reason, &message);
 }
 
 /// Whether this can be what a request was answered, and not something that came after.
@@ -244,6 +234,8 @@ fn is_answer(situation: &Situation) -> bool {
         | Situation::WindowOpen { .. }
         | Situation::NoToken(_)
         | Situation::NoWebhook
+        | Situation::ClockInDoubt
+        | Situation::DefinitionOutdated
         | Situation::Intended(_)
         | Situation::InDoubt { .. }
         | Situation::Underway { .. }

@@ -4,10 +4,12 @@
 use super::{phase, trouble};
 use crate::api::{Reason, Submission, SubmissionState, TimeRange};
 use crate::konnect::{RemoteJob, RemoteStatus, time};
+use crate::replay::delivery;
 use crate::replay::observed::Observed;
 use crate::replay::over::Ending;
 use crate::replay::situation::{Ended, Situation};
 use crate::replay::step::WaitCause;
+use crate::replay::window;
 
 /// A window in words.
 pub(in crate::replay) fn span(window: TimeRange) -> String {
@@ -28,6 +30,8 @@ pub(super) fn reason(o: &Observed, situation: &Situation) -> Reason {
         Situation::RateLimited => Reason::RateLimited,
         Situation::Unavailable(_) => Reason::KonnectUnavailable,
         Situation::Blocked { .. } => Reason::BlockedByRemoteJob,
+        Situation::ClockInDoubt => Reason::ClockInDoubt,
+        Situation::DefinitionOutdated => Reason::DefinitionOutdated,
         Situation::Intended(_) | Situation::InDoubt { .. } => Reason::Submitting,
         Situation::Underway { submission, job } => phase(submission, job.as_ref()),
         Situation::Unrecognisable { .. } => Reason::RemoteStateUnknown,
@@ -73,7 +77,18 @@ pub(super) fn message(o: &Observed, situation: &Situation) -> String {
             "Konnect asked us to slow down (429). The next call is made when it said, or after 15 s.".to_owned()
         }
         Situation::Unavailable(error) => trouble::unavailable(o, error),
-        Situation::Blocked { by } => blocked(by.as_ref()),
+        Situation::Blocked { by } => format!("{}{}", blocked(by.as_ref()), unknown_word(o, situation).unwrap_or_default()),
+        Situation::ClockInDoubt => {
+            "One clock alone, that of this machine or Konnect's, says that the window has expired or that a deadline has passed. The job \
+             is given up, or its window shortened, only if both say so, or the same clock says so again after a poll interval."
+                .to_owned()
+        }
+        Situation::DefinitionOutdated => {
+            "The API server dropped a part of this object's status that limits how often the window is sent: the definition \
+             (CustomResourceDefinition) in this cluster is older than the operator. Nothing is sent meanwhile. Install the definition of \
+             this version; the job goes on by itself."
+                .to_owned()
+        }
         Situation::Intended(submission) => {
             format!("Asking Konnect to replay {}.{}", span(submission.window), shortened(o, submission.window))
         }
@@ -123,13 +138,17 @@ fn held_back(o: &Observed, blocked_by: Option<&str>, cause: WaitCause) -> String
 
 fn queued(blocked_by: Option<&str>) -> String {
     let who = blocked_by.map_or_else(|| "others of the same region and token".to_owned(), other_job);
-    format!("Waiting for {who}: Konnect runs one replay at a time. This one is sent when its turn comes.")
+    format!(
+        "Waiting for {who}. At most one replay of a region and token, and of a target, is under way at a time; this one is sent when its turn comes."
+    )
 }
 
 fn suspended(o: &Observed) -> String {
     let so_far = match o.submission().map(|s| &s.state) {
         None => "Nothing has been sent.",
-        Some(state) if Ending::of(state).is_some() => "Nothing is under way, and no other try is made.",
+        Some(state) if Ending::of(state).is_some_and(Ending::may_have_run) => {
+            "Nothing is under way, and no other try is made."
+        }
         Some(_) => "The last request was not taken by Konnect.",
     };
     format!(
@@ -161,6 +180,26 @@ fn blocked(by: Option<&RemoteJob>) -> String {
     }
 }
 
+/// What to say of a run of which Konnect has said the same unknown word for long: `None` of all others.
+pub(super) fn unknown_word(o: &Observed, situation: &Situation) -> Option<String> {
+    let job = match situation {
+        Situation::Underway { job, .. } | Situation::Blocked { by: job } => job.as_ref()?,
+        _ => return None,
+    };
+    let RemoteStatus::Unknown(word) = &job.status else { return None };
+    let told = o.memory.is_stuck_in_an_unknown_word(o.clock.mono) && !word.is_empty();
+    told.then(|| stuck(o).to_owned())
+}
+
+fn stuck(o: &Observed) -> &'static str {
+    if o.memory.is_stuck_in_an_unknown_word(o.clock.mono) {
+        " Nothing of it has changed for hours: if it is the end of the run, upgrade the operator to a version that knows the word, or \
+         delete this object."
+    } else {
+        ""
+    }
+}
+
 fn in_doubt(why: Option<&str>) -> String {
     let why = why.map_or_else(|| "the operator was interrupted".to_owned(), str::to_owned);
     format!(
@@ -180,8 +219,9 @@ fn run(o: &Observed, submission: &Submission, job: Option<&RemoteJob>) -> String
         Some(RemoteStatus::Running) => "is sending".to_owned(),
         Some(RemoteStatus::Unknown(word)) => {
             return format!(
-                "Konnect says {word:?} of the replay of {}, a word this version does not know. It counts as under way.",
-                span(submission.window)
+                "Konnect says {word:?} of the replay of {}, a word this version does not know. It counts as under way.{}",
+                span(submission.window),
+                stuck(o)
             );
         }
         _ => "has accepted".to_owned(),
@@ -214,6 +254,12 @@ fn over(ended: &Ended) -> String {
             "The replay of {window} was running when it was last seen, and has ended since, but its end was not seen because another \
              job followed. It is repeated once."
         ),
+        Some(Ending::NotTaken) => format!(
+            "The answer to the request for {window} was lost, and Konnect shows that it did not take the request."
+        ),
+        Some(Ending::NotShown) => {
+            format!("Konnect answered the request for {window} with success (2xx), and shows no replay job of it.")
+        }
         Some(Ending::Superseded) | None => format!(
             "Konnect shows another job, or none, in the place of the replay of {window}, whose end was not seen."
         ),
@@ -223,19 +269,22 @@ fn over(ended: &Ended) -> String {
 }
 
 fn already_replayed(by: Option<&str>, code: i32) -> String {
-    let by = match by {
-        Some(name) => format!("AuditLogReplayJob {name} has replayed this window to this target already"),
-        None => "Konnect's last job of this target was this very window, and it completed".to_owned(),
+    let what = match by {
+        Some(name) => format!(
+            "AuditLogReplayJob {name} has replayed all of this window to this destination already, and the webhook's last answer then \
+             was {code}: nothing was sent."
+        ),
+        None => format!(
+            "Konnect's last job of this target covered all of this window and completed, and the webhook's last answer is {code}: \
+             nothing was sent. No object here has a record of that run, so what the receiver answered during it is not known."
+        ),
     };
-    format!(
-        "{by}, and the webhook's last answer was {code}: nothing was sent. To have it sent all the same, create another \
-         AuditLogReplayJob with duplicatePolicy Replay."
-    )
+    format!("{what} To have it sent all the same, create another AuditLogReplayJob with duplicatePolicy Replay.")
 }
 
 /// What is missing of the window that was asked for.
 fn shortened(o: &Observed, sent: TimeRange) -> String {
-    match crate::replay::window::parse(&o.job.spec.window) {
+    match window::parse(&o.job.spec.window) {
         Ok(asked) if crate::replay::retention::is_clamped(sent, asked) => format!(
             " What came before, from {}, is deleted at Konnect (expiryPolicy Clamp).",
             time::format(asked.start_at)
@@ -254,15 +303,32 @@ fn completed(o: &Observed, job: &RemoteJob) -> String {
     } else {
         ""
     };
-    let code = o.learned.webhook.as_ref().and_then(|seen| seen.what.status.as_ref()).and_then(|s| s.last_response_code);
-    let warning = match code {
-        Some(code) if !(200..300).contains(&code) => {
-            format!(" The webhook's last answer was {code}, however: see at the receiver whether the events arrived.")
-        }
-        _ => String::new(),
-    };
+    let warning = refused_by_the_receiver(o).map(|code| {
+        format!(" The webhook's last answer was {code}, however: see at the receiver whether the events arrived.")
+    });
+    let warning = warning.unwrap_or_default();
     let shortened = o.submission().map(|s| shortened(o, s.window)).unwrap_or_default();
-    format!("Konnect reported completed for {window}.{adopted}{shortened}{warning}")
+    let missing = left_out(o, job);
+    format!("Konnect reported completed for {window}.{missing}{adopted}{shortened}{warning}")
+}
+
+/// The webhook's last answer, if it was no success and can be an answer to this run.
+fn refused_by_the_receiver(o: &Observed) -> Option<i32> {
+    let status = o.learned.webhook.as_ref()?.what.status.as_ref()?;
+    let code = status.last_response_code.filter(|code| !delivery::is_success(*code))?;
+    let began = o.status().start_time.unwrap_or(o.clock.wall);
+    delivery::is_since(status.last_attempt_at, began).then_some(code)
+}
+
+/// What to say where Konnect rounded the window so that part of what was sent is not in it.
+fn left_out(o: &Observed, job: &RemoteJob) -> String {
+    let Some((sent, shown)) = o.submission().map(|s| s.window).zip(window::of_remote(job)) else {
+        return String::new();
+    };
+    if window::contains(shown, sent) {
+        return String::new();
+    }
+    format!(" That is not all of {}, which was sent: Konnect changed the window.", span(sent))
 }
 
 fn is_adopted(o: &Observed) -> bool {

@@ -32,10 +32,12 @@ pub(super) fn status(o: &Observed, policy: &Policy, situation: &Situation) -> Au
     }
     status.blocked_by = blocked_by(situation);
     let mut conditions = Conditions::of(&mut status, o.generation(), o.clock.stamp());
-    facts::conditions(o, policy, situation, &mut conditions);
+    facts::conditions(o, situation, &mut conditions);
     progress(o, situation, &mut conditions);
     conditions.finish();
-    if was_suspended && suspended_since(&status).is_none() {
+    // A pause that ended as the run was adopted was one of the other deadline's.
+    let is_under_way_now = status.start_time != o.status().start_time;
+    if was_suspended && suspended_since(&status).is_none() && !is_under_way_now {
         status.suspended_seconds = deadline::pause_ended(o).unwrap_or(status.suspended_seconds);
     }
     status
@@ -81,6 +83,7 @@ fn progress(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
     let progress = match progress_of(situation) {
         Progress::Mending(detail) if has_lasted(o, conditions, &detail) => Progress::Stuck,
         Progress::Mending(_) => Progress::Working,
+        Progress::Working if messages::unknown_word(o, situation).is_some() => Progress::Stuck,
         other => other,
     };
     let complete = progress == Progress::Complete;
@@ -107,6 +110,7 @@ fn progress_of(situation: &Situation) -> Progress {
         | Situation::RateLimited
         | Situation::Unavailable(_)
         | Situation::Blocked { .. }
+        | Situation::ClockInDoubt
         | Situation::Intended(_)
         | Situation::InDoubt { .. }
         | Situation::Underway { .. }
@@ -115,7 +119,7 @@ fn progress_of(situation: &Situation) -> Progress {
         Situation::Suspended => Progress::Held,
         Situation::NoToken(_) | Situation::Denied(_) => Progress::Mending(ConditionType::CredentialsValid),
         Situation::NoWebhook | Situation::UnknownPortal { .. } => Progress::Mending(ConditionType::WebhookReady),
-        Situation::Unacceptable(_) => Progress::Stuck,
+        Situation::Unacceptable(_) | Situation::DefinitionOutdated => Progress::Stuck,
         Situation::Completed { .. } | Situation::AlreadyReplayed { .. } => Progress::Complete,
         Situation::Failed { .. } => Progress::Failed,
     }
@@ -143,7 +147,7 @@ pub fn says_one_of(status: &AuditLogReplayJobStatus, reasons: &[Reason]) -> bool
 
 /// Whether the object says that there is no token to use, which is not that Konnect refused one.
 pub(super) fn lacks_token(status: &AuditLogReplayJobStatus) -> bool {
-    let missing = [Reason::SecretNotFound, Reason::SecretKeyMissing, Reason::InvalidToken];
+    let missing = [Reason::SecretNotFound, Reason::SecretUnanswered, Reason::SecretKeyMissing, Reason::InvalidToken];
     let credentials = status.conditions.iter().find(|c| c.type_ == ConditionType::CredentialsValid);
     credentials.is_some_and(|c| c.status == ConditionStatus::False && missing.iter().any(|r| r.as_str() == c.reason))
 }

@@ -12,7 +12,10 @@ pub(super) fn no_token(o: &Observed, problem: &TokenProblem) -> String {
             "Secret {name:?} does not exist in this namespace. Create it with the Konnect token under the key {key:?}, or correct \
              spec.tokenSecretRef."
         ),
-        TokenProblem::SecretUnreadable(why) | TokenProblem::SecretUnanswered(why) => {
+        TokenProblem::SecretUnanswered(why) => format!(
+            "Secret {name:?} could not be read: the API server did not answer, or failed ({why}). It is read again soon."
+        ),
+        TokenProblem::SecretUnreadable(why) => {
             format!(
                 "Secret {name:?} cannot be read ({why}). The operator needs the verb get on Secrets in this namespace."
             )
@@ -26,7 +29,7 @@ pub(super) fn no_token(o: &Observed, problem: &TokenProblem) -> String {
             "The value of key {key:?} in Secret {name:?} is not used: {error} (kpat_ or spat_, see --token-prefixes). It was not sent \
              anywhere."
         ),
-        TokenProblem::Invalid(error @ (TokenError::Empty | TokenError::IllegalCharacters)) => {
+        TokenProblem::Invalid(error @ (TokenError::Empty | TokenError::IllegalCharacters | TokenError::TooLong)) => {
             format!(
                 "The value of key {key:?} in Secret {name:?} cannot be a Konnect token: {error}. Put the token, and nothing else, under that key."
             )
@@ -95,7 +98,7 @@ pub(super) fn unavailable(o: &Observed, error: &CallError) -> String {
     };
     let hint = match error.status() {
         Some(300..400) => " Redirects are not followed: see that --konnect-url is Konnect's own address.",
-        Some(400) => {
+        Some(400) if o.was_refused() => {
             " An end of the window lies so near to a limit of Konnect's that two clocks may disagree about it."
         }
         Some(413) => {

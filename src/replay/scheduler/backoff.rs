@@ -59,10 +59,14 @@ impl Backoff {
         entry.not_before = now.saturating_add(wait);
     }
 
-    /// The same for a PUT: the wait doubles each time, from `first` to ten minutes.
+    /// The same for a PUT: the wait doubles each time, from `first` to ten minutes. A PUT whose answer was lost has cost the settle
+    /// time already: the next one may follow at once.
     pub(super) fn strike_doubling(&mut self, key: Key, report: &Report, first: Duration) {
         let strikes = self.0.get(&key).filter(|entry| entry.cause == report.cause).map_or(0, |entry| entry.strikes);
-        let doubled = first.saturating_mul(1 << strikes.min(16)).min(LONGEST);
+        let doubled = match strikes.checked_sub(u32::from(report.cause == WaitCause::NotTaken)) {
+            None => Duration::ZERO,
+            Some(doublings) => first.saturating_mul(1 << doublings.min(16)).min(LONGEST),
+        };
         self.strike(key, &Report { wait: report.wait.max(doubled), ..report.clone() });
     }
 

@@ -66,6 +66,7 @@ fn submission() -> impl Strategy<Value = Submission> {
         "Accepted",
         "Adopted",
         "NotTaken",
+        "NotShown",
         "Failed",
         "Superseded",
         "EndedUnseen",
@@ -94,6 +95,8 @@ fn retries() -> impl Strategy<Value = Retries> {
             failed,
             superseded,
             ended_unseen,
+            not_taken: failed,
+            not_shown: ended_unseen,
             next_time: next.map(|seconds| at("2026-11-21T12:00:00Z") + TimeDelta::seconds(seconds)),
             requested_at: requested.then(|| "now".to_owned()),
         },
@@ -179,6 +182,7 @@ prop_compose! {
             }),
             remote: remote.map(|job| Seen { at: ago(ages.1), what: job.map(|value| Reading { value, date }) }),
             siblings: siblings.then(Vec::new),
+            unstored: false,
         }
     }
 }
@@ -213,7 +217,12 @@ fn memory(job: &AuditLogReplayJob, pasts: Vec<Past>) -> Memory {
             Past::Seen(age) => memory.see(job, ago(age)),
             Past::Recorded(age) => memory.intending("standing", ago(age)),
             Past::Sending => memory.sending("standing"),
-            Past::Answered(result) => memory.answered("standing", ago(5), PutAnswer::new(our_window(), result)),
+            Past::Answered(result) => {
+                let sent = job.status.as_ref().and_then(|status| status.submission.as_deref());
+                if let Some(sent) = sent {
+                    memory.answered("standing", ago(5), PutAnswer::new(sent, result));
+                }
+            }
             Past::Read(result) => memory.read_remote(result.as_ref(), job, ago(20)),
             Past::Rested(wait) => memory.rest(1, ago(50), secs(wait)),
         }
@@ -301,6 +310,7 @@ fn may_follow(status: &AuditLogReplayJobStatus) -> bool {
                 | "Adopted"
                 | "RemoteFailed"
                 | "Superseded"
+                | "NotTaken"
         )
     )
 }

@@ -50,7 +50,7 @@ impl Story {
         assert!(self.course.learned.token == Some(Ok(())), "a call without a token");
         let at = self.clock;
         self.sleep(self.konnect.webhook_takes);
-        let what = self.konnect.webhook();
+        let what = self.konnect.webhook(self.clock.wall);
         let (times, memory) = ((at, self.clock), &mut self.memory);
         let _: Woken = self.course.webhook(times, what, memory, &mut self.scheduler, &self.policy);
     }
@@ -89,10 +89,14 @@ impl Story {
 
     /// As the apiserver does it: the status is replaced, after a trip through JSON.
     fn write(&mut self, status: &AuditLogReplayJobStatus) {
-        let stored: AuditLogReplayJobStatus = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+        let mut stored: AuditLogReplayJobStatus =
+            serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
         assert_eq!(stored, *status, "what is stored is what was meant");
         invariants::check(&self.status(), status, &self.job);
         self.sleep(self.write_takes);
+        if let Some(drop) = self.definition_drops {
+            drop(&mut stored);
+        }
         self.job.status = Some(stored);
         self.writes.push(status.clone());
         self.course.wrote(self.job.clone(), &mut self.own, &mut self.memory);
@@ -107,7 +111,7 @@ impl Story {
         self.sleep(self.konnect.put_takes);
         let answer = self.konnect.put(window, self.clock.wall);
         if self.dies.is_none() {
-            let (answer, memory) = (PutAnswer::new(window, answer), &mut self.memory);
+            let (answer, memory) = (PutAnswer::new(&recorded, answer), &mut self.memory);
             let _: Woken = self.course.answered(id, answer, memory, &mut self.scheduler, &self.policy, self.clock);
         }
     }

@@ -6,6 +6,7 @@ use super::fixtures::*;
 use super::konnect::{deliveries, webhook};
 use super::story::{Story, story};
 use crate::api::{AuditLogReplayJob, ConditionStatus, ConditionType, SubmissionState};
+use crate::konnect::Webhook;
 use crate::replay::{Sibling, Step};
 
 /// Another object of the namespace that has completed the window of [`job`].
@@ -36,17 +37,137 @@ fn what_an_object_of_the_namespace_has_completed_is_not_sent_again_and_says_so()
     assert!(s.status().completion_time.is_some());
 }
 
+/// The same with another window that Konnect showed at the end.
+fn that_replayed(mut sibling: AuditLogReplayJob, start: i64, end: i64) -> AuditLogReplayJob {
+    let shown = sibling.status.as_mut().unwrap().konnect.as_mut().unwrap();
+    shown.start_at = shown.start_at.map(|at| at + TimeDelta::seconds(start));
+    shown.end_at = shown.end_at.map(|at| at + TimeDelta::seconds(end));
+    sibling
+}
+
 #[test]
-fn windows_count_as_one_up_to_59_seconds_at_either_end() {
-    for (start, end, same) in [(0, 59, true), (-59, 0, true), (59, -59, true), (0, 60, false), (-60, 0, false)] {
-        let mut sibling = complete(job());
-        let window = sibling.status.as_mut().unwrap().window.as_mut().unwrap();
-        window.start_at += TimeDelta::seconds(start);
-        window.end_at += TimeDelta::seconds(end);
+fn it_is_skipped_only_if_every_second_of_its_window_was_replayed() {
+    for (start, end, skips) in [
+        (0, 0, true),
+        (0, 59, true),
+        (-59, 0, true),
+        (-3600, 7200, true),
+        (1, 0, false),
+        (0, -1, false),
+        (59, -59, false),
+        (50, 50, false),
+        (-50, -50, false),
+    ] {
+        let mut s = after(&that_replayed(complete(job()), start, end));
+        s.pass();
+        assert_eq!(skipped(&s), skips, "{start} {end}");
+        let mut s = story(job());
+        s.konnect.job = remote("completed", our_window(), "2026-11-21T11:59:00Z");
+        s.konnect.job.start_at = s.konnect.job.start_at.map(|at| at + TimeDelta::seconds(start));
+        s.konnect.job.end_at = s.konnect.job.end_at.map(|at| at + TimeDelta::seconds(end));
+        s.pass();
+        assert_eq!(skipped(&s), skips, "Konnect's last job: {start} {end}");
+    }
+}
+
+#[test]
+fn windows_within_the_same_minute_that_share_no_second_are_both_sent() {
+    let mut s = after(&complete(job().window("2026-11-20T10:00:00Z", "2026-11-20T10:00:10Z")));
+    s.job.spec.window = crate::api::WindowSpec::new(at("2026-11-20T10:00:50Z"), at("2026-11-20T10:01:00Z"));
+    s.pass();
+    assert_eq!((s.reason().as_str(), s.puts.len()), ("Accepted", 1));
+}
+
+/// A Complete object whose run's deliveries were answered so.
+fn answered(code: i32, attempted: Option<&str>) -> AuditLogReplayJob {
+    let mut s = story(job());
+    s.job.metadata.name = Some("earlier".to_owned());
+    s.pass();
+    s.konnect.webhook_status = Some(deliveries("active", code));
+    s.konnect.webhook_status.as_mut().unwrap().last_attempt_at = attempted.map(at);
+    s.konnect_says("completed");
+    assert_eq!(s.reason(), "Completed");
+    s.job
+}
+
+/// The receiver refused the events, was mended, and takes live events since: what is answered now says nothing of then.
+#[test]
+fn an_object_whose_deliveries_failed_does_not_count_however_the_webhook_answers_now() {
+    for sibling in [
+        answered(403, None),
+        answered(503, None),
+        answered(200, Some("2026-11-20T12:00:00Z")),
+        that_could_not_look_at_the_webhook(),
+    ] {
         let mut s = after(&sibling);
         s.pass();
-        assert_eq!(skipped(&s), same, "{start} {end}");
+        assert_eq!((s.reason().as_str(), s.puts.len()), ("Accepted", 1), "{:?}", sibling.status.unwrap().webhook);
     }
+    let mut s = after(&answered(204, Some("2026-11-21T12:00:03Z")));
+    s.pass();
+    assert!(skipped(&s) && s.message().contains("204"), "{:?}", s.ready());
+}
+
+fn that_could_not_look_at_the_webhook() -> AuditLogReplayJob {
+    let mut s = story(job());
+    s.pass();
+    s.konnect.webhook = Err(no_answer());
+    s.konnect_says("completed");
+    s.job
+}
+
+#[test]
+fn what_the_receiver_answers_today_does_not_undo_a_delivery_on_record() {
+    let mut s = after(&complete(job()));
+    s.konnect.webhook_status = Some(deliveries("inactive", 503));
+    s.pass();
+    assert!(skipped(&s), "{:?}", s.ready());
+}
+
+#[test]
+fn what_went_to_another_destination_does_not_count() {
+    let elsewhere = |id: Option<&str>| Webhook { audit_log_destination_id: id.map(str::to_owned), ..webhook(true) };
+    for (then, today, skips) in [
+        (Some("destination-1"), Some("destination-1"), true),
+        (Some("destination-1"), Some("destination-2"), false),
+        (Some("destination-1"), None, false),
+        (None, Some("destination-1"), false),
+        (None, None, true),
+    ] {
+        let mut earlier = story(job());
+        earlier.konnect.webhook = Ok(elsewhere(then));
+        earlier.pass().konnect_says("completed");
+        let mut s = after(&earlier.job);
+        s.konnect.webhook = Ok(elsewhere(today));
+        s.pass();
+        assert_eq!(skipped(&s), skips, "{then:?} {today:?}");
+    }
+}
+
+#[test]
+fn an_object_that_was_skipped_itself_has_no_record_of_a_delivery() {
+    let mut s = after(&complete(job()));
+    s.pass();
+    assert!(skipped(&s));
+    assert_eq!(Sibling::of(&s.job, &policy()), None);
+}
+
+/// Without a record the time of the last answer is all there is: one from before that run says nothing of it.
+#[test]
+fn konnects_last_job_counts_only_with_an_answer_from_its_time_or_later() {
+    for (attempted, skips) in
+        [("2026-11-20T12:00:00Z", false), ("2026-11-21T11:45:00Z", false), ("2026-11-21T11:55:00Z", true), (NOW, true)]
+    {
+        let mut s = story(job()).konnect_has(remote("completed", our_window(), "2026-11-21T11:58:00Z"));
+        s.konnect.webhook_status.as_mut().unwrap().last_attempt_at = Some(at(attempted));
+        s.pass();
+        assert_eq!(skipped(&s), skips, "{attempted}");
+        assert!(!skips || s.message().contains("No object here has a record of that run"), "{}", s.message());
+    }
+    let mut s = story(job()).konnect_has(remote("completed", our_window(), "2026-11-21T11:58:00Z"));
+    s.konnect.never_delivered = true;
+    s.pass();
+    assert_eq!(s.reason(), "Accepted");
 }
 
 #[test]
@@ -74,13 +195,12 @@ fn konnects_last_job_counts_too_if_it_completed() {
 }
 
 #[test]
-fn without_a_success_of_the_webhook_it_is_sent() {
+fn without_a_record_and_without_a_success_of_the_webhook_it_is_sent() {
     for status in [Some(deliveries("inactive", 413)), Some(deliveries("active", 302)), None] {
-        for mut s in [after(&complete(job())), story(job()).konnect_has(ours("completed"))] {
-            s.konnect.webhook_status.clone_from(&status);
-            s.pass();
-            assert_eq!((s.reason().as_str(), s.puts.len()), ("Accepted", 1), "{status:?}");
-        }
+        let mut s = story(job()).konnect_has(ours("completed"));
+        s.konnect.webhook_status.clone_from(&status);
+        s.pass();
+        assert_eq!((s.reason().as_str(), s.puts.len()), ("Accepted", 1), "{status:?}");
     }
 }
 

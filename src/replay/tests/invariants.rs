@@ -1,7 +1,8 @@
 //! What holds of every status, whatever happened (design: "Conditions", invariants I4 and I8).
 
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS, Reason,
+    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, MAX_CONDITIONS,
+    MAX_MESSAGE_CHARS, Reason,
 };
 
 pub(super) fn condition<'a>(status: &'a AuditLogReplayJobStatus, type_: &ConditionType) -> Option<&'a Condition> {
@@ -25,7 +26,10 @@ pub(super) fn check(before: &AuditLogReplayJobStatus, after: &AuditLogReplayJobS
 
 fn in_order_and_bounded(status: &AuditLogReplayJobStatus) {
     let places: Vec<usize> =
-        status.conditions.iter().map(|c| ConditionType::ORDER.iter().position(|t| *t == c.type_).unwrap()).collect();
+        status.conditions.iter().filter_map(|c| ConditionType::ORDER.iter().position(|t| *t == c.type_)).collect();
+    let known = status.conditions.iter().take(places.len());
+    assert!(known.into_iter().all(|c| ConditionType::ORDER.contains(&c.type_)), "those of other versions come last");
+    assert!(status.conditions.len() <= MAX_CONDITIONS);
     assert!(places.windows(2).all(|pair| pair[0] < pair[1]), "each once, in the fixed order: {places:?}");
     for condition in &status.conditions {
         assert!(condition.message.chars().count() <= MAX_MESSAGE_CHARS, "{}", condition.message);
@@ -63,7 +67,8 @@ fn transitions(before: &AuditLogReplayJobStatus, after: &AuditLogReplayJobStatus
 
 fn the_end_stays(before: &AuditLogReplayJobStatus, after: &AuditLogReplayJobStatus) {
     if is_true(before, &ConditionType::Finished) {
-        let followed = AuditLogReplayJobStatus { observed_generation: after.observed_generation, ..before.clone() };
+        let mut followed = AuditLogReplayJobStatus { observed_generation: after.observed_generation, ..before.clone() };
+        followed.conditions.iter_mut().for_each(|c| c.observed_generation = Some(after.observed_generation));
         assert_eq!(&followed, after, "after the end only observedGeneration follows an edit");
     }
 }

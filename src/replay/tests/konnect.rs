@@ -36,10 +36,14 @@ pub(super) struct Konnect {
     pub(super) every_put: Put,
     pub(super) webhook: Result<Webhook, CallError>,
     pub(super) webhook_status: Option<WebhookStatus>,
+    /// Whether Konnect tells of no time of a delivery.
+    pub(super) never_delivered: bool,
     /// Konnect's clock against ours, or no `Date` header.
     pub(super) date: Option<TimeDelta>,
     /// How long GET goes on showing what was there before a PUT.
     pub(super) lag: TimeDelta,
+    /// To how many seconds Konnect cuts both ends of a window that it takes.
+    pub(super) granularity: i64,
     pub(super) lagging: Option<(DateTime<Utc>, RemoteJob)>,
     /// Whether the other version of the API knows the target.
     pub(super) other_version: bool,
@@ -65,8 +69,10 @@ impl Konnect {
             every_put: Put::Taken,
             webhook: Ok(webhook(true)),
             webhook_status: Some(deliveries("active", 200)),
+            never_delivered: false,
             date: Some(TimeDelta::zero()),
             lag: TimeDelta::zero(),
+            granularity: 1,
             lagging: None,
             other_version: false,
             mine: false,
@@ -111,15 +117,24 @@ impl Konnect {
         self.lagging = Some((now + self.lag, self.job.clone()));
         self.job = RemoteJob {
             status: RemoteStatus::Accepted,
-            start_at: Some(window.start_at),
-            end_at: Some(window.end_at),
+            start_at: Some(self.cut(window.start_at)),
+            end_at: Some(self.cut(window.end_at)),
             updated_at: Some(now),
         };
         self.job.clone()
     }
 
-    pub(super) fn webhook(&self) -> WebhookReading {
+    fn cut(&self, time: DateTime<Utc>) -> DateTime<Utc> {
+        time - TimeDelta::seconds(time.timestamp().rem_euclid(self.granularity))
+    }
+
+    /// A delivery is always just being made, unless a test gives its time.
+    pub(super) fn webhook(&self, now: DateTime<Utc>) -> WebhookReading {
         let status = self.webhook.as_ref().ok().and(self.webhook_status.clone());
+        let status = status.map(|status| WebhookStatus {
+            last_attempt_at: status.last_attempt_at.or(Some(now)).filter(|_| !self.never_delivered),
+            ..status
+        });
         WebhookReading { config: self.webhook.clone(), status }
     }
 }

@@ -22,14 +22,20 @@ fn hold_anew(job: &AuditLogReplayJob) -> Hold {
 }
 
 #[test]
-fn only_a_2xx_with_exactly_our_window_is_taken() {
-    let answer = |result| PutAnswer::new(our_window(), result);
-    assert_eq!(answer(Ok(ours("running"))), PutAnswer::Taken(ours("running")));
+fn a_2xx_with_any_job_but_the_one_from_before_is_taken() {
+    let sent = *job().intended().build().status.unwrap().submission.unwrap();
+    let answer = |result| PutAnswer::new(&sent, result);
     let mut near = ours("accepted");
     near.end_at = near.end_at.map(|end| end + chrono::TimeDelta::milliseconds(1));
-    for other in [theirs("accepted"), unconfigured(), near] {
-        assert!(matches!(answer(Ok(other)), PutAnswer::InDoubt(_)));
+    for shown in [ours("running"), near, strangers("accepted"), theirs("accepted"), ours("")] {
+        assert_eq!(answer(Ok(shown.clone())), PutAnswer::Taken(shown));
     }
+    let without_window = crate::konnect::RemoteJob { start_at: None, ..ours("accepted") };
+    let template = strangers("unconfigured");
+    for other in [theirs("completed"), unconfigured(), template, without_window, strangers("")] {
+        assert!(matches!(answer(Ok(other.clone())), PutAnswer::NotShown(_)), "{other:?}");
+    }
+    assert!(matches!(answer(Err(html())), PutAnswer::NotShown(_)), "2xx, but no job");
     for status in [400, 401, 403, 404, 409, 413, 429] {
         assert_eq!(answer(Err(api(status))), PutAnswer::Refused(api(status)));
     }

@@ -51,6 +51,12 @@ fn superseded() -> Vec<String> {
     documented(&s)
 }
 
+fn not_stored() -> Story {
+    let mut s = story(job()).konnect_has(theirs("completed")).put_is(Put::Answer(unconfigured()));
+    s.definition_drops = Some(|status| status.retries = None);
+    s
+}
+
 fn after(mut s: Story, minutes: u64) -> Vec<String> {
     s.pass().run_for(mins(minutes));
     documented(&s)
@@ -86,6 +92,10 @@ fn every_reason_has_its_story() {
         after(story(job().with(|spec| spec.active_deadline_seconds = Some(60))), 5),
         after(story(job().with(|spec| spec.starting_deadline_seconds = Some(60))).konnect_has(theirs("running")), 5),
         superseded(),
+        after(with_token(TokenProblem::SecretUnanswered("503".to_owned())), 2),
+        after(story(job()).put_is_refused(no_answer()), 2),
+        told(story(job()).konnect_is_ahead(chrono::TimeDelta::days(9)), &[]),
+        after(not_stored(), 2),
     ];
     let reached: BTreeSet<&str> = stories.iter().flatten().map(String::as_str).collect();
     let all: BTreeSet<&str> = Reason::ALL.iter().map(|r| r.as_str()).collect();

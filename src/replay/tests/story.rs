@@ -40,6 +40,8 @@ pub(super) struct Story {
     pub(super) overtaken: bool,
     /// Whether the process dies just before, or just after, the next PUT.
     pub(super) dies: Option<Death>,
+    /// What an older definition of the object drops of each status.
+    pub(super) definition_drops: Option<fn(&mut AuditLogReplayJobStatus)>,
     /// Steps since the story began.
     pub(super) trace: Vec<Step>,
     /// Statuses written since the story began.
@@ -82,6 +84,7 @@ pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
         pause_after_intent: None,
         overtaken: false,
         dies: None,
+        definition_drops: None,
         trace: Vec::new(),
         writes: Vec::new(),
         puts: Vec::new(),

@@ -73,6 +73,7 @@ async fn world() -> World {
     World::builder()
         .flag("--serialize=portal")
         .flag("--concurrency=64")
+        .flag("--backoff-base=1s")
         .emulator(|options| options.q2 = Q2::Portal)
         .build()
         .await

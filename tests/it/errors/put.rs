@@ -45,7 +45,7 @@ async fn a_request_that_was_certainly_refused_is_sent_again_and_runs_once() {
 async fn a_request_of_unknown_outcome_is_settled_before_anything_is_sent_again() {
     let world = world().await;
     let html = |applied| Action::Answer(Reply { applied, ..reply(200, "<html>sign in</html>", "text/html") });
-    let other_window = r#"{"status":"accepted","start_at":"2026-01-01T00:00:00Z","end_at":"2026-01-01T01:00:00Z"}"#;
+    let template = r#"{"status":"unconfigured","start_at":"2017-05-01T00:00:00Z","end_at":"2017-05-02T00:00:00Z"}"#;
     let rows = vec![
         row("put-500", Action::status(500)).puts(2),
         row("put-502", Action::status(502)).puts(2),
@@ -65,7 +65,7 @@ async fn a_request_of_unknown_outcome_is_settled_before_anything_is_sent_again()
         row("put-html-taken", html(true)),
         row("put-empty-taken", Action::Answer(Reply { applied: true, ..reply(202, "", "application/json") })),
         row("put-no-times-taken", Action::Answer(Reply { applied: true, ..reply(202, "{}", "application/json") })),
-        row("put-other-window", answer(202, other_window)).puts(2),
+        row("put-template", answer(202, template)).puts(2),
     ];
     from_the_beginning(&world, "PUT", PathKind::ReplayJob, rows.clone()).await;
     for (number, row) in rows.iter().enumerate() {

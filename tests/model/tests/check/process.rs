@@ -251,7 +251,7 @@ impl Turn<'_> {
         let flaw = self.rules.has(Flaw::SendsAgainBlindly);
         let kept = self.kept();
         let pass = kept.pass.as_ref().expect("a pass");
-        let WaitsFor::Answer { window, .. } = pass.waits_for else { panic!("no PUT was sent") };
+        let WaitsFor::Answer { .. } = pass.waits_for else { panic!("no PUT was sent") };
         let submission = pass.course.job().status.as_ref().and_then(|s| s.submission.as_ref()).expect("a record");
         let result = match answer {
             Answer::Taken(job) => Ok(job.remote()),
@@ -259,7 +259,7 @@ impl Turn<'_> {
             Answer::None if flaw => Err(CallError::NotConnected("as if it had never left".to_owned())),
             Answer::None => Err(CallError::NoAnswer("the connection was lost".to_owned())),
         };
-        kept.memory.answered(&submission.id, clock, PutAnswer::new(window.range(), result));
+        kept.memory.answered(&submission.id, clock, PutAnswer::new(submission, result));
         self.go_on();
     }
 
