@@ -5,11 +5,11 @@ use kube::ResourceExt;
 
 use super::lanes::{Candidate, ObjectId};
 use super::policy::{Policy, Serialize};
+use super::version::VersionChoice;
 use super::window;
 use crate::api::rules::is_canonical_uuid;
 use crate::api::{
-    AuditLogReplayJob, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, Reason, Scope, SubmissionState, Target,
-    TimeRange, WebhookPolicy,
+    AuditLogReplayJob, DuplicatePolicy, ExpiryPolicy, Reason, Scope, SubmissionState, Target, TimeRange, WebhookPolicy,
 };
 use crate::konnect::RemoteTarget;
 
@@ -51,8 +51,10 @@ pub struct SecretRef {
 /// A job that can be sent as far as can be told without asking anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidatedJob {
-    /// Whose audit log.
+    /// Whose audit log, under the version of Konnect's API that is asked first.
     pub target: RemoteTarget,
+    /// Whether that version is settled.
+    pub version: VersionChoice,
     /// Which events.
     pub window: TimeRange,
     /// Where the token is.
@@ -95,7 +97,8 @@ impl ValidatedJob {
 
     fn of_any_region(job: &AuditLogReplayJob, policy: &Policy) -> Result<Self, Refusal> {
         let spec = &job.spec;
-        let target = target(&spec.target, policy)?;
+        let version = VersionChoice::of(job);
+        let target = target(&spec.target, version, policy)?;
         let window = window::parse(&spec.window).map_err(|e| Refusal {
             reason: Reason::InvalidWindow,
             message: format!("{e}. A window cannot be changed: delete this object and create it anew."),
@@ -108,6 +111,7 @@ impl ValidatedJob {
         let lane = lane(&target, &secret, policy);
         Ok(Self {
             target,
+            version,
             window,
             secret,
             suspend: spec.suspend,
@@ -122,11 +126,7 @@ impl ValidatedJob {
 
     /// The same target under the other version of Konnect's API.
     pub fn target_under_other_version(&self) -> RemoteTarget {
-        let version = match self.target.version {
-            KonnectApiVersion::V2 => KonnectApiVersion::V3,
-            KonnectApiVersion::V3 => KonnectApiVersion::V2,
-        };
-        RemoteTarget { version, ..self.target.clone() }
+        RemoteTarget { version: self.target.version.other(), ..self.target.clone() }
     }
 
     /// The lock against two submissions of ours on one target.
@@ -156,7 +156,7 @@ fn refused_region(target: &Target, policy: &Policy) -> Refusal {
     Refusal { reason: Reason::RegionNotAllowed, message }
 }
 
-fn target(target: &Target, policy: &Policy) -> Result<RemoteTarget, Refusal> {
+fn target(target: &Target, version: VersionChoice, policy: &Policy) -> Result<RemoteTarget, Refusal> {
     // A region enters the host's name. One that was allowed once has this form; whatever has not is no region.
     if target.region.len() != 2 || !target.region.bytes().all(|b| b.is_ascii_lowercase()) {
         return Err(refused_region(target, policy));
@@ -165,7 +165,7 @@ fn target(target: &Target, policy: &Policy) -> Result<RemoteTarget, Refusal> {
         base_url: policy.konnect_url.base(&target.region),
         region: target.region.clone(),
         portal_id: portal_id(target)?,
-        version: target.konnect_api_version,
+        version: version.asked_first(),
     })
 }
 

@@ -33,6 +33,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod time_to_live;
+mod version;
 mod wait;
 mod window;
 
@@ -47,3 +48,4 @@ pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, Turn, Web
 pub use policy::{Policy, Serialize};
 pub use report::{ready_reason, says_one_of};
 pub use step::{Step, WaitCause};
+pub use version::VersionChoice;

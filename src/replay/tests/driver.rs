@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::invariants;
 use super::story::Story;
-use crate::api::{AuditLogReplayJobStatus, SubmissionState, TimeRange};
-use crate::replay::{PutAnswer, Seen, Step};
+use crate::api::{ApiVersion, AuditLogReplayJobStatus, SubmissionState, TimeRange};
+use crate::replay::{PutAnswer, Seen, Step, VersionChoice};
 
 impl Story {
     pub(super) fn perform(&mut self, step: &Step) {
@@ -21,7 +21,7 @@ impl Story {
             }
             Step::ReadWebhook { .. } => self.read_webhook(),
             Step::ReadRemoteJob => self.read_remote(),
-            Step::ReadOtherVersion => self.memory.read_other_version(self.konnect.other_version),
+            Step::ReadOtherVersion => self.read_other_version(),
             Step::ReadSiblings => self.learned.siblings = Some(self.siblings.clone()),
             Step::WriteIntent(status) => self.write_intent(status),
             Step::Submit { id, window } => self.submit(id, *window),
@@ -40,7 +40,7 @@ impl Story {
         assert!(self.learned.token == Some(Ok(())), "a call without a token");
         let at = self.clock;
         self.sleep(self.konnect.webhook_takes);
-        let what = self.konnect.webhook();
+        let what = self.konnect.webhook_under(self.version());
         self.memory.read_webhook(what.config.as_ref());
         self.learned.webhook = Some(Seen { at, what });
     }
@@ -49,9 +49,22 @@ impl Story {
         assert!(self.learned.token == Some(Ok(())), "a call without a token");
         let at = self.clock;
         self.sleep(self.konnect.get_takes);
-        let what = self.konnect.get(self.clock.wall);
+        let what = self.konnect.get_under(self.version(), self.clock.wall);
         self.memory.read_remote(what.as_ref().map(|r| &r.value), &self.job, self.clock);
         self.learned.remote = Some(Seen { at, what });
+    }
+
+    fn read_other_version(&mut self) {
+        assert!(self.learned.token == Some(Ok(())), "a call without a token");
+        self.sleep(self.konnect.get_takes);
+        let what = self.konnect.get_under(self.version().other(), self.clock.wall);
+        self.memory.read_other_version(what.as_ref().map(|r| &r.value));
+        self.learned.other_version = Some(what);
+    }
+
+    /// The version of Konnect's API that is asked first.
+    fn version(&self) -> ApiVersion {
+        VersionChoice::of(&self.job).asked_first()
     }
 
     fn write_intent(&mut self, status: &AuditLogReplayJobStatus) {
@@ -83,7 +96,11 @@ impl Story {
         assert_eq!(stored, *status, "what is stored is what was meant");
         invariants::check(&self.status(), status, &self.job);
         self.sleep(self.write_takes);
+        let before = self.version();
         self.job.status = Some(stored);
+        if self.version() != before {
+            self.learned.forget_konnect();
+        }
         self.writes.push(status.clone());
         self.memory.conflicts_recorded();
     }
@@ -94,8 +111,9 @@ impl Story {
         self.assert_shown_free();
         self.memory.sending(id);
         self.puts.push((self.clock, window));
+        self.sent_under.push(self.version());
         self.sleep(self.konnect.put_takes);
-        let answer = self.konnect.put(window, self.clock.wall);
+        let answer = self.konnect.put_under(self.version(), window, self.clock.wall);
         if self.dies.is_none() {
             self.memory.answered(id, self.clock, PutAnswer::new(window, answer));
         }

@@ -32,5 +32,6 @@ mod requested;
 mod time_to_live;
 mod troubles;
 mod troubles_shared;
+mod version;
 mod walk;
 mod window;
