@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::Secret;
-use konnect_replay::api::{KonnectApiVersion, TimeRange};
+use konnect_replay::api::{ApiVersion, TimeRange};
 use konnect_replay::konnect::{Endpoint, HttpClient, RemoteTarget, Request, Token};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -37,7 +37,7 @@ impl Bare {
             base_url: konnect.emulator.base_url(REGION),
             region: REGION.to_owned(),
             portal_id: Some(portal_id(lane)),
-            version: KonnectApiVersion::V2,
+            version: ApiVersion::V2,
         };
         for endpoint in [Endpoint::Webhook, Endpoint::WebhookStatus, Endpoint::ReplayJob] {
             self.http.send(&Request::get(&target, endpoint), &token).await.unwrap();

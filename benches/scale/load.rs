@@ -86,7 +86,7 @@ pub fn job(name: &str, lane: usize, place: usize) -> AuditLogReplayJob {
         region: REGION.to_owned(),
         scope: Scope::Portal,
         portal_id: Some(portal_id(lane)),
-        konnect_api_version: KonnectApiVersion::V2,
+        konnect_api_version: KonnectApiVersion::default(),
     };
     let secret = SecretKeyRef { name: format!("token-{lane}"), key: "token".to_owned() };
     let spec = AuditLogReplayJobSpec::new(target, WindowSpec::new(start, start + TimeDelta::hours(1)), secret);

@@ -159,7 +159,7 @@ fn object(name: &str, target: &TargetKey, window: Window) -> AuditLogReplayJob {
         region: target.region.clone(),
         scope: if portal_id.is_some() { Scope::Portal } else { Scope::Organization },
         portal_id,
-        konnect_api_version: KonnectApiVersion::V2,
+        konnect_api_version: KonnectApiVersion::default(),
     };
     let secret = SecretKeyRef { name: secret_of(&target.org), key: "token".to_owned() };
     let spec = AuditLogReplayJobSpec::new(remote, WindowSpec::new(window.start_at, window.end_at), secret);

@@ -15,7 +15,7 @@ use konnect_replay::api::{
 use konnect_replay::konnect::{ApiError, CallError, Reading, RemoteJob, TokenError, Webhook, WebhookStatus};
 use konnect_replay::replay::{
     Clock, Draw, Learned, Memory, Observed, Policy, PutAnswer, Seen, Serialize, Step, TokenProblem, TroubleWith, Turn,
-    WebhookReading, holds_turn, is_finished, next,
+    VersionChoice, WebhookReading, holds_turn, is_finished, next,
 };
 use serde_json::Value;
 
@@ -36,9 +36,10 @@ pub fn check(data: &[u8]) {
     }
     let Ok(mut job) = serde_json::from_value::<AuditLogReplayJob>(json) else { return };
     let Ok(around) = Around::arbitrary_take_rest(Unstructured::new(rest.get(1..).unwrap_or_default())) else { return };
-    let world = World::new(&around, &job);
+    let mut world = World::new(&around, &job);
     let mut memory = world.memory(&around, &job);
     for _ in 0..MOST_WRITES {
+        let version = VersionChoice::of(&job).asked_first();
         let step = world.ask(&job, &memory);
         let _ = holds_turn(&job, &memory, Some(&step), world.clock.mono);
         match step {
@@ -53,6 +54,9 @@ pub fn check(data: &[u8]) {
             }
             Step::Submit { id, window } => return world.may_be_sent(&job, &id, window),
             _ => return,
+        }
+        if VersionChoice::of(&job).asked_first() != version {
+            world.learned.forget_konnect();
         }
     }
     panic!("it writes without end");
@@ -101,6 +105,7 @@ struct Around {
     webhook: Option<(i8, Result<(Option<bool>, Option<u16>), AnyError>)>,
     remote: Option<(i8, Option<i16>, Result<AnyJob, AnyError>)>,
     siblings: bool,
+    other_version: Option<Result<AnyJob, AnyError>>,
     pasts: Vec<(u8, Past)>,
 }
 
@@ -159,7 +164,7 @@ enum Past {
     Answered(Result<AnyJob, AnyError>),
     Read(Result<AnyJob, AnyError>),
     ReadWebhook(Result<Option<bool>, AnyError>),
-    OtherVersion(bool),
+    OtherVersion(Result<AnyJob, AnyError>),
     Rested(u16),
 }
 
@@ -198,7 +203,7 @@ impl World {
                     let answer = answer.as_ref().map(|on| webhook(*on)).map_err(error);
                     memory.read_webhook(answer.as_ref());
                 }
-                Past::OtherVersion(known) => memory.read_other_version(*known),
+                Past::OtherVersion(answer) => memory.read_other_version(answer_of(answer, job).as_ref()),
                 Past::Rested(wait) => {
                     let generation = job.metadata.generation.unwrap_or_default();
                     memory.rest(generation, at, Duration::from_secs(u64::from(*wait)));
@@ -259,11 +264,13 @@ fn learned(around: &Around, now: Clock, job: &AuditLogReplayJob) -> Learned {
         let date = skew.map(|skew| now.wall + TimeDelta::seconds(i64::from(skew)));
         Seen { at: ago(now, i64::from(*age)), what: answer_of(what, job).map(|value| Reading { value, date }) }
     });
+    let other = around.other_version.as_ref().map(|what| answer_of(what, job));
     Learned {
         turn: around.turn.as_ref().map(turn),
         token: around.token.map(|good| if good { Ok(()) } else { Err(TokenProblem::Invalid(TokenError::Empty)) }),
         webhook,
         remote,
+        other_version: other.map(|what| what.map(|value| Reading { value, date: None })),
         siblings: around.siblings.then(Vec::new),
         unstored: false,
     }

@@ -21,8 +21,8 @@ pub use spec::{
     Target, WebhookPolicy, WindowSpec,
 };
 pub use status::{
-    AuditLogReplayJobStatus, BLOCKED_BY_OTHER, BLOCKED_EXTERNALLY, KonnectJob, PlannedWindow, Retries, Submission,
-    SubmissionState, TimeRange, UNOBSERVED_GENERATION, WebhookEvidence,
+    ApiVersion, AuditLogReplayJobStatus, BLOCKED_BY_OTHER, BLOCKED_EXTERNALLY, KonnectJob, PlannedWindow, Retries,
+    Submission, SubmissionState, TimeRange, UNOBSERVED_GENERATION, WebhookEvidence,
 };
 pub use time::{from_kube_time, to_micro_time};
 

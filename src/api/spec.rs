@@ -94,6 +94,13 @@ use super::status::AuditLogReplayJobStatus;
         json_path = ".status.blockedBy",
         priority = 1,
         description = "What this job waits for: another object of this namespace, other, or external."
+    ),
+    printcolumn(
+        name = "API-Version",
+        type_ = "string",
+        json_path = ".status.konnectAPIVersion",
+        priority = 1,
+        description = "The version of Konnect's API under which Konnect knows the target, where konnectAPIVersion is Auto."
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -197,7 +204,8 @@ pub struct Target {
     #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')")
         .message(rules::PORTAL_ID))]
     pub portal_id: Option<String>,
-    /// The version in the path of Konnect's API. Change it only if your portal is not found.
+    /// The version in the path of Konnect's API. `Auto` asks v2, and v3 where v2 does not know the target, and keeps the one it
+    /// found for the life of the object (`status.konnectAPIVersion`). `v2` and `v3` ask that version only.
     #[serde(default, rename = "konnectAPIVersion")]
     pub konnect_api_version: KonnectApiVersion,
 }
@@ -213,15 +221,16 @@ pub enum Scope {
     Organization,
 }
 
-/// The version in the path of Konnect's API. The two are schema-identical for the replay job (konnect-api.md 1).
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+/// Which version of Konnect's API to ask. The two are schema-identical for the replay job (konnect-api.md 1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum KonnectApiVersion {
-    /// `v2`.
+    /// `v2`, and `v3` where v2 does not know the target.
     #[default]
+    #[serde(rename = "Auto")]
+    Auto,
+    /// `v2`.
     V2,
     /// `v3`.
     V3,

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::condition::Condition;
 use crate::konnect::model::RemoteStatus;
@@ -25,6 +25,15 @@ pub struct AuditLogReplayJobStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+    /// The version of Konnect's API under which Konnect knows the target, found where `target.konnectAPIVersion` is `Auto`. All calls
+    /// for this object use it from then on.
+    #[serde(
+        rename = "konnectAPIVersion",
+        deserialize_with = "version_if_known",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<String>", length(max = 64))]
+    pub konnect_api_version: Option<ApiVersion>,
     /// Konnect's replay job, as last read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub konnect: Option<KonnectJob>,
@@ -77,6 +86,7 @@ impl Default for AuditLogReplayJobStatus {
         Self {
             observed_generation: UNOBSERVED_GENERATION,
             conditions: Vec::new(),
+            konnect_api_version: None,
             konnect: None,
             window: None,
             submission: None,
@@ -97,6 +107,42 @@ impl Default for AuditLogReplayJobStatus {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// A version in the path of Konnect's API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ApiVersion {
+    /// `v2`.
+    V2,
+    /// `v3`.
+    V3,
+}
+
+impl ApiVersion {
+    /// As it stands in a path, and in an object.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V2 => "v2",
+            Self::V3 => "v3",
+        }
+    }
+
+    /// The one that this is not.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::V2 => Self::V3,
+            Self::V3 => Self::V2,
+        }
+    }
+}
+
+/// A version that a later operator may have written counts as none: it is found again by asking, and the object stays readable.
+fn version_if_known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ApiVersion>, D::Error> {
+    let word = Option::<String>::deserialize(deserializer)?;
+    Ok(word.and_then(|word| [ApiVersion::V2, ApiVersion::V3].into_iter().find(|version| version.as_str() == word)))
 }
 
 /// A span of time.

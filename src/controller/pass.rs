@@ -184,8 +184,8 @@ impl<'a> Pass<'a> {
             }
             (Step::ReadOtherVersion, Some(token)) => {
                 let other = validated.target_under_other_version();
-                let known = Box::pin(self.ctx.read_remote(&other, &token)).await.is_ok();
-                self.kept.memory.read_other_version(known);
+                let what = Box::pin(self.ctx.read_remote(&other, &token)).await;
+                self.course.other_version(what, &mut self.kept.memory);
             }
             _ => {
                 let token = self.ctx.read_token(&validated.secret).await;

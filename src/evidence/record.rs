@@ -8,10 +8,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType,
-    DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, KonnectJob, Retries, Scope, TimeRange, WebhookEvidence,
-    WebhookPolicy, WindowSpec, from_kube_time,
+    ApiVersion, AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, Condition, ConditionStatus,
+    ConditionType, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, KonnectJob, Retries, Scope, TimeRange,
+    WebhookEvidence, WebhookPolicy, WindowSpec, from_kube_time,
 };
+use crate::replay::VersionChoice;
 
 /// Which form this is.
 pub const SCHEMA: &str = "konnect-replay.dev/evidence/v1";
@@ -110,9 +111,12 @@ pub struct ReplayTarget {
     /// The Dev Portal; null for the organisation.
     #[serde(rename = "portalID")]
     pub portal_id: Option<String>,
-    /// The version of Konnect's API.
+    /// The version of Konnect's API, as asked for.
     #[serde(rename = "konnectAPIVersion")]
     pub konnect_api_version: KonnectApiVersion,
+    /// The version of Konnect's API that was used: the one asked for, or the one found with `Auto`; null if none was found.
+    #[serde(rename = "konnectAPIVersionUsed")]
+    pub konnect_api_version_used: Option<ApiVersion>,
 }
 
 /// The window as it was written.
@@ -173,6 +177,10 @@ impl Record {
         } = job.spec.clone();
         let WindowSpec { start_at, end_at } = window;
         let submission = status.submission.as_ref();
+        let used = match VersionChoice::of(job) {
+            VersionChoice::Settled(version) => Some(version),
+            VersionChoice::Open => None,
+        };
         Some(Self {
             timestamp,
             level: "INFO",
@@ -187,6 +195,7 @@ impl Record {
                 scope: target.scope,
                 portal_id: target.portal_id,
                 konnect_api_version: target.konnect_api_version,
+                konnect_api_version_used: used,
             },
             token_secret: token_secret_ref.name,
             window_asked: WindowAsked { start_at, end_at },

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use super::time::format;
-use crate::api::{KonnectApiVersion, Scope, TimeRange};
+use crate::api::{ApiVersion, Scope, TimeRange};
 
 /// Whose audit log, at which Konnect.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +16,7 @@ pub struct RemoteTarget {
     /// The Dev Portal's id, or `None` for the organisation's own log. Checked to be a UUID: it enters a path.
     pub portal_id: Option<String>,
     /// The version in the path.
-    pub version: KonnectApiVersion,
+    pub version: ApiVersion,
 }
 
 impl RemoteTarget {
@@ -62,10 +62,7 @@ impl Request {
 }
 
 fn url(target: &RemoteTarget, endpoint: Endpoint) -> String {
-    let version = match target.version {
-        KonnectApiVersion::V2 => "v2",
-        KonnectApiVersion::V3 => "v3",
-    };
+    let version = target.version.as_str();
     let resource = match endpoint {
         Endpoint::ReplayJob => "audit-log-replay-job",
         Endpoint::Webhook => "audit-log-webhook",
@@ -81,7 +78,7 @@ fn url(target: &RemoteTarget, endpoint: Endpoint) -> String {
 mod tests {
     use super::*;
 
-    fn target(portal: Option<&str>, version: KonnectApiVersion) -> RemoteTarget {
+    fn target(portal: Option<&str>, version: ApiVersion) -> RemoteTarget {
         RemoteTarget {
             base_url: "https://eu.svc.konghq.com/api".into(),
             region: "eu".into(),
@@ -92,8 +89,8 @@ mod tests {
 
     #[test]
     fn paths_are_those_of_the_specification() {
-        let portal = target(Some("6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10"), KonnectApiVersion::V2);
-        let organization = target(None, KonnectApiVersion::V3);
+        let portal = target(Some("6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10"), ApiVersion::V2);
+        let organization = target(None, ApiVersion::V3);
         for (target, endpoint, path) in [
             (&portal, Endpoint::ReplayJob, "/v2/portals/6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10/audit-log-replay-job"),
             (&portal, Endpoint::Webhook, "/v2/portals/6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10/audit-log-webhook"),
@@ -108,7 +105,7 @@ mod tests {
     fn a_put_carries_whole_seconds_in_utc() {
         let at = |s: &str| s.parse().unwrap();
         let window = TimeRange { start_at: at("2026-11-20T08:00:00.9Z"), end_at: at("2026-11-20T13:30:00+02:00") };
-        let request = Request::put_replay_job(&target(None, KonnectApiVersion::V2), window);
+        let request = Request::put_replay_job(&target(None, ApiVersion::V2), window);
         assert_eq!(request.method, Method::PUT);
         assert_eq!(
             request.body.as_deref(),

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{AuditLogReplayJob, KonnectApiVersion, Reason};
+use crate::api::{ApiVersion, AuditLogReplayJob, Reason};
 use crate::konnect::{Webhook, WebhookStatus};
 use crate::metrics::figures::{Busy, Figures};
 
@@ -204,7 +204,7 @@ fn target() -> RemoteTarget {
         base_url: "https://eu.api.konghq.com".to_owned(),
         region: "eu".to_owned(),
         portal_id: Some(PORTAL.to_owned()),
-        version: KonnectApiVersion::V2,
+        version: ApiVersion::V2,
     }
 }
 

@@ -114,8 +114,8 @@ pub(super) struct CreateArgs {
     /// Send the organisation's own log
     #[arg(long, group = "target")]
     pub(super) organization: bool,
-    /// Version in the path of Konnect's API
-    #[arg(long, value_name = "VERSION", value_parser = word::<KonnectApiVersion>(&["v2", "v3"]), default_value = "v2")]
+    /// Version in the path of Konnect's API; Auto finds it
+    #[arg(long, value_name = "VERSION", value_parser = word::<KonnectApiVersion>(&["Auto", "v2", "v3"]), default_value = "Auto")]
     pub(super) konnect_api_version: KonnectApiVersion,
 
     /// The time until now: Konnect's presets, or anything up to 24h, such as 90m

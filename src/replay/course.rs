@@ -15,6 +15,7 @@ use super::over::limits_as_much;
 use super::policy::Policy;
 use super::scheduler::{Answer, Candidate, ObjectId, Route, Scheduler, Woken};
 use super::step::{Step, WaitCause};
+use super::version::VersionChoice;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, SubmissionState};
 use crate::konnect::{CallError, Reading, RemoteJob};
 
@@ -233,6 +234,15 @@ impl Course {
     }
 }
 
+/// Learning under which version of its API Konnect knows the target.
+impl Course {
+    /// Konnect's job under the other version of its API.
+    pub fn other_version(&mut self, what: Result<Reading<RemoteJob>, CallError>, memory: &mut Memory) {
+        memory.read_other_version(what.as_ref().map(|reading| &reading.value));
+        self.learned.other_version = Some(what);
+    }
+}
+
 /// Writing.
 impl Course {
     /// Takes note that the intent in `status` is about to be written: from before that until the request is made, this process
@@ -247,13 +257,14 @@ impl Course {
     pub fn wrote(&mut self, written: AuditLogReplayJob, own: &mut OwnWrites, memory: &mut Memory) {
         memory.conflicts_recorded();
         own.note(self.job.resource_version().unwrap_or_default(), &written);
-        self.job = written;
+        self.go_on_with(written);
     }
 
     /// Goes on as if this status had been stored. For what the API server drops at every write, and only for that: see
     /// [`Step::WriteIntent`] for what must be stored.
     pub fn suppose(&mut self, status: &AuditLogReplayJobStatus) {
-        self.job.status = Some(status.clone());
+        let job = AuditLogReplayJob { status: Some(status.clone()), ..self.job.clone() };
+        self.go_on_with(job);
     }
 
     /// Takes note of whether the API server stored all that limits sending of the status that was `meant`.
@@ -265,8 +276,20 @@ impl Course {
     /// of the world still holds.
     pub fn overtaken(&mut self, newest: AuditLogReplayJob, own: &mut OwnWrites, memory: &mut Memory, clock: Clock) {
         own.note(self.job.resource_version().unwrap_or_default(), &newest);
-        self.job = newest;
+        self.go_on_with(newest);
         memory.see(&self.job, clock);
+    }
+
+    /// The version of Konnect's API that was found in this pass holds to its end, also where the API server dropped it.
+    fn go_on_with(&mut self, mut job: AuditLogReplayJob) {
+        let before = VersionChoice::of(&self.job);
+        if let (VersionChoice::Settled(found), VersionChoice::Open) = (before, VersionChoice::of(&job)) {
+            job.status.get_or_insert_default().konnect_api_version = Some(found);
+        }
+        if VersionChoice::of(&job).asked_first() != before.asked_first() {
+            self.learned.forget_konnect();
+        }
+        self.job = job;
     }
 }
 

@@ -5,19 +5,21 @@ use kube::ResourceExt;
 
 use super::policy::{Policy, Serialize};
 use super::scheduler::{Access, Account, Candidate, LaneKey, ObjectId, Route, SecretRef, TargetKey};
+use super::version::VersionChoice;
 use super::window;
 use crate::api::rules::is_canonical_uuid;
 use crate::api::{
-    AuditLogReplayJob, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, Reason, Scope, SubmissionState, Target,
-    TimeRange, WebhookPolicy,
+    AuditLogReplayJob, DuplicatePolicy, ExpiryPolicy, Reason, Scope, SubmissionState, Target, TimeRange, WebhookPolicy,
 };
 use crate::konnect::RemoteTarget;
 
 /// A job that can be sent as far as can be told without asking anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidatedJob {
-    /// Whose audit log.
+    /// Whose audit log, under the version of Konnect's API that is asked first.
     pub target: RemoteTarget,
+    /// Whether that version is settled.
+    pub version: VersionChoice,
     /// Which events.
     pub window: TimeRange,
     /// Where the token is.
@@ -60,7 +62,8 @@ impl ValidatedJob {
 
     fn of_any_region(job: &AuditLogReplayJob, policy: &Policy) -> Result<Self, Refusal> {
         let spec = &job.spec;
-        let target = target(&spec.target, policy)?;
+        let version = VersionChoice::of(job);
+        let target = target(&spec.target, version, policy)?;
         let window = window::parse(&spec.window).map_err(|e| Refusal {
             reason: Reason::InvalidWindow,
             message: format!("{e}. A window cannot be changed: delete this object and create it anew."),
@@ -72,6 +75,7 @@ impl ValidatedJob {
         };
         Ok(Self {
             target,
+            version,
             window,
             secret,
             suspend: spec.suspend,
@@ -86,11 +90,7 @@ impl ValidatedJob {
 
     /// The same target under the other version of Konnect's API.
     pub fn target_under_other_version(&self) -> RemoteTarget {
-        let version = match self.target.version {
-            KonnectApiVersion::V2 => KonnectApiVersion::V3,
-            KonnectApiVersion::V3 => KonnectApiVersion::V2,
-        };
-        RemoteTarget { version, ..self.target.clone() }
+        RemoteTarget { version: self.target.version.other(), ..self.target.clone() }
     }
 
     /// What never has two requests of this operator at once. Two objects with the same key have the same target, whatever version
@@ -113,7 +113,7 @@ impl ValidatedJob {
         };
         Route {
             lane: LaneKey { account, target: of_its_own },
-            access: Access { secret: self.secret.clone(), target, version: self.target.version },
+            access: Access { secret: self.secret.clone(), target, version: self.version },
             needs_webhook: self.webhook_policy == WebhookPolicy::RequireEnabled,
         }
     }
@@ -140,7 +140,7 @@ fn refused_region(target: &Target, policy: &Policy) -> Refusal {
     Refusal { reason: Reason::RegionNotAllowed, message }
 }
 
-fn target(target: &Target, policy: &Policy) -> Result<RemoteTarget, Refusal> {
+fn target(target: &Target, version: VersionChoice, policy: &Policy) -> Result<RemoteTarget, Refusal> {
     // A region enters the host's name. One that was allowed once has this form; whatever has not is no region.
     if target.region.len() != 2 || !target.region.bytes().all(|b| b.is_ascii_lowercase()) {
         return Err(refused_region(target, policy));
@@ -149,7 +149,7 @@ fn target(target: &Target, policy: &Policy) -> Result<RemoteTarget, Refusal> {
         base_url: policy.konnect_url.base(&target.region),
         region: target.region.clone(),
         portal_id: portal_id(target)?,
-        version: target.konnect_api_version,
+        version: version.asked_first(),
     })
 }
 

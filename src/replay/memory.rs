@@ -283,9 +283,14 @@ impl Memory {
         self.foreign_ran = foreign_runs;
     }
 
-    /// Takes note of whether the other version of Konnect's API knows the target.
-    pub fn read_other_version(&mut self, known: bool) {
-        self.other_version = Some(known);
+    /// Takes note of a reading of Konnect's job under the other version of its API. Only an answer tells whether that version
+    /// knows the target: a call that failed, or was refused, does not.
+    pub fn read_other_version(&mut self, result: Result<&RemoteJob, &CallError>) {
+        match result {
+            Ok(_) => self.other_version = Some(true),
+            Err(error) if error.status() == Some(404) => self.other_version = Some(false),
+            Err(_) => {}
+        }
     }
 
     /// Takes note that nothing is to be asked of Konnect for `wait`, unless the spec (`generation`) changes or somebody asks for a

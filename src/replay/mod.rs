@@ -34,6 +34,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod time_to_live;
+mod version;
 mod wait;
 mod window;
 
@@ -49,3 +50,4 @@ pub use report::{ready_reason, says_one_of};
 pub use scheduler::calls::CallLimit;
 pub use scheduler::{Access, Account, Candidate, Key, LaneKey, ObjectId, Route, Scheduler, SecretRef, TargetKey, Turn, Woken};
 pub use step::{Step, WaitCause};
+pub use version::VersionChoice;

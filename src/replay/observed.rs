@@ -106,10 +106,20 @@ pub struct Learned {
     pub webhook: Option<Seen<WebhookReading>>,
     /// Konnect's replay job.
     pub remote: Option<Seen<Result<Reading<RemoteJob>, CallError>>>,
+    /// Konnect's replay job under the other version of its API.
+    pub other_version: Option<Result<Reading<RemoteJob>, CallError>>,
     /// The Complete objects of the same namespace.
     pub siblings: Option<Vec<Sibling>>,
     /// Whether the API server dropped something of a status of this pass that limits how often a window is sent.
     pub unstored: bool,
+}
+
+impl Learned {
+    /// Takes note that Konnect is asked under another version of its API from now on: what it said under the one before says
+    /// nothing of this one.
+    pub fn forget_konnect(&mut self) {
+        (self.webhook, self.remote, self.other_version) = (None, None, None);
+    }
 }
 
 /// Everything that is known.

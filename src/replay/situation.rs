@@ -32,8 +32,8 @@ pub(super) enum Situation {
     Denied(CallError),
     /// There is no enabled webhook, or nobody can tell.
     NoWebhook,
-    /// Konnect does not know the portal; perhaps under the other version of its API.
-    UnknownPortal { under_other_version: bool },
+    /// Konnect does not know the portal. Whether it does under the other version of its API; `None` where no answer told.
+    UnknownPortal { under_other_version: Option<bool> },
     /// Konnect asked us to slow down.
     RateLimited,
     /// Konnect, or the way to it, does not work.

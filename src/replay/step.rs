@@ -18,7 +18,7 @@ pub enum Step {
     },
     /// Read Konnect's replay job.
     ReadRemoteJob,
-    /// Read Konnect's replay job under the other version of its API, only to tell whether it knows the target there.
+    /// Read Konnect's replay job under the other version of its API, to tell whether it knows the target there.
     ReadOtherVersion,
     /// Look at the Complete objects of the same namespace.
     ReadSiblings,

@@ -7,6 +7,7 @@ use super::observed::Observed;
 use super::policy::{Policy, RATE_LIMIT_WAIT};
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
+use super::version;
 use crate::konnect::CallError;
 
 /// Share of a wait that jitter may take or add.
@@ -65,25 +66,13 @@ pub(super) fn trouble(o: &Observed, policy: &Policy, error: &CallError) -> Decis
     match error.status() {
         Some(401) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Credentials)),
         Some(403) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Permission)),
-        Some(404) => unknown_portal(o, policy),
+        Some(404) => version::not_known(o, policy),
         Some(429) => {
             let wait = rate_limit(error).unwrap_or(RATE_LIMIT_WAIT).max(QUICKEST_POLL);
             Decision::Be(Situation::RateLimited, Step::Wait { wait, cause: WaitCause::RateLimit })
         }
         Some(400..500) => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy, WaitCause::Rejected)),
         _ => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy, WaitCause::Konnect)),
-    }
-}
-
-/// Some portals are known under one version of the API only; whether this is one is asked once.
-fn unknown_portal(o: &Observed, policy: &Policy) -> Decision {
-    let can_ask = o.learned.token == Some(Ok(()));
-    match o.memory.known_under_other_version() {
-        None if can_ask => Decision::Do(Step::ReadOtherVersion),
-        known => {
-            let situation = Situation::UnknownPortal { under_other_version: known == Some(true) };
-            Decision::Be(situation, slow(o, policy, WaitCause::Portal))
-        }
     }
 }
 

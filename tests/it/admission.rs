@@ -76,7 +76,7 @@ async fn what_is_wrong_is_refused_and_the_message_says_what_to_do() {
         (json!({ "target": { "portalID": "../../organizations" } }), "portalID is a UUID in lower case with dashes"),
         (json!({ "target": { "portalID": "" } }), "portalID is a UUID in lower case with dashes"),
         (json!({ "target": { "portalID": long } }), "Too long"),
-        (json!({ "target": { "konnectAPIVersion": "v1" } }), "supported values: \"v2\", \"v3\""),
+        (json!({ "target": { "konnectAPIVersion": "v1" } }), "supported values: \"Auto\", \"v2\", \"v3\""),
         (json!({ "target": null }), "spec.target: Required value"),
         (
             window("2026-11-20T11:30:00Z", "2026-11-20T08:00:00Z"),
@@ -119,6 +119,8 @@ async fn what_is_right_is_admitted() {
     let rows = [
         json!({}),
         json!({ "target": { "region": "zz", "konnectAPIVersion": "v3" } }),
+        json!({ "target": { "konnectAPIVersion": "v2" } }),
+        json!({ "target": { "konnectAPIVersion": "Auto" } }),
         json!({ "target": { "scope": "Organization", "portalID": null } }),
         window("2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z"),
         window("2026-11-01T00:00:00Z", "2026-11-08T00:00:00Z"),
@@ -139,7 +141,7 @@ async fn what_is_left_out_is_filled_in() {
     let created = create(&world, json!({})).await.unwrap();
     assert_eq!(
         created["spec"]["target"],
-        json!({ "region": "eu", "scope": "Portal", "portalID": PORTAL, "konnectAPIVersion": "v2" })
+        json!({ "region": "eu", "scope": "Portal", "portalID": PORTAL, "konnectAPIVersion": "Auto" })
     );
     assert_eq!(created["spec"]["tokenSecretRef"], json!({ "name": "konnect-token", "key": "token" }));
     assert_eq!(

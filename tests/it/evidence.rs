@@ -64,6 +64,10 @@ async fn a_completed_job_leaves_one_record_that_tells_what_was_done() {
     assert_eq!(record["repeated"], false);
     assert_eq!((&record["windowAsked"], &record["windowSent"]), (&window, &window));
     assert_eq!(record["replayTarget"]["portalID"], PORTAL);
+    assert_eq!(
+        (&record["replayTarget"]["konnectAPIVersion"], &record["replayTarget"]["konnectAPIVersionUsed"]),
+        (&json!("Auto"), &json!("v2"))
+    );
     assert_eq!(record["outcome"]["result"], "complete");
     assert_eq!(record["outcome"]["reason"], "Completed");
     assert_eq!((&record["finishedAt"], &record["startedAt"]), (&status["completionTime"], &status["startTime"]));

@@ -178,19 +178,6 @@ async fn version_3_of_the_api_is_spoken_where_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_portal_that_only_version_3_knows_is_not_found_in_version_2_and_the_message_says_so() {
-    let world = World::new().await;
-    world.emulator.set_portal_version(&world.portal, Some(ApiVersion::V3)).unwrap();
-    world.create(world.job("second")).await;
-    let job = world.wait_for_reason("second", "PortalNotFound").await;
-    let message = &condition(&job, &ConditionType::Ready).unwrap().message;
-    assert!(message.contains(PORTAL) && message.contains("v3"), "{message}");
-    world.emulator.set_portal_version(&world.portal, None).unwrap();
-    world.wait_until_complete("second").await;
-    assert_eq!(world.runs().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_the_end_nothing_is_asked_and_nothing_written_even_by_a_new_process() {
     let mut world = World::new().await;
     world.create(world.job("done")).await;
@@ -249,12 +236,12 @@ async fn kubectl_get_shows_the_state_in_its_columns() {
         columns.filter(|c| c["priority"] == priority).map(|c| c["name"].as_str().unwrap()).collect()
     };
     assert_eq!(columns(0), ["Name", "Status", "Konnect", "Region", "Start", "End", "Expires", "Age"]);
-    assert_eq!(columns(1), ["Portal", "Attempts", "Conflicts", "Blocked-By"]);
+    assert_eq!(columns(1), ["Portal", "Attempts", "Conflicts", "Blocked-By", "API-Version"]);
     let cells = &table["rows"][0]["cells"];
     let window = &job.spec.window;
     let expected = json!(["shown", "Completed", "completed", "eu", window.start_at, window.end_at]);
     assert_eq!(cells.as_array().unwrap()[..6], expected.as_array().unwrap()[..]);
-    assert_eq!(cells.as_array().unwrap()[8..], [json!(PORTAL), json!(1), json!(0), json!(null)]);
+    assert_eq!(cells.as_array().unwrap()[8..], [json!(PORTAL), json!(1), json!(0), json!(null), json!("v2")]);
 
     // README shows such a line: the same columns in capitals, and as many cells.
     let readme = include_str!("../../README.md");

@@ -38,6 +38,7 @@ mod support;
 mod suspend;
 mod time_to_live;
 mod token;
+mod version;
 mod waiting;
 mod webhook;
 mod windows;

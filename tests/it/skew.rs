@@ -1,7 +1,7 @@
 //! A program that is newer than the definition of its objects: unsupported, and yet no reason to go in circles.
 
-use konnect_emulator::{Emulator, Options, Receiver, ReceiverOptions, TargetKey, Timings, Webhook};
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_emulator::{ApiVersion, Emulator, Options, Receiver, ReceiverOptions, TargetKey, Timings, Webhook};
+use konnect_replay::api::{AuditLogReplayJob, ConditionType, SubmissionState};
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::Value;
@@ -10,30 +10,35 @@ use control_plane::ControlPlane;
 
 use crate::support::{History, JobBuilder, Operator, PATIENCE, PORTAL, TOKEN, is_true, ready_reason};
 
-/// The definition as it might have been before the status had this field.
-fn definition_without(parent: &str, field: &str) -> String {
+const STATUS: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties";
+const RECORD: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/submission/properties";
+
+/// The definition as it might have been before it had this field.
+fn definition_without(field: &str, parent: &str) -> String {
     let mut crd: Value = serde_saphyr::from_str(include_str!("../../crds/auditlogreplayjobs.yaml")).unwrap();
-    let status = "/spec/versions/0/schema/openAPIV3Schema/properties/status";
-    let fields = crd.pointer_mut(&format!("{status}{parent}/properties")).unwrap();
-    assert!(fields.as_object_mut().unwrap().remove(field).is_some(), "{field} is no field of the status");
+    let fields = crd.pointer_mut(parent).unwrap();
+    assert!(fields.as_object_mut().unwrap().remove(field).is_some(), "{field} is no field of {parent}");
     serde_json::to_string(&crd).unwrap()
 }
 
-/// An operator on a cluster of its own with such a definition, and an emulated Konnect with one portal.
+/// An operator on an API server whose definition lacks a field.
 struct Skewed {
     plane: ControlPlane,
     emulator: Emulator,
     portal: TargetKey,
-    jobs: Api<AuditLogReplayJob>,
-    history: History,
     operator: Operator,
+    history: History,
     _receiver: Receiver,
 }
 
 impl Skewed {
-    async fn new(definition: &str, more: &[&str]) -> Self {
+    async fn without(field: &str, parent: &str) -> Self {
+        Self::with_flags(field, parent, &[]).await
+    }
+
+    async fn with_flags(field: &str, parent: &str, more: &[&str]) -> Self {
         let plane = ControlPlane::start(control_plane::Options::default()).await.unwrap();
-        plane.apply(definition).await.unwrap();
+        plane.apply(&definition_without(field, parent)).await.unwrap();
         plane.wait_crd_established("auditlogreplayjobs.konnect-replay.dev").await.unwrap();
         let timings = Timings::all(std::time::Duration::from_millis(700));
         let emulator = Emulator::start(Options { timings, ..Options::default() }).await.unwrap();
@@ -45,23 +50,45 @@ impl Skewed {
             "{{apiVersion: v1, kind: Secret, metadata: {{name: konnect-token}}, stringData: {{token: '{TOKEN}'}}}}"
         );
         plane.apply_in("default", &token).await.unwrap();
-        let client = plane.admin_client().unwrap();
-        let history = History::start(client.clone(), "default").await;
+        let history = History::start(plane.admin_client().unwrap(), "default").await;
+        let operator = Self::start(&plane, &emulator, more).await;
+        Self { plane, emulator, portal, operator, history, _receiver: receiver }
+    }
+
+    async fn start(plane: &ControlPlane, emulator: &Emulator, more: &[&str]) -> Operator {
         let url = format!("--konnect-url={}", emulator.url_template());
-        let flags = ["--listen=127.0.0.1:0", "--leader-elect=false", "--poll-interval=300ms", &url];
+        let flags = [
+            "--listen=127.0.0.1:0",
+            "--leader-elect=false",
+            "--poll-interval=300ms",
+            "--retry-interval=500ms",
+            "--request-timeout=3s",
+            "--get-lag=100ms",
+            &url,
+        ];
         let flags: Vec<String> = flags.iter().chain(more).map(|flag| (*flag).to_owned()).collect();
-        let operator = Operator::start(&plane.kubeconfig_admin(), &flags).ready().await;
-        let jobs = Api::namespaced(client, "default");
-        Self { plane, emulator, portal, jobs, history, operator, _receiver: receiver }
+        Operator::start(&plane.kubeconfig_admin(), &flags).ready().await
     }
 
     async fn create(&self, job: JobBuilder) {
-        self.jobs.create(&PostParams::default(), &job.build()).await.unwrap();
+        let jobs: Api<AuditLogReplayJob> = Api::namespaced(self.plane.admin_client().unwrap(), "default");
+        jobs.create(&PostParams::default(), &job.build()).await.unwrap();
+    }
+
+    async fn completes(&self, name: &str) {
+        let complete = self.history.wait(name, PATIENCE, |job| is_true(job, &ConditionType::Complete)).await;
+        assert!(complete.is_some(), "{}", self.operator.log().join("\n"));
+    }
+
+    /// It is told, and nothing went in circles.
+    fn is_told(&self) {
+        let log = self.operator.log();
+        assert!(log.iter().any(|line| line.contains("is older than this program")), "{log:#?}");
+        let bugs: Vec<_> = log.iter().filter(|line| line.contains("\"ERROR\"")).collect();
+        assert!(bugs.is_empty(), "{bugs:#?}");
     }
 
     async fn stop(self) {
-        let bugs: Vec<_> = self.operator.log().into_iter().filter(|line| line.contains("\"ERROR\"")).collect();
-        assert!(bugs.is_empty(), "{bugs:#?}");
         drop((self.history, self.operator));
         self.plane.stop().await;
     }
@@ -69,22 +96,44 @@ impl Skewed {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_field_that_an_older_definition_drops_is_not_written_in_circles() {
-    let skewed = Skewed::new(&definition_without("/properties/submission", "lastRead"), &[]).await;
+    let skewed = Skewed::without("lastRead", RECORD).await;
     skewed.create(JobBuilder::portal("skewed", "eu", PORTAL)).await;
-    let complete = skewed.history.wait("skewed", PATIENCE, |job| is_true(job, &ConditionType::Complete)).await;
-
-    assert!(complete.is_some(), "{}", skewed.operator.log().join("\n"));
+    skewed.completes("skewed").await;
     assert_eq!(skewed.emulator.runs(&skewed.portal).unwrap().len(), 1);
-    let log = skewed.operator.log();
-    assert!(log.iter().any(|line| line.contains("is older than this program")), "{log:#?}");
+    skewed.is_told();
     skewed.stop().await;
+}
+
+/// The version of Konnect's API is found again by asking, by the next process too, and nothing is sent twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_an_older_definition_drops_is_found_again() {
+    for only in [ApiVersion::V2, ApiVersion::V3] {
+        let mut skewed = Skewed::without("konnectAPIVersion", STATUS).await;
+        skewed.emulator.set_portal_version(&skewed.portal, Some(only)).unwrap();
+        skewed.emulator.set_manual(&skewed.portal, true).unwrap();
+        skewed.create(JobBuilder::portal("skewed", "eu", PORTAL)).await;
+        let state = SubmissionState::Accepted;
+        let accepted = |job: &AuditLogReplayJob| {
+            job.status.as_ref().and_then(|s| s.submission.as_ref()).is_some_and(|s| s.state == state)
+        };
+        let sent = skewed.history.wait("skewed", PATIENCE, accepted).await;
+        assert_eq!(sent.and_then(|job| job.status?.konnect_api_version), None, "the definition drops it");
+        skewed.operator.signal("KILL");
+        skewed.operator.exit().await;
+        skewed.operator = Skewed::start(&skewed.plane, &skewed.emulator, &[]).await;
+        skewed.emulator.set_manual(&skewed.portal, false).unwrap();
+        skewed.completes("skewed").await;
+        let puts = skewed.emulator.calls().iter().filter(|call| call.method == "PUT").count();
+        assert_eq!((puts, skewed.emulator.runs(&skewed.portal).unwrap().len()), (1, 1), "{only:?}");
+        skewed.is_told();
+        skewed.stop().await;
+    }
 }
 
 /// What limits sending must have been stored before the next request is based on it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_window_is_not_sent_again_where_its_count_is_dropped() {
-    let flags = ["--retry-interval=500ms", "--backoff-base=100ms"];
-    let skewed = Skewed::new(&definition_without("", "retries"), &flags).await;
+    let skewed = Skewed::with_flags("retries", STATUS, &["--backoff-base=100ms"]).await;
     skewed.emulator.fail_next(&skewed.portal, 100).unwrap();
     skewed.create(JobBuilder::portal("failing", "eu", PORTAL).spec(|spec| spec.backoff_limit = 1)).await;
     let said = |job: &AuditLogReplayJob| ready_reason(job) == "DefinitionOutdated";

@@ -118,7 +118,7 @@ pub(super) fn advice(reason: Reason) -> (&'static [On], &'static str) {
         Reason::InvalidRequest => (&[Ready], "Create another object, as the message says."),
         Reason::PortalNotFound => (
             &[Ready, Webhook],
-            "See that portal, region and token belong together; perhaps `target.konnectAPIVersion` is the other one.",
+            "See that portal, region and token belong together; if `target.konnectAPIVersion` names a version, try `Auto`.",
         ),
         Reason::Unauthorized => (&[Credentials], "Put a new token into the Secret."),
         Reason::Forbidden => (&[Credentials], "Give the token's account the role Audit Log Admin."),

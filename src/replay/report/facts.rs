@@ -12,10 +12,11 @@ use crate::konnect::Webhook;
 use crate::replay::observed::{Observed, WebhookReading};
 use crate::replay::policy::Policy;
 use crate::replay::situation::{Ended, Situation};
-use crate::replay::{retention, window};
+use crate::replay::{retention, version, window};
 
 /// Records the facts that `situation` and this pass bring.
 pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
+    status.konnect_api_version = version::found(o).or(status.konnect_api_version);
     mirror(o, situation, status);
     submission(o, situation, status);
     webhook(o, situation, status);

@@ -1,7 +1,8 @@
 //! The words for what holds a request up until somebody mends it.
 
-use crate::api::{KonnectApiVersion, SubmissionState};
+use crate::api::{KonnectApiVersion, Scope, SubmissionState};
 use crate::konnect::{CallError, TokenError};
+use crate::replay::VersionChoice;
 use crate::replay::observed::{Observed, TokenProblem};
 
 pub(super) fn no_token(o: &Observed, problem: &TokenProblem) -> String {
@@ -66,26 +67,48 @@ pub(super) fn no_webhook(o: &Observed) -> String {
     }
 }
 
-pub(super) fn unknown_portal(o: &Observed, under_other_version: bool) -> String {
+pub(super) fn unknown_portal(o: &Observed, under_other_version: Option<bool>) -> String {
     let target = &o.job.spec.target;
-    if under_other_version {
-        let other = other_version(target.konnect_api_version);
-        let what =
-            target.portal_id.as_deref().map_or_else(|| "the organisation".to_owned(), |id| format!("portal {id}"));
-        return format!(
-            "Konnect does not know {what} in region {} under this version of its API (404), but does under target.konnectAPIVersion {other}. \
-             A target cannot be changed: create another AuditLogReplayJob with that version.",
-            target.region
-        );
-    }
-    match &target.portal_id {
-        Some(id) => format!(
-            "Konnect does not know portal {id} in region {} for this token (404). See that id, region and organisation fit together; \
-             target.konnectAPIVersion {} does not find it either.",
-            target.region,
-            other_version(target.konnect_api_version),
+    let region = &target.region;
+    let what = target.portal_id.as_deref().map_or_else(|| "the organisation".to_owned(), |id| format!("portal {id}"));
+    let (choice, see) = (VersionChoice::of(o.job), what_to_see(o));
+    let asked = choice.asked_first().as_str();
+    let other = choice.asked_first().other().as_str();
+    match (choice, under_other_version) {
+        (VersionChoice::Settled(_), Some(true)) => {
+            let why = match target.konnect_api_version {
+                KonnectApiVersion::Auto => "The version that was found is kept for the life of an object",
+                KonnectApiVersion::V2 | KonnectApiVersion::V3 => "A target cannot be changed",
+            };
+            format!(
+                "Konnect does not know {what} in region {region} under {asked} of its API (404), but does under target.konnectAPIVersion \
+                 {other}. {why}: create another AuditLogReplayJob with Auto, which finds the version, or with {other}."
+            )
+        }
+        (VersionChoice::Settled(_), Some(false)) => format!(
+            "Konnect does not know {what} in region {region} for this token (404). {see} target.konnectAPIVersion {other} does not find \
+             it either."
         ),
-        None => format!("Konnect does not know the organisation's replay job in region {} (404).", target.region),
+        (VersionChoice::Open, Some(false)) => format!(
+            "Konnect does not know {what} in region {region} for this token: v2 and v3 of its API were asked, and both answered 404. {see} \
+             Both are asked again."
+        ),
+        (VersionChoice::Open, Some(true)) => format!(
+            "Konnect does not know {what} in region {region} under {asked} of its API (404), and does not show the replay that was sent \
+             under {other}. {see}"
+        ),
+        (VersionChoice::Settled(_) | VersionChoice::Open, None) => {
+            format!(
+                "Konnect does not know {what} in region {region} for this token under {asked} of its API (404). {see}"
+            )
+        }
+    }
+}
+
+fn what_to_see(o: &Observed) -> &'static str {
+    match o.job.spec.target.scope {
+        Scope::Portal => "See that id, region and organisation fit together.",
+        Scope::Organization => "See that region and organisation fit together.",
     }
 }
 
@@ -107,11 +130,4 @@ pub(super) fn unavailable(o: &Observed, error: &CallError) -> String {
         _ => "",
     };
     format!("{error}.{hint} {next}")
-}
-
-fn other_version(version: KonnectApiVersion) -> &'static str {
-    match version {
-        KonnectApiVersion::V2 => "v3",
-        KonnectApiVersion::V3 => "v2",
-    }
 }

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::api::KonnectApiVersion;
+use crate::replay::version::VersionChoice;
 
 /// An object of a cluster, and which one of that name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,8 +67,8 @@ pub struct Access {
     pub secret: SecretRef,
     /// Whose audit log.
     pub target: TargetKey,
-    /// The version in the path of Konnect's API.
-    pub version: KonnectApiVersion,
+    /// Under which version of Konnect's API.
+    pub version: VersionChoice,
 }
 
 /// The way of a job to its target. Jobs with the same route are alike to the scheduler, but for their place in the queue.

@@ -6,12 +6,14 @@ use proptest::prelude::*;
 use super::fixtures::*;
 use super::konnect::{deliveries, webhook};
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, DuplicatePolicy,
-    ExpiryPolicy, KonnectJob, MAX_MESSAGE_CHARS, Retries, Submission, SubmissionState, TimeRange, WindowSpec,
+    ApiVersion, AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, DuplicatePolicy,
+    ExpiryPolicy, KonnectApiVersion, KonnectJob, MAX_MESSAGE_CHARS, Retries, Submission, SubmissionState, TimeRange,
+    WindowSpec,
 };
 use crate::konnect::{CallError, Reading, RemoteJob, TokenError};
 use crate::replay::{
-    Clock, Draw, Learned, Memory, Observed, PutAnswer, Seen, Step, TokenProblem, Turn, WebhookReading, next,
+    Clock, Draw, Learned, Memory, Observed, PutAnswer, Seen, Step, TokenProblem, Turn, VersionChoice, WebhookReading,
+    next,
 };
 
 fn clock() -> Clock {
@@ -103,6 +105,14 @@ fn retries() -> impl Strategy<Value = Retries> {
     )
 }
 
+fn version() -> impl Strategy<Value = (KonnectApiVersion, Option<ApiVersion>)> {
+    use KonnectApiVersion::{Auto, V2, V3};
+    (
+        prop::sample::select(vec![Auto, V2, V3]),
+        prop::option::of(prop::sample::select(vec![ApiVersion::V2, ApiVersion::V3])),
+    )
+}
+
 fn deadline() -> impl Strategy<Value = Option<u32>> {
     prop::option::of(prop::sample::select(vec![1, 600, 100_000, 31_536_000]))
 }
@@ -133,11 +143,13 @@ prop_compose! {
         retries in prop::option::of(retries()),
         policies in (any::<bool>(), any::<bool>(), 0..3u32),
         deadlines in (deadline(), deadline(), any::<bool>()),
+        (asked, found) in version(),
     ) -> AuditLogReplayJob {
         let mut job = if ignoring { job().ignoring_the_webhook().build() } else { job().build() };
         job.spec.duplicate_policy = if policies.0 { DuplicatePolicy::Skip } else { DuplicatePolicy::Replay };
         job.spec.expiry_policy = if policies.1 { ExpiryPolicy::Clamp } else { ExpiryPolicy::Fail };
         job.spec.backoff_limit = policies.2;
+        job.spec.target.konnect_api_version = asked;
         (job.spec.starting_deadline_seconds, job.spec.active_deadline_seconds) = (deadlines.0, deadlines.1);
         let start_time = deadlines.2.then(|| at("2026-11-21T11:45:00Z"));
         let window = our_window();
@@ -155,6 +167,7 @@ prop_compose! {
         let attempts = u32::from(submission.is_some());
         let status = AuditLogReplayJobStatus {
             observed_generation: observed, conditions: unique, submission: submission.map(Box::new), konnect, attempts, retries, start_time,
+            konnect_api_version: found,
             ..AuditLogReplayJobStatus::default()
         };
         job.status = Some(status);
@@ -171,6 +184,7 @@ prop_compose! {
         ages in (-2..30i64, -2..30i64),
         skew in prop::option::of(-2000..2000i64),
         siblings in any::<bool>(),
+        other in prop::option::of(result()),
     ) -> Learned {
         let date = skew.map(|s| clock().wall + TimeDelta::seconds(s));
         Learned {
@@ -181,6 +195,7 @@ prop_compose! {
                 what: WebhookReading { config, status: Some(deliveries("active", 200)) },
             }),
             remote: remote.map(|job| Seen { at: ago(ages.1), what: job.map(|value| Reading { value, date }) }),
+            other_version: other.map(|job| job.map(|value| Reading { value, date })),
             siblings: siblings.then(Vec::new),
             unstored: false,
         }
@@ -195,17 +210,22 @@ enum Past {
     Sending,
     Answered(Result<RemoteJob, CallError>),
     Read(Result<RemoteJob, CallError>),
+    ReadOtherVersion(Result<RemoteJob, CallError>),
     Rested(u64),
 }
 
+fn result() -> impl Strategy<Value = Result<RemoteJob, CallError>> {
+    prop_oneof![remote_job().prop_map(Ok), error().prop_map(Err)]
+}
+
 fn past() -> impl Strategy<Value = Past> {
-    let result = || prop_oneof![remote_job().prop_map(Ok), error().prop_map(Err)];
     prop_oneof![
         (0..200i64).prop_map(Past::Seen),
         (0..20i64).prop_map(Past::Recorded),
         Just(Past::Sending),
         result().prop_map(Past::Answered),
         result().prop_map(Past::Read),
+        result().prop_map(Past::ReadOtherVersion),
         (0..100u64).prop_map(Past::Rested),
     ]
 }
@@ -224,6 +244,7 @@ fn memory(job: &AuditLogReplayJob, pasts: Vec<Past>) -> Memory {
                 }
             }
             Past::Read(result) => memory.read_remote(result.as_ref(), job, ago(20)),
+            Past::ReadOtherVersion(result) => memory.read_other_version(result.as_ref()),
             Past::Rested(wait) => memory.rest(1, ago(50), secs(wait)),
         }
     }
@@ -264,7 +285,7 @@ proptest! {
     #[test]
     fn every_answer_is_safe_and_every_write_settles(
         mut job in object(),
-        learned in learned(),
+        mut learned in learned(),
         pasts in prop::collection::vec(past(), 0..8),
     ) {
         let mut memory = memory(&job, pasts);
@@ -285,7 +306,11 @@ proptest! {
             } else {
                 assert_well_said(&status);
             }
+            let before = VersionChoice::of(&job).asked_first();
             job.status = Some(*status.clone());
+            if VersionChoice::of(&job).asked_first() != before {
+                learned.forget_konnect();
+            }
             memory.conflicts_recorded();
             step = ask(&job, &learned, &memory);
             let writes = matches!(step, Step::WriteStatus(_) | Step::WriteIntent(_));

@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::invariants;
 use super::story::Story;
-use crate::api::{AuditLogReplayJobStatus, SubmissionState, TimeRange};
-use crate::replay::{PutAnswer, Step, Woken};
+use crate::api::{ApiVersion, AuditLogReplayJobStatus, SubmissionState, TimeRange};
+use crate::replay::{PutAnswer, Step, VersionChoice, Woken};
 
 impl Story {
     pub(super) fn perform(&mut self, step: &Step) {
@@ -28,7 +28,7 @@ impl Story {
             }
             Step::ReadWebhook { .. } => self.read_webhook(),
             Step::ReadRemoteJob => self.read_remote(),
-            Step::ReadOtherVersion => self.memory.read_other_version(self.konnect.other_version),
+            Step::ReadOtherVersion => self.read_other_version(),
             Step::ReadSiblings => self.course.siblings(self.siblings.clone()),
             Step::WriteIntent(status) => self.write_intent(status),
             Step::Submit { id, window } => self.submit(id, *window),
@@ -50,7 +50,7 @@ impl Story {
         assert!(self.course.learned.token == Some(Ok(())), "a call without a token");
         let at = self.clock;
         self.sleep(self.konnect.webhook_takes);
-        let what = self.konnect.webhook(self.clock.wall);
+        let what = self.konnect.webhook_under(self.version(), self.clock.wall);
         let (times, memory) = ((at, self.clock), &mut self.memory);
         let _: Woken = self.course.webhook(times, what, memory, &mut self.scheduler, &self.policy);
     }
@@ -59,9 +59,21 @@ impl Story {
         assert!(self.course.learned.token == Some(Ok(())), "a call without a token");
         let at = self.clock;
         self.sleep(self.konnect.get_takes);
-        let what = self.konnect.get(self.clock.wall);
+        let what = self.konnect.get_under(self.version(), self.clock.wall);
         let (times, memory) = ((at, self.clock), &mut self.memory);
         let _: Woken = self.course.remote(times, what, memory, &mut self.scheduler, &self.policy);
+    }
+
+    fn read_other_version(&mut self) {
+        assert!(self.course.learned.token == Some(Ok(())), "a call without a token");
+        self.sleep(self.konnect.get_takes);
+        let what = self.konnect.get_under(self.version().other(), self.clock.wall);
+        self.course.other_version(what, &mut self.memory);
+    }
+
+    /// The version of Konnect's API that is asked first.
+    fn version(&self) -> ApiVersion {
+        VersionChoice::of(self.course.job()).asked_first()
     }
 
     fn write_intent(&mut self, status: &AuditLogReplayJobStatus) {
@@ -100,6 +112,7 @@ impl Story {
         self.job.status = Some(stored);
         self.writes.push(status.clone());
         self.course.wrote(self.job.clone(), &mut self.own, &mut self.memory);
+        self.course.stored(status);
     }
 
     fn submit(&mut self, id: &str, window: TimeRange) {
@@ -108,8 +121,9 @@ impl Story {
         self.assert_shown_free();
         self.memory.sending(id);
         self.puts.push((self.clock, window));
+        self.sent_under.push(self.version());
         self.sleep(self.konnect.put_takes);
-        let answer = self.konnect.put(window, self.clock.wall);
+        let answer = self.konnect.put_under(self.version(), window, self.clock.wall);
         if self.dies.is_none() {
             let (answer, memory) = (PutAnswer::new(&recorded, answer), &mut self.memory);
             let _: Woken = self.course.answered(id, answer, memory, &mut self.scheduler, &self.policy, self.clock);

@@ -66,7 +66,7 @@ pub(super) fn job() -> JobBuilder {
                 region: "eu".to_owned(),
                 scope: Scope::Portal,
                 portal_id: Some(PORTAL.to_owned()),
-                konnect_api_version: KonnectApiVersion::V2,
+                konnect_api_version: KonnectApiVersion::default(),
             },
             WindowSpec::new(our_window().start_at, our_window().end_at),
             SecretKeyRef { name: "konnect-token".to_owned(), key: "token".to_owned() },

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::fixtures::{secs, unconfigured};
-use crate::api::TimeRange;
+use super::fixtures::{api, secs, unconfigured};
+use crate::api::{ApiVersion, TimeRange};
 use crate::konnect::{CallError, Reading, RemoteJob, RemoteStatus, Webhook, WebhookStatus};
 use crate::replay::WebhookReading;
 
@@ -45,8 +45,10 @@ pub(super) struct Konnect {
     /// To how many seconds Konnect cuts both ends of a window that it takes.
     pub(super) granularity: i64,
     pub(super) lagging: Option<(DateTime<Utc>, RemoteJob)>,
-    /// Whether the other version of the API knows the target.
-    pub(super) other_version: bool,
+    /// The versions of the API under which it knows the target.
+    pub(super) known_under: Vec<ApiVersion>,
+    /// What everything under v3 fails with.
+    pub(super) v3_fails: Option<CallError>,
     /// Whether the job is a run that one of our PUTs has begun.
     pub(super) mine: bool,
     /// How many runs of ours were begun anew although the one before was under way, or had completed, and stood there.
@@ -74,7 +76,8 @@ impl Konnect {
             lag: TimeDelta::zero(),
             granularity: 1,
             lagging: None,
-            other_version: false,
+            known_under: vec![ApiVersion::V2, ApiVersion::V3],
+            v3_fails: None,
             mine: false,
             doubled: 0,
             begun: 0,
@@ -84,7 +87,36 @@ impl Konnect {
         }
     }
 
-    pub(super) fn get(&self, now: DateTime<Utc>) -> Result<Reading<RemoteJob>, CallError> {
+    /// What every call under this version of the API is answered, whatever it asks for.
+    fn fails_under(&self, version: ApiVersion) -> Option<CallError> {
+        let failed = self.v3_fails.clone().filter(|_| version == ApiVersion::V3);
+        failed.or_else(|| (!self.known_under.contains(&version)).then(|| api(404)))
+    }
+
+    pub(super) fn get_under(&self, version: ApiVersion, now: DateTime<Utc>) -> Result<Reading<RemoteJob>, CallError> {
+        self.fails_under(version).map_or_else(|| self.get(now), Err)
+    }
+
+    pub(super) fn put_under(
+        &mut self,
+        version: ApiVersion,
+        window: TimeRange,
+        now: DateTime<Utc>,
+    ) -> Result<RemoteJob, CallError> {
+        match self.fails_under(version) {
+            Some(error) => Err(error),
+            None => self.put(window, now),
+        }
+    }
+
+    pub(super) fn webhook_under(&self, version: ApiVersion, now: DateTime<Utc>) -> WebhookReading {
+        match self.fails_under(version) {
+            Some(error) => WebhookReading { config: Err(error), status: None },
+            None => self.webhook(now),
+        }
+    }
+
+    fn get(&self, now: DateTime<Utc>) -> Result<Reading<RemoteJob>, CallError> {
         match &self.get_fails {
             Some(error) => Err(error.clone()),
             None => Ok(Reading {
@@ -98,7 +130,7 @@ impl Konnect {
         self.lagging.as_ref().filter(|(until, _)| now < *until).map(|(_, before)| before.clone())
     }
 
-    pub(super) fn put(&mut self, window: TimeRange, now: DateTime<Utc>) -> Result<RemoteJob, CallError> {
+    fn put(&mut self, window: TimeRange, now: DateTime<Utc>) -> Result<RemoteJob, CallError> {
         match self.puts.pop_front().unwrap_or_else(|| self.every_put.clone()) {
             Put::Taken => Ok(self.begin(window, now)),
             Put::Answer(job) => Ok(job),
@@ -129,7 +161,7 @@ impl Konnect {
     }
 
     /// A delivery is always just being made, unless a test gives its time.
-    pub(super) fn webhook(&self, now: DateTime<Utc>) -> WebhookReading {
+    fn webhook(&self, now: DateTime<Utc>) -> WebhookReading {
         let status = self.webhook.as_ref().ok().and(self.webhook_status.clone());
         let status = status.map(|status| WebhookStatus {
             last_attempt_at: status.last_attempt_at.or(Some(now)).filter(|_| !self.never_delivered),

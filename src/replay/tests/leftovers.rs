@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use super::konnect::{Put, webhook};
 use super::story::{Story, story};
-use crate::api::{ConditionStatus, ConditionType, KonnectApiVersion, SubmissionState};
+use crate::api::{ConditionStatus, ConditionType, SubmissionState};
 use crate::replay::{Candidate, Step};
 
 fn without_its_region(mut s: Story) -> Story {
@@ -63,23 +63,6 @@ fn what_is_not_proven_is_not_recorded() {
     let mut s = story(job()).every_put_is(Put::Refused(api(409)));
     s.pass().run_for(mins(10));
     assert_eq!(s.submission().state, SubmissionState::Intended, "a refusal costs no second write");
-}
-
-#[test]
-fn a_portal_known_under_the_other_version_only_is_told_and_asked_for_once() {
-    for (version, other) in [(KonnectApiVersion::V2, "v3"), (KonnectApiVersion::V3, "v2")] {
-        for known in [true, false] {
-            let mut s = story(job().with(|spec| spec.target.konnect_api_version = version)).get_fails(api(404));
-            s.konnect.other_version = known;
-            s.pass();
-            assert_eq!(s.message().contains(&format!("under target.konnectAPIVersion {other}")), known);
-            assert!(s.message().contains(other), "{}", s.message());
-            s.run_for(mins(30));
-            assert_eq!(s.count(&Step::ReadOtherVersion), 1, "once per blocker");
-            s.konnect.get_fails = None;
-            s.until("Accepted");
-        }
-    }
 }
 
 #[test]

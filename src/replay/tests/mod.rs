@@ -31,5 +31,6 @@ mod reasons;
 mod report;
 mod requested;
 mod time_to_live;
+mod version;
 mod walk;
 mod window;

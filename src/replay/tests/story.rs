@@ -9,7 +9,8 @@ use super::fixtures::{JobBuilder, NOW, at, policy};
 use super::invariants::{condition, is_true};
 use super::konnect::{Konnect, Put};
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionType, REQUESTED_AT, Submission, TimeRange,
+    ApiVersion, AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionType, REQUESTED_AT, Submission,
+    TimeRange,
 };
 use crate::konnect::{CallError, RemoteJob};
 use crate::replay::{
@@ -48,6 +49,8 @@ pub(super) struct Story {
     pub(super) writes: Vec<AuditLogReplayJobStatus>,
     /// Windows sent since the story began, and when.
     pub(super) puts: Vec<(Clock, TimeRange)>,
+    /// The version of Konnect's API under which each was sent.
+    pub(super) sent_under: Vec<ApiVersion>,
     /// How the last pass ended.
     pub(super) last: Step,
     pub(super) own: OwnWrites,
@@ -88,6 +91,7 @@ pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
         trace: Vec::new(),
         writes: Vec::new(),
         puts: Vec::new(),
+        sent_under: Vec::new(),
         last: Step::AwaitChange,
         own: OwnWrites::default(),
         course,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use konnect_replay::api::{KonnectApiVersion, TimeRange};
+use konnect_replay::api::{ApiVersion, TimeRange};
 use konnect_replay::konnect::{
     CallError, Endpoint, HttpClient, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, read_replay_job,
 };
@@ -34,7 +34,7 @@ pub(crate) fn client() -> HttpClient {
 
 pub(crate) fn portal(base_url: String) -> RemoteTarget {
     let portal_id = Some(PORTAL.to_owned());
-    RemoteTarget { base_url, region: "eu".into(), portal_id, version: KonnectApiVersion::V2 }
+    RemoteTarget { base_url, region: "eu".into(), portal_id, version: ApiVersion::V2 }
 }
 
 pub(crate) fn at(text: &str) -> DateTime<Utc> {

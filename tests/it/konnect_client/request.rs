@@ -1,13 +1,13 @@
 //! The requests on the wire, byte by byte.
 
-use konnect_replay::api::{KonnectApiVersion, TimeRange};
+use konnect_replay::api::{ApiVersion, TimeRange};
 use konnect_replay::konnect::{Endpoint, RemoteTarget, Request};
 
 use super::call::{ACCEPTED, CANARY, PORTAL, client, json, portal, send, window};
 use super::raw_server::RawServer;
 use super::recorded::Recorded;
 
-fn target(base_url: String, portal_id: Option<&str>, version: KonnectApiVersion) -> RemoteTarget {
+fn target(base_url: String, portal_id: Option<&str>, version: ApiVersion) -> RemoteTarget {
     RemoteTarget { base_url, region: "eu".into(), portal_id: portal_id.map(str::to_owned), version }
 }
 
@@ -29,7 +29,7 @@ async fn a_get_is_these_bytes_for_each_endpoint_scope_and_version() {
     let server = RawServer::answering(json(200, ACCEPTED)).await;
     let client = client();
     let mut expected = Vec::new();
-    for (version, v) in [(KonnectApiVersion::V2, "v2"), (KonnectApiVersion::V3, "v3")] {
+    for (version, v) in [(ApiVersion::V2, "v2"), (ApiVersion::V3, "v3")] {
         for (portal, scope) in [(Some(PORTAL), format!("/portals/{PORTAL}")), (None, String::new())] {
             for (endpoint, resource) in [
                 (Endpoint::ReplayJob, "audit-log-replay-job"),
@@ -55,7 +55,7 @@ async fn a_put_is_these_bytes_for_each_scope_and_version() {
     let client = client();
     let body = r#"{"end_at":"2026-11-20T11:30:00Z","start_at":"2026-11-20T08:00:00Z"}"#;
     let mut expected = Vec::new();
-    for (version, v) in [(KonnectApiVersion::V2, "v2"), (KonnectApiVersion::V3, "v3")] {
+    for (version, v) in [(ApiVersion::V2, "v2"), (ApiVersion::V3, "v3")] {
         for (portal, scope) in [(Some(PORTAL), format!("/portals/{PORTAL}")), (None, String::new())] {
             let target = target(server.url(""), portal, version);
             send(&client, &Request::put_replay_job(&target, window())).await.unwrap();

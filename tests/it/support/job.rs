@@ -22,7 +22,7 @@ impl JobBuilder {
     fn new(name: &str, region: &str, scope: Scope, portal_id: Option<String>) -> Self {
         let now = Utc::now().trunc_subsecs(0);
         let spec = AuditLogReplayJobSpec::new(
-            Target { region: region.to_owned(), scope, portal_id, konnect_api_version: KonnectApiVersion::V2 },
+            Target { region: region.to_owned(), scope, portal_id, konnect_api_version: KonnectApiVersion::default() },
             WindowSpec::new(now - TimeDelta::hours(2), now - TimeDelta::hours(1)),
             SecretKeyRef { name: "konnect-token".to_owned(), key: "token".to_owned() },
         );
@@ -41,6 +41,11 @@ impl JobBuilder {
 
     pub fn suspended(mut self) -> Self {
         self.0.spec.suspend = true;
+        self
+    }
+
+    pub fn v2(mut self) -> Self {
+        self.0.spec.target.konnect_api_version = KonnectApiVersion::V2;
         self
     }
 

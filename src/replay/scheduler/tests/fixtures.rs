@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::api::KonnectApiVersion;
+use crate::api::ApiVersion;
 use crate::replay::scheduler::{Access, Account, Candidate, LaneKey, ObjectId, Route, Scheduler, SecretRef, TargetKey, Turn, Woken};
 use crate::replay::step::WaitCause;
-use crate::replay::{Policy, Serialize};
+use crate::replay::{Policy, Serialize, VersionChoice};
 
 pub(super) const EU: &str = "https://eu.api.konghq.com";
 pub(super) const US: &str = "https://us.api.konghq.com";
@@ -28,7 +28,7 @@ pub(super) struct Job {
     pub(super) namespace: String,
     pub(super) secret: String,
     pub(super) portal: Option<String>,
-    pub(super) version: KonnectApiVersion,
+    pub(super) version: VersionChoice,
     pub(super) needs_webhook: bool,
     pub(super) expires: i64,
     pub(super) serialize: Serialize,
@@ -41,7 +41,7 @@ pub(super) fn job(id: &str) -> Job {
         namespace: "audit".to_owned(),
         secret: "s".to_owned(),
         portal: Some("p".to_owned()),
-        version: KonnectApiVersion::V2,
+        version: VersionChoice::Settled(ApiVersion::V2),
         needs_webhook: true,
         expires: 60,
         serialize: Serialize::Region,
@@ -75,7 +75,7 @@ impl Job {
     }
 
     pub(super) fn under_v3(mut self) -> Self {
-        self.version = KonnectApiVersion::V3;
+        self.version = VersionChoice::Settled(ApiVersion::V3);
         self
     }
 

@@ -99,7 +99,7 @@ fn created(which: Object) -> AuditLogReplayJob {
         region: "eu".to_owned(),
         scope: Scope::Portal,
         portal_id: Some(PORTAL.to_owned()),
-        konnect_api_version: KonnectApiVersion::V2,
+        konnect_api_version: KonnectApiVersion::default(),
     };
     let secret = SecretKeyRef { name: "konnect-token".to_owned(), key: "token".to_owned() };
     let mut spec = AuditLogReplayJobSpec::new(target, WindowSpec::new(window.start_at, window.end_at), secret);
