@@ -121,6 +121,7 @@ impl Course {
             | WaitCause::Permission
             | WaitCause::Webhook
             | WaitCause::Portal
+            | WaitCause::Definition
             | WaitCause::WindowEnd
             | WaitCause::Turn
             | WaitCause::Retry

@@ -57,7 +57,7 @@ fn decide(o: &Observed, policy: &Policy) -> Decision {
 
 /// Nothing is sent on the strength of a status that was not stored.
 fn unstored(policy: &Policy) -> Decision {
-    let wait = Step::Wait { wait: policy.retry_interval, cause: WaitCause::Retry };
+    let wait = Step::Wait { wait: policy.retry_interval, cause: WaitCause::Definition };
     Decision::Be(Situation::DefinitionOutdated, wait)
 }
 

@@ -79,6 +79,8 @@ pub enum WaitCause {
     Turn,
     /// The next try, after a submission that failed or went astray.
     Retry,
+    /// The definition of the object to know what the operator writes.
+    Definition,
     /// The end of a wait that an earlier pass began.
     Resting,
     /// The end of what a finished object has to live.
@@ -99,6 +101,7 @@ impl WaitCause {
             | Self::Credentials
             | Self::Permission
             | Self::Webhook
+            | Self::Definition
             | Self::Portal => true,
             Self::WindowEnd | Self::Turn | Self::Retry | Self::Resting | Self::TimeToLive => false,
         }
@@ -113,7 +116,9 @@ impl WaitCause {
             }
             Self::Konnect | Self::RateLimit => Place::KeptForARunElseQueued,
             Self::Credentials | Self::Permission | Self::Portal => Place::KeptForARun,
-            Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry | Self::TimeToLive => Place::GivenUp,
+            Self::Definition | Self::Webhook | Self::WindowEnd | Self::Turn | Self::Retry | Self::TimeToLive => {
+                Place::GivenUp
+            }
         }
     }
 }

@@ -45,6 +45,7 @@ impl TroubleWith {
             | WaitCause::WindowEnd
             | WaitCause::Turn
             | WaitCause::Retry
+            | WaitCause::Definition
             | WaitCause::Resting
             | WaitCause::TimeToLive => None,
         }
