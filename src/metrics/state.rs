@@ -127,10 +127,9 @@ impl JobState {
             Reason::RemoteFailed | Reason::Superseded | Reason::NotTaken => Self::Retrying,
             Reason::RateLimited | Reason::KonnectUnavailable => Self::Unavailable,
             Reason::PortalNotFound => Self::UnknownPortal,
-            Reason::InvalidWindow
-            | Reason::InvalidRequest
-            | Reason::RegionNotAllowed
-            | Reason::DefinitionOutdated => Self::Invalid,
+            Reason::InvalidWindow | Reason::InvalidRequest | Reason::RegionNotAllowed | Reason::DefinitionOutdated => {
+                Self::Invalid
+            }
             Reason::Suspended => Self::Suspended,
             // The rest is said of finished jobs, or of conditions that give detail.
             Reason::Pending

@@ -118,7 +118,7 @@ impl Course {
         }
         match cause {
             None => scheduler.gone(&who.id, now),
-            Some(WaitCause::WindowEnd | WaitCause::Retry | WaitCause::TimeToLive) => scheduler.idle(who, now),
+            Some(WaitCause::WindowEnd | WaitCause::Retry | WaitCause::Definition | WaitCause::TimeToLive) => scheduler.idle(who, now),
             Some(_) => scheduler.wait(who, now),
         }
     }

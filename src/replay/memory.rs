@@ -85,7 +85,6 @@ struct KnownSubmission {
 struct Rest {
     generation: i64,
     requested: Option<String>,
-    began: Duration,
     until: Duration,
 }
 
@@ -146,6 +145,8 @@ impl Streak {
 pub struct Memory {
     submission: Option<KnownSubmission>,
     rest: Option<Rest>,
+    /// When a user's wish for a try now last ended a wait.
+    hurried: Option<Duration>,
     /// What the annotation said when this pass began.
     requested: Option<String>,
     failures: u32,
@@ -297,10 +298,18 @@ impl Memory {
     /// try.
     pub fn rest(&mut self, generation: i64, clock: Clock, wait: Duration) {
         let until = clock.mono.saturating_add(wait);
-        self.rest = Some(Rest { generation, requested: self.requested.clone(), began: clock.mono, until });
+        if self.rest.as_ref().is_some_and(|before| before.requested != self.requested) {
+            self.hurried = Some(clock.mono);
+        }
+        self.rest = Some(Rest { generation, requested: self.requested.clone(), until });
     }
 
-    /// How long nothing is to be asked of Konnect, from now. Who asks for a try now ends the rest, but not before `floor` of it is over.
+    /// How long a wish for a try now has to wait, if tries that were wished for are `floor` apart.
+    pub(super) fn hurry_in(&self, clock: Clock, floor: Duration) -> Duration {
+        self.hurried.map_or(Duration::ZERO, |last| (last + floor).saturating_sub(clock.mono))
+    }
+
+    /// How long nothing is to be asked of Konnect, from now. A wish for a try now ends the rest, if the last one was `floor` ago.
     pub(super) fn resting(
         &self,
         generation: i64,
@@ -310,7 +319,7 @@ impl Memory {
     ) -> Option<Duration> {
         let rest = self.rest.as_ref().filter(|rest| rest.generation == generation)?;
         let asked = rest.requested.as_deref() != requested;
-        let until = if asked { rest.until.min(rest.began + floor) } else { rest.until };
+        let until = if asked { rest.until.min(clock.mono + self.hurry_in(clock, floor)) } else { rest.until };
         until.checked_sub(clock.mono).filter(|left| !left.is_zero())
     }
 

@@ -10,7 +10,7 @@ use super::settle::Doubt;
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::{deadline, follow, over, prepare, report, settle, time_to_live};
-use crate::api::{AuditLogReplayJob, Reason, Submission, SubmissionState, UNOBSERVED_GENERATION};
+use crate::api::{AuditLogReplayJob, Submission, SubmissionState, UNOBSERVED_GENERATION};
 
 /// The one thing to do next, from everything that is known. No I/O, no clock, no randomness.
 ///
@@ -58,7 +58,7 @@ fn decide(o: &Observed, policy: &Policy) -> Decision {
 
 /// Nothing is sent on the strength of a status that was not stored.
 fn unstored(policy: &Policy) -> Decision {
-    let wait = Step::Wait { wait: policy.retry_interval, cause: WaitCause::Retry };
+    let wait = Step::Wait { wait: policy.retry_interval, cause: WaitCause::Definition };
     Decision::Be(Situation::DefinitionOutdated, wait)
 }
 

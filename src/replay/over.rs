@@ -11,7 +11,7 @@ use super::policy::{LONGEST_WAIT, NOT_SHOWN_LIMIT, Policy, SUPERSEDED_LIMIT, UNS
 use super::situation::{Decision, Ended, Situation};
 use super::step::{Step, WaitCause};
 use super::window::delta;
-use super::{report, wait};
+use super::{prepare, report, wait};
 use crate::api::{AuditLogReplayJobStatus, Reason, Retries, Submission, SubmissionState};
 
 /// How a submission ended.
@@ -208,6 +208,12 @@ pub(super) fn limits_as_much(stored: &AuditLogReplayJobStatus, meant: &AuditLogR
 pub(super) fn uncounted(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
     let submission = o.submission()?;
     let ending = Ending::of(&submission.state)?;
+    // It was tried a moment ago.
+    if report::says_one_of(&o.status(), &[Reason::DefinitionOutdated])
+        && let Some(decision) = prepare::resting(o, policy)
+    {
+        return Some(decision);
+    }
     let mut retries = o.status().retries.clone().unwrap_or_default();
     let counted = !ending.is_counted(submission) || ending.counted(&mut retries) > 1;
     (!counted).then(|| end(o, job, policy, submission, ending))
@@ -224,9 +230,9 @@ pub(super) fn spacing(o: &Observed, policy: &Policy) -> Option<Decision> {
         return None;
     }
     // Who asks for a try now gets one, but not more often than a run is looked at.
-    let asked = (o.requested() != retries.requested_at).then(|| submission.end_time.unwrap_or(next));
-    let floor = asked.map(|ended| ended + delta(policy.poll_interval));
-    let due = floor.map_or(next, |floor| floor.min(next));
+    let asked = o.requested() != retries.requested_at;
+    let hurry = o.clock.wall + delta(o.memory.hurry_in(o.clock, policy.poll_interval));
+    let due = if asked { hurry.min(next) } else { next };
     if due <= o.clock.wall {
         return None;
     }

@@ -87,6 +87,8 @@ pub enum WaitCause {
     Turn,
     /// The next try, after a submission that failed or went astray.
     Retry,
+    /// The definition of the object to know what the operator writes.
+    Definition,
     /// The end of a wait that an earlier pass began.
     Resting,
     /// The end of what a finished object has to live.
@@ -111,6 +113,7 @@ impl WaitCause {
             | Self::PutRefused
             | Self::NotTaken
             | Self::Webhook
+            | Self::Definition
             | Self::Portal => true,
             Self::WindowEnd | Self::Turn | Self::Retry | Self::Resting | Self::TimeToLive => false,
         }
@@ -129,6 +132,7 @@ impl WaitCause {
                 &[Reason::WaitingForCredentials, Reason::PortalNotFound, Reason::KonnectUnavailable]
             }
             Self::NotTaken => &[Reason::NotTaken],
+            Self::Definition => &[Reason::DefinitionOutdated],
             Self::Kubernetes
             | Self::Poll
             | Self::Settle

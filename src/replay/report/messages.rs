@@ -125,6 +125,7 @@ fn held_back(o: &Observed, blocked_by: Option<&str>, cause: WaitCause) -> String
         WaitCause::Rejected => "Konnect does not answer questions about this target".to_owned(),
         WaitCause::Konnect
         | WaitCause::Poll
+        | WaitCause::Definition
         | WaitCause::Settle
         | WaitCause::WindowEnd
         | WaitCause::Turn

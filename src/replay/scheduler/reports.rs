@@ -60,6 +60,7 @@ impl Scheduler {
             }
             WaitCause::PutRefused | WaitCause::NotTaken => self.put_failed(who, &report),
             WaitCause::Poll
+            | WaitCause::Definition
             | WaitCause::Settle
             | WaitCause::WindowEnd
             | WaitCause::Turn

@@ -90,8 +90,8 @@ fn a_success_that_never_shows_is_counted_and_given_up_after_the_third() {
         assert!(s.message().contains("3 requests") && s.message().contains("not known"), "{}", s.message());
         let apart = |n: usize| s.puts[n].0.mono - s.puts[n - 1].0.mono;
         assert!(apart(1) >= s.policy.settle_time() + mins(1) - secs(2) && apart(2) > apart(1), "{:?}", s.puts);
-        let windows: std::collections::HashSet<TimeRange> = s.puts.iter().map(|(_, window)| *window).collect();
-        assert_eq!(windows.len(), 3, "each may have run, so each has a window of its own");
+        let differ = s.puts.windows(2).all(|pair| pair[0].1 != pair[1].1);
+        assert!(differ, "the one before may have run, so the next has a window of its own");
     }
 }
 
@@ -109,7 +109,7 @@ fn lost_answers_of_requests_that_were_not_taken_come_ever_more_slowly() {
     for error in [api(503), api(500), no_answer()] {
         let mut s = story(job()).konnect_has(theirs("completed")).every_put_is(Put::Refused(error.clone()));
         s.pass().run_for(mins(360));
-        assert!((4..=9).contains(&s.puts.len()), "{error}: {} requests in six hours", s.puts.len());
+        assert!((8..=12).contains(&s.puts.len()), "{error}: {} requests in six hours", s.puts.len());
         let apart: Vec<_> = s.puts.windows(2).map(|pair| pair[1].0.mono - pair[0].0.mono).collect();
         assert!(apart[0] <= s.policy.settle_time() + secs(10), "the first is made again at once: {apart:?}");
         assert!(apart.windows(2).all(|pair| pair[1] + secs(1) >= pair[0]) && apart[3] >= mins(25), "{apart:?}");

@@ -65,7 +65,7 @@ fn clock_jumps(s: &mut Story, by: TimeDelta) {
 
 #[test]
 fn a_clock_that_is_wrong_ends_no_job_while_konnect_says_otherwise() {
-    for builder in [job(), job().with(|spec| spec.starting_deadline_seconds = Some(3600))] {
+    for builder in [job(), job().with(|spec| spec.starting_deadline_seconds = Some(172_800))] {
         let mut s = story(builder).konnect_has(strangers("running"));
         s.pass();
         clock_jumps(&mut s, AHEAD);

@@ -6,19 +6,13 @@ use super::fixtures::*;
 use super::konnect::Put;
 use super::story::{Death, Story, story};
 use crate::api::AuditLogReplayJob;
-use crate::replay::{Hold, Memory, PutAnswer, Step, TokenProblem, holds_turn};
+use crate::replay::{FirstSight, PutAnswer, Step, TokenProblem, reserves};
 
-fn hold(s: &Story) -> Hold {
-    holds_turn(&s.job, &s.memory, Some(&s.last), s.clock.mono)
-}
-
+/// Whether lane and target stay reserved after the last pass.
 fn holds(s: &Story) -> bool {
-    hold(s) == Hold::LaneAndTarget
-}
-
-/// What is held after a restart.
-fn hold_anew(job: &AuditLogReplayJob) -> Hold {
-    holds_turn(job, &Memory::default(), None, Duration::ZERO)
+    let reserves = reserves(&s.job, &s.memory, s.clock.mono);
+    assert_eq!(s.scheduler.reserves(&crate::replay::ObjectId::of(&s.job)), reserves);
+    reserves
 }
 
 #[test]
@@ -47,16 +41,17 @@ fn a_2xx_with_any_job_but_the_one_from_before_is_taken() {
 #[test]
 fn every_unfinished_submission_holds_its_turn_after_a_restart() {
     for (builder, expected) in [
-        (job(), Hold::Nothing),
-        (job().intended(), Hold::LaneAndTarget),
-        (job().submitted(), Hold::LaneAndTarget),
-        (job().adopted(), Hold::LaneAndTarget),
+        (job(), FirstSight::Waits),
+        (job().suspended(), FirstSight::Nothing),
+        (job().intended(), FirstSight::Reserves),
+        (job().submitted(), FirstSight::Reserves),
+        (job().adopted(), FirstSight::Reserves),
     ] {
-        assert_eq!(hold_anew(&builder.build()), expected);
+        assert_eq!(FirstSight::of(&builder.build()), expected);
     }
     let mut s = story(job());
     s.pass().konnect_says("completed");
-    assert_eq!(hold_anew(&s.job), Hold::Nothing);
+    assert_eq!(FirstSight::of(&s.job), FirstSight::Nothing);
 }
 
 #[test]
@@ -77,18 +72,13 @@ fn a_run_under_way_holds_its_turn_and_gives_it_up_at_its_end() {
 }
 
 #[test]
-fn what_blocks_the_lane_keeps_the_place_and_what_is_the_jobs_own_trouble_does_not() {
-    for error in [api(409), no_answer(), api(500)] {
+fn only_what_may_be_under_way_reserves_anything_after_a_pass() {
+    for error in [no_answer(), api(500)] {
         let mut s = story(job()).every_put_is(Put::Refused(error.clone()));
         s.pass();
-        assert!(holds(&s), "{error}: a run that is not ours, or one that may be");
+        assert!(holds(&s), "{error}: Konnect may have taken it");
     }
-    for error in [api(429), no_connection()] {
-        let mut s = story(job()).every_put_is(Put::Refused(error.clone()));
-        s.pass();
-        assert_eq!(hold(&s), Hold::Queued, "{error}: it may be the region's trouble, or this target's");
-    }
-    for error in [api(401), api(403), api(404), api(400)] {
+    for error in [api(429), no_connection(), api(401), api(403), api(404), api(400), api(409)] {
         let mut s = story(job()).every_put_is(Put::Refused(error.clone()));
         s.pass();
         assert!(!holds(&s), "{error}");
@@ -169,40 +159,36 @@ fn a_process_that_dies_at_every_request_begins_one_run() {
 }
 
 /// Until just before the hour is over, and then past it.
-fn an_hour_of(s: &mut Story) -> (Hold, Hold) {
+fn an_hour_of(s: &mut Story) -> (bool, bool) {
     let begun = s.clock.mono;
     while s.clock.mono - begun < Duration::from_mins(59) {
         s.wait();
     }
-    let before = hold(s);
+    let before = holds(s);
     while s.clock.mono - begun < Duration::from_mins(61) {
         s.wait();
     }
-    (before, hold(s))
+    (before, holds(s))
 }
 
 #[test]
-fn a_run_that_does_not_change_or_cannot_be_read_for_an_hour_keeps_its_target_only() {
+fn a_run_that_does_not_change_or_cannot_be_read_for_an_hour_reserves_nothing() {
     let mut s = story(job());
     s.pass().konnect_says("running");
-    assert_eq!(an_hour_of(&mut s), (Hold::LaneAndTarget, Hold::Target), "unchanged");
+    assert_eq!(an_hour_of(&mut s), (true, false), "unchanged");
     s.konnect.job.updated_at = Some(s.clock.wall);
     s.wait();
-    assert_eq!(hold(&s), Hold::LaneAndTarget, "it moves again");
+    assert!(holds(&s), "it moves again");
     s.konnect.get_fails = Some(api(500));
-    assert_eq!(an_hour_of(&mut s), (Hold::LaneAndTarget, Hold::Target), "unreadable");
+    assert_eq!(an_hour_of(&mut s), (true, false), "unreadable");
     s.konnect.get_fails = None;
     s.konnect_says("completed");
-    assert_eq!(hold(&s), Hold::Nothing);
+    assert!(!holds(&s));
 
     let mut s = story(job().intended()).get_fails(no_answer());
     s.pass();
-    assert_eq!(an_hour_of(&mut s), (Hold::LaneAndTarget, Hold::Target), "in doubt, and unreadable");
-    assert_eq!(
-        hold_anew(&s.job),
-        Hold::LaneAndTarget,
-        "after a restart the hour begins anew: no two clocks are compared"
-    );
+    assert_eq!(an_hour_of(&mut s), (true, false), "in doubt, and unreadable");
+    assert!(holds(s.restart()), "after a restart the hour begins anew: no two clocks are compared");
 }
 
 #[test]

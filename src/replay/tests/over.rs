@@ -4,7 +4,7 @@ use super::fixtures::*;
 use super::konnect::Put;
 use super::story::{Story, story};
 use crate::api::{ConditionStatus, ConditionType, SubmissionState};
-use crate::replay::{Hold, Memory, Step, WaitCause, holds_turn};
+use crate::replay::{FirstSight, Step, WaitCause, reserves};
 
 /// A story up to Konnect's acceptance.
 fn accepted(builder: JobBuilder) -> Story {
@@ -82,10 +82,10 @@ fn after_as_many_failed_runs_as_are_allowed_the_job_is_given_up() {
 }
 
 #[test]
-fn an_adopted_run_that_fails_counts_and_is_followed_by_one_of_ours() {
+fn an_adopted_run_that_fails_is_followed_by_one_of_ours_and_does_not_count() {
     let mut s = story(job()).konnect_has(ours("running"));
     s.pass().konnect_says("failed");
-    assert_eq!((s.reason().as_str(), s.status().retries.unwrap().failed), ("RemoteFailed", 1));
+    assert_eq!((s.reason().as_str(), s.status().retries.unwrap().failed), ("RemoteFailed", 0));
     s.until("Accepted");
     assert_eq!((s.puts.len(), s.status().attempts), (1, 1));
     assert_ne!(s.puts[0].1, our_window());
@@ -126,7 +126,8 @@ fn refusals_and_outages_do_not_count() {
             s = s.put_is(Put::Refused(error.clone()));
         }
         s.pass().until("Accepted");
-        assert_eq!((s.puts.len(), s.status().retries), (6, None), "{error}");
+        assert_eq!(s.puts.len(), 6, "{error}");
+        assert!(s.status().retries.is_none_or(|retries| !retries.tell_of_a_run()), "{error}");
     }
 }
 
@@ -134,8 +135,8 @@ fn refusals_and_outages_do_not_count() {
 fn a_job_that_waits_for_its_next_try_holds_nothing_calls_nobody_and_writes_nothing() {
     let mut s = accepted(job());
     s.konnect_says("failed");
-    assert_eq!(holds_turn(&s.job, &s.memory, Some(&s.last), s.clock.mono), Hold::Nothing, "neither lane nor target");
-    assert_eq!(holds_turn(&s.job, &Memory::default(), None, s.clock.mono), Hold::Nothing, "nor after a restart");
+    assert!(!reserves(&s.job, &s.memory, s.clock.mono));
+    assert_ne!(FirstSight::of(&s.job), FirstSight::Reserves, "nor after a restart");
     let (writes, reads) = (s.writes.len(), s.count(&Step::ReadRemoteJob) + s.count(&Step::TakeTurn));
     for _ in 0..10 {
         s.sleep(secs(2)).pass();

@@ -19,6 +19,10 @@ fn a_new_value_ends_a_rest_and_the_same_value_does_not() {
     let reads = s.count(&Step::ReadRemoteJob);
     s.request("now");
     assert_eq!(s.count(&Step::ReadRemoteJob), reads);
+    s.request("too soon");
+    assert_eq!(s.count(&Step::ReadRemoteJob), reads, "not twice within a poll interval");
+    s.run_for(secs(15)).pass();
+    let reads = s.count(&Step::ReadRemoteJob);
     s.request("again");
     assert_eq!(s.count(&Step::ReadRemoteJob), reads + 1, "a poll now");
 }
@@ -30,7 +34,7 @@ fn it_skips_the_spacing_of_refusals_for_one_try() {
     assert_eq!(s.puts.len(), 2);
     s.sleep(secs(5)).pass();
     assert_eq!(s.puts.len(), 2, "one try");
-    s.sleep(secs(5)).request("once more");
+    s.sleep(secs(10)).request("once more");
     assert_eq!(s.puts.len(), 3);
 }
 

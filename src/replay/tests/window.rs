@@ -83,10 +83,11 @@ fn an_end_more_than_eight_days_ahead_is_taken_for_a_slip_until_it_is_nearer() {
 }
 
 #[test]
-fn a_window_that_left_retention_long_ago_fails_without_a_call() {
+fn a_window_that_left_retention_long_ago_fails_after_konnect_was_asked_the_time() {
     let mut s = story(job().window("2026-11-14T11:44:00Z", "2026-11-14T13:00:00Z"));
     s.pass();
-    assert_eq!((s.reason().as_str(), s.count(&Step::ReadToken)), ("WindowExpired", 0));
+    assert_eq!((s.reason().as_str(), s.count(&Step::ReadRemoteJob)), ("WindowExpired", 1));
+    assert_eq!((s.count(&Step::TakeTurn), s.puts.len()), (0, 0));
     assert!(s.is(&ConditionType::Failed) && s.is(&ConditionType::Finished));
     assert!(s.message().contains("2026-11-21T11:44:00Z"), "{}", s.message());
 }
@@ -117,7 +118,9 @@ fn near_the_limit_konnects_clock_decides() {
     let mut s = story(job().window("2026-11-14T11:59:00Z", "2026-11-14T13:00:00Z"));
     s.konnect.date = None;
     s.pass();
-    assert_eq!(s.reason(), "WindowExpired", "without a Date header, ours does");
+    assert_eq!(s.reason(), "ClockInDoubt");
+    s.wait();
+    assert_eq!(s.reason(), "WindowExpired", "without a Date header, ours does, when it says so twice");
 }
 
 #[test]
