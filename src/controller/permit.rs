@@ -32,7 +32,6 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::controller::testing::{candidate, context, job};
 
     #[tokio::test]

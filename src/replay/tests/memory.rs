@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::fixtures::*;
 use super::konnect::Put;
 use super::story::{Death, Story, story};
-use crate::api::AuditLogReplayJob;
 use crate::replay::{FirstSight, PutAnswer, Step, TokenProblem, reserves};
 
 /// Whether lane and target stay reserved after the last pass.
