@@ -49,14 +49,12 @@ enum Gate {
 }
 
 /// Which job of a lane may start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Next {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Next {
     /// This one, now.
-    Job(ObjectId),
-    /// One may from then on, if nothing changes before.
-    At(Duration),
-    /// None, until something changes.
-    Nobody,
+    job: Option<ObjectId>,
+    /// When the answer may be another one although nothing has changed.
+    later: Option<Duration>,
 }
 
 /// The best of a lane so far.
@@ -97,10 +95,11 @@ impl Scheduler {
         }
         let already = self.jobs.get(&who.id).is_some_and(|job| *job.route == who.route && self.reserves(&who.id));
         if already {
-            return (Turn::Ours, Woken::default());
+            // For as long as the pass lasts, also if its object was taken for gone.
+            return (Turn::Ours, self.reserve(who, now));
         }
         let woken = self.wait(who, now);
-        let may_start = if insists { self.is_free(&who.route) } else { self.next(&who.route.lane, now) == Next::Job(who.id.clone()) };
+        let may_start = if insists { self.is_free(&who.route) } else { self.next(&who.route.lane, now).job.as_ref() == Some(&who.id) };
         if !may_start {
             return (self.explain(who, now), woken);
         }
@@ -159,10 +158,7 @@ impl Scheduler {
     pub fn blocker(&self, who: &Candidate, now: Duration) -> Option<ObjectId> {
         let lane = self.lanes.get(&who.route.lane).and_then(|lane| lane.reserved_by.iter().find(|id| **id != who.id));
         let target = || self.targets.get(&who.route.access.target)?.reserved_by.iter().find(|id| **id != who.id);
-        let first = || match self.next(&who.route.lane, now) {
-            Next::Job(id) if id != who.id => Some(id),
-            Next::Job(_) | Next::At(_) | Next::Nobody => None,
-        };
+        let first = || self.next(&who.route.lane, now).job.filter(|id| *id != who.id);
         lane.or_else(target).cloned().or_else(first)
     }
 
@@ -179,9 +175,9 @@ impl Scheduler {
 impl Scheduler {
     /// The job of a lane that may start now.
     fn next(&self, key: &LaneKey, now: Duration) -> Next {
-        let Some(lane) = self.lanes.get(key) else { return Next::Nobody };
+        let Some(lane) = self.lanes.get(key) else { return Next::default() };
         if !lane.reserved_by.is_empty() {
-            return self.first_end(lane).map_or(Next::Nobody, Next::At);
+            return Next { job: None, later: self.first_end(lane) };
         }
         self.choose(lane, now, |route| self.is_target_free(route))
     }
@@ -189,18 +185,12 @@ impl Scheduler {
     /// The job of a lane that may start now, for the tests.
     #[cfg(test)]
     pub(super) fn startable(&self, lane: &LaneKey, now: Duration) -> Option<ObjectId> {
-        match self.next(lane, now) {
-            Next::Job(id) => Some(id),
-            Next::At(_) | Next::Nobody => None,
-        }
+        self.next(lane, now).job
     }
 
     /// The job of a lane that starts next, if nothing were reserved.
     fn next_in_line(&self, key: &LaneKey, now: Duration) -> Option<ObjectId> {
-        match self.choose(self.lanes.get(key)?, now, |_| true) {
-            Next::Job(id) => Some(id),
-            Next::At(_) | Next::Nobody => None,
-        }
+        self.choose(self.lanes.get(key)?, now, |_| true).job
     }
 
     fn choose(&self, lane: &Lane, now: Duration, is_free: impl Fn(&Route) -> bool) -> Next {
@@ -222,7 +212,7 @@ impl Scheduler {
             }
         }
         let chosen = best.first.or(best.put_again.map(|(_, place)| place));
-        chosen.map(|place| Next::Job(place.id.clone())).or(best.later.map(Next::At)).unwrap_or(Next::Nobody)
+        Next { job: chosen.map(|place| place.id.clone()), later: best.later }
     }
 
     fn gate(&self, route: &Route, group: &Group, now: Duration) -> Gate {
@@ -232,12 +222,12 @@ impl Scheduler {
         let (mut shut, mut probe, mut put) = (None, None, None);
         for key in &group.keys {
             let Some(at) = self.not_before(key, route) else { continue };
-            let found = if at > now {
-                &mut shut
-            } else if key.is_found_by_looking() {
-                &mut probe
-            } else {
-                &mut put
+            let found = match key {
+                _ if at > now => &mut shut,
+                // Which target the run is at is not known: any may be tried, those first whose own PUT did not fail.
+                Key::Busy(_) => continue,
+                Key::Put(_) => &mut put,
+                Key::Secret(_) | Key::Token(_) | Key::Target(_) | Key::Webhook(_) | Key::Region(_) => &mut probe,
             };
             *found = Some(found.map_or(at, |other: Duration| other.max(at)));
         }
@@ -299,17 +289,14 @@ impl Scheduler {
 
     /// The one wake-up rule: wakes the job of a lane that may start, or sets the clock for when one may.
     fn examine(&mut self, key: &LaneKey, own: Option<&ObjectId>, now: Duration) -> Option<ObjectId> {
-        let next = if self.rest_until > now { Next::At(self.rest_until) } else { self.next(key, now) };
-        let (next, timer) = match next {
-            Next::Job(id) => (Some(id), Some(now + LOST_WAKE_UP)),
-            Next::At(at) => (None, Some(at)),
-            Next::Nobody => (None, None),
-        };
-        self.set_timer(key, timer);
+        let rests = self.rest_until > now;
+        let next = if rests { Next { job: None, later: Some(self.rest_until) } } else { self.next(key, now) };
+        let again = next.job.is_some().then(|| now + LOST_WAKE_UP);
+        self.set_timer(key, again.into_iter().chain(next.later).min());
         let lane = self.lanes.get_mut(key)?;
         let before = lane.woken.take();
         let is_news = |id: &ObjectId| before.as_ref().is_none_or(|(woken, at)| woken != id || *at + LOST_WAKE_UP <= now);
-        let Some(id) = next else { return None };
+        let id = next.job?;
         let wake = is_news(&id) && own != Some(&id);
         let at = if is_news(&id) { now } else { before.map_or(now, |(_, at)| at) };
         lane.woken = Some((id.clone(), at));

@@ -101,16 +101,6 @@ pub enum Key {
     Region(String),
 }
 
-impl Key {
-    /// Whether looking again tells whether it is over. The others need a PUT for that.
-    pub(super) fn is_found_by_looking(&self) -> bool {
-        match self {
-            Self::Secret(_) | Self::Token(_) | Self::Target(_) | Self::Webhook(_) | Self::Region(_) => true,
-            Self::Busy(_) | Self::Put(_) => false,
-        }
-    }
-}
-
 impl Route {
     /// The token, and where.
     pub fn account(&self) -> &Account {

@@ -233,6 +233,10 @@ impl Scheduler {
             self.unindex(&job.route);
         }
         touched.insert(route.lane.clone());
+        if matches!(state, State::Reserving { .. }) {
+            // Where this target came first in another lane, the next of that lane may start instead.
+            touched.extend(self.lanes_of_target(&route.access.target));
+        }
         self.enter(&who.id, Job { route, place, state });
         self.examine_all(touched, Some(&who.id), now)
     }
@@ -272,12 +276,16 @@ impl Scheduler {
                 (lane.probed, lane.prober) = (Some(now), None);
             }
         }
-        if let Some(target) = self.targets.get_mut(&job.route.access.target)
-            && target.reserved_by.remove(who)
-        {
-            touched.extend(target.routes.iter().map(|route| route.lane.clone()));
+        let was_reserved = self.targets.get_mut(&job.route.access.target).is_some_and(|t| t.reserved_by.remove(who));
+        if was_reserved {
+            touched.extend(self.lanes_of_target(&job.route.access.target));
         }
         touched
+    }
+
+    fn lanes_of_target(&self, target: &TargetKey) -> BTreeSet<LaneKey> {
+        let routes = self.targets.get(target).into_iter().flat_map(|target| &target.routes);
+        routes.map(|route| route.lane.clone()).collect()
     }
 
     fn index(&mut self, route: &Route) -> Arc<Route> {

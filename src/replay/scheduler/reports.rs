@@ -40,22 +40,22 @@ impl Scheduler {
         let report = Report { by: &who.id, cause, now, wait };
         let mut lanes = BTreeSet::from([who.route.lane.clone()]);
         match cause {
-            WaitCause::Secret | WaitCause::Kubernetes => self.backoff.strike(Key::Secret(access.secret), &report),
-            WaitCause::Credentials | WaitCause::RateLimit => self.backoff.strike(Key::Token(account), &report),
+            WaitCause::Secret | WaitCause::Kubernetes => self.strike(Key::Secret(access.secret), &report),
+            WaitCause::Credentials | WaitCause::RateLimit => self.strike(Key::Token(account), &report),
             WaitCause::Permission | WaitCause::Portal | WaitCause::RemoteJob | WaitCause::Rejected => {
-                self.backoff.strike(Key::Target(access), &report);
+                self.strike(Key::Target(access), &report);
             }
-            WaitCause::Webhook => self.backoff.strike(Key::Webhook(access), &report),
+            WaitCause::Webhook => self.strike(Key::Webhook(access), &report),
             WaitCause::Konnect => {
-                self.backoff.strike(Key::Target(access), &report);
+                self.strike(Key::Target(access), &report);
                 let next = self.account_after(&account);
                 let region = Key::Region(account.base_url.clone());
-                if self.backoff.strike_region(region.clone(), &report, &account, next) {
+                if self.has_users(&region) && self.backoff.strike_region(region.clone(), &report, &account, next) {
                     lanes = self.lanes_of(&region);
                 }
             }
             WaitCause::Conflict => {
-                self.backoff.strike(Key::Busy(account), &report);
+                self.strike(Key::Busy(account), &report);
                 self.put_failed(who, &report);
             }
             WaitCause::PutRefused | WaitCause::NotTaken => self.put_failed(who, &report),
@@ -71,8 +71,22 @@ impl Scheduler {
         self.examine_all(lanes, Some(&who.id), now)
     }
 
+    /// Notes nothing down that no job would wait for.
+    fn strike(&mut self, key: Key, report: &Report) {
+        if self.has_users(&key) {
+            self.backoff.strike(key, report);
+        }
+    }
+
+    fn has_users(&self, key: &Key) -> bool {
+        self.users.contains_key(key)
+    }
+
     fn put_failed(&mut self, who: &Candidate, report: &Report) {
-        self.backoff.strike_doubling(Key::Put(who.route.access.clone()), report, self.retry_interval);
+        let key = Key::Put(who.route.access.clone());
+        if self.has_users(&key) {
+            self.backoff.strike_doubling(key, report, self.retry_interval);
+        }
         if let Some(lane) = self.lanes.get_mut(&who.route.lane) {
             lane.put_failed = true;
         }

@@ -160,7 +160,8 @@ fn trying_now_after_failed_runs_begins_no_two_within_a_poll_interval() {
         s.sleep(secs(1)).request(&n.to_string());
     }
     let apart: Vec<_> = s.puts.windows(2).map(|pair| pair[1].0.mono - pair[0].0.mono).collect();
-    assert!(!apart.is_empty() && apart.iter().all(|gap| *gap >= s.policy.poll_interval), "{apart:?}");
+    // The first wish is honoured at once.
+    assert!(apart.len() > 1 && apart[1..].iter().all(|gap| *gap >= s.policy.poll_interval), "{apart:?}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn a_new_value_ends_a_rest_and_the_same_value_does_not() {
     assert_eq!(s.count(&Step::ReadRemoteJob), reads);
     s.request("too soon");
     assert_eq!(s.count(&Step::ReadRemoteJob), reads, "not twice within a poll interval");
-    s.run_for(secs(15)).pass();
+    s.run_for(secs(40)).pass();
     let reads = s.count(&Step::ReadRemoteJob);
     s.request("again");
     assert_eq!(s.count(&Step::ReadRemoteJob), reads + 1, "a poll now");

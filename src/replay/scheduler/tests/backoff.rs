@@ -1,5 +1,7 @@
 //! A failure holds up the jobs that share its key, and no other; it grows, ends, and is forgotten.
 
+use std::time::Duration;
+
 use super::fixtures::*;
 use crate::replay::WaitCause;
 use crate::replay::scheduler::Turn;
@@ -52,6 +54,7 @@ fn a_portal_whose_put_always_fails_is_tried_ever_more_rarely_and_the_lane_goes_o
         for _ in 0..7 {
             w.starts_and_finds(&broken, cause);
             let tried = w.now;
+            w.now += Duration::from_millis(1);
             while !w.due().contains(&"broken".to_owned()) {
                 let other = job(&format!("other-{others}")).at(&format!("q-{others}"));
                 assert!(w.starts(&other), "{cause:?}: another portal goes meanwhile: {:?}", w.take(&other));

@@ -149,14 +149,10 @@ impl World {
         self.take(job) == Turn::Ours
     }
 
-    /// Its pass ends, and nothing of it is under way.
-    pub(super) fn gives_back(&mut self, job: &Job) -> Vec<String> {
-        names(self.scheduler.wait(&job.candidate(), self.now))
-    }
-
-    /// Its pass ends because it found something; it looks again after a minute.
+    /// Its pass ends because it found something; it looks again after a minute, or at once if its request was lost.
     pub(super) fn finds(&mut self, job: &Job, cause: WaitCause) -> Vec<String> {
-        let found = self.scheduler.failed(&job.candidate(), cause, mins(1), self.now);
+        let wait = if cause == WaitCause::NotTaken { Duration::from_millis(1) } else { mins(1) };
+        let found = self.scheduler.failed(&job.candidate(), cause, wait, self.now);
         names(found.and(self.scheduler.wait(&job.candidate(), self.now)))
     }
 

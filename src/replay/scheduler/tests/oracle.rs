@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::fixtures::*;
 use crate::replay::WaitCause;
-use crate::replay::scheduler::{Answer, Candidate, LaneKey, ObjectId, Scheduler, Turn, Woken};
+use crate::replay::scheduler::{Answer, Candidate, Key, LaneKey, ObjectId, Scheduler, Turn, Woken};
 
 /// A job as the list has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,24 +53,18 @@ impl List {
         let mut first = Vec::new();
         let (mut probes, mut puts) = (Vec::new(), Vec::new());
         for who in free {
-            let found: Vec<(bool, Duration)> = who
-                .route
-                .keys()
-                .iter()
-                .filter_map(|key| {
-                    let at = s.backoff.not_before(key, who.route.account(), s.poll_interval)?;
-                    Some((key.is_found_by_looking(), at))
-                })
-                .collect();
-            if found.iter().any(|(_, at)| *at > now) {
+            let keys = who.route.keys();
+            let not_before = |key: &Key| s.backoff.not_before(key, who.route.account(), s.poll_interval);
+            if keys.iter().filter_map(not_before).any(|at| at > now) {
                 continue;
             }
-            match found.iter().filter(|(looking, _)| *looking).map(|(_, at)| *at).max() {
-                Some(since) => probes.push((since, order(who))),
-                None => match found.iter().map(|(_, at)| *at).max() {
-                    Some(since) if known.put_failed => puts.push((since, order(who))),
-                    _ => first.push(order(who)),
-                },
+            let is_found_by_a_put = |key: &&Key| matches!(key, Key::Busy(_) | Key::Put(_));
+            let looked = keys.iter().filter(|key| !is_found_by_a_put(key)).filter_map(not_before).max();
+            let put = keys.iter().filter(|key| matches!(key, Key::Put(_))).filter_map(not_before).max();
+            match (looked, put) {
+                (Some(since), _) => probes.push((since, order(who))),
+                (None, Some(since)) if known.put_failed => puts.push((since, order(who))),
+                (None, _) => first.push(order(who)),
             }
         }
         let may_probe = known.probed.is_none_or(|probed| probed + s.poll_interval <= now);

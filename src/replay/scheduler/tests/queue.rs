@@ -111,7 +111,7 @@ fn the_request_of_an_object_that_is_gone_reserves_until_it_must_have_shown() {
     assert!(w.scheduler.has_leftovers());
     assert_eq!((w.take(&next), w.take(&elsewhere)), (behind("gone"), behind("other")));
     assert_eq!(w.after(secs(69)).due(), [""; 0]);
-    assert_eq!(w.after(secs(1)).due(), ["elsewhere", "next"]);
+    assert_eq!(w.after(secs(1)).due(), ["next", "elsewhere"]);
     assert!(w.starts(&next) && !w.scheduler.has_leftovers());
 }
 
