@@ -31,8 +31,10 @@ mod tests {
         let (first, second) = (candidate(&ctx, &job("first", 8)), candidate(&ctx, &job("second", 8)));
         let now = ctx.clock().mono;
         let soon = now + Duration::from_millis(20);
-        let nobody = ctx.scheduler().reserve(&first, now).and(ctx.scheduler().wait(&second, now));
-        assert_eq!(nobody.and(ctx.scheduler().vanished(&first.id, soon, now)), crate::replay::Woken::default());
+        let mut nobody = ctx.scheduler().reserve(&first, now);
+        nobody = nobody.and(ctx.scheduler().wait(&second, now));
+        nobody = nobody.and(ctx.scheduler().vanished(&first.id, soon, now));
+        assert_eq!(nobody, crate::replay::Woken::default());
 
         tokio::select! {
             never = keep_waking(&ctx) => match never {},

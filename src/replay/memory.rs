@@ -213,6 +213,11 @@ impl Memory {
         self.progress_to(id, Progress::Answered(clock, answer));
     }
 
+    /// Whether somebody has asked for another try since the standing submission was recorded.
+    pub(super) fn was_requested_since(&self, requested: Option<&str>) -> bool {
+        self.submission.as_ref().is_some_and(|known| known.requested.as_deref() != requested)
+    }
+
     /// Takes note of a reading of Konnect's job.
     pub fn read_remote(&mut self, result: Result<&RemoteJob, &CallError>, job: &AuditLogReplayJob, clock: Clock) {
         match result {

@@ -12,7 +12,7 @@ use super::scheduler::Turn;
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::window::{self, delta};
-use super::{duplicate, held_back, report, retention, wait};
+use super::{deadline, duplicate, held_back, report, retention, wait};
 use crate::api::{
     ConditionStatus, ConditionType, DuplicatePolicy, Reason, Submission, SubmissionState, TimeRange, WebhookPolicy,
 };
@@ -27,7 +27,7 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decis
     over::back_in_view(o, policy)
         .or_else(|| held_back::decide(o, job, policy))
         .or_else(|| over::spacing(o, policy))
-        .or_else(|| turn(o, policy))
+        .or_else(|| turn(o, job, policy))
         .or_else(|| duplicate::siblings(o, job))
         .or_else(|| token(o, policy))
         .or_else(|| still_blocked(o, job, policy))
@@ -45,14 +45,19 @@ pub(super) fn after_refusal(
     at: Clock,
     error: &CallError,
 ) -> Decision {
+    let waited = o.clock.mono.saturating_sub(at.mono);
+    let wait = wait::refusal_spacing(o, policy, error).saturating_sub(waited);
     let was_sent_in_this_pass = o.learned.remote.as_ref().is_some_and(|seen| seen.at.mono <= at.mono);
     if !was_sent_in_this_pass {
-        return decide(o, job, policy);
+        let is_asked = o.memory.was_requested_since(o.requested().as_deref());
+        let is_late = deadline::passed(o, job.window).is_some();
+        let may_be_sent = wait.is_zero() || is_asked || is_late || job.suspend || !nothing_asked(o);
+        let spaced = Step::Wait { wait, cause: WaitCause::Retry };
+        return if may_be_sent { decide(o, job, policy) } else { Decision::Do(spaced) };
     }
     if error.is_permanent() && is_far_from_the_limits(o, policy) {
         return refused_for_good(error);
     }
-    let wait = wait::refusal_spacing(o, policy, error);
     match error.status() {
         Some(409) => Decision::Be(Situation::Blocked { by: None }, Step::Wait { wait, cause: WaitCause::Conflict }),
         _ => of_a_put(wait::trouble(o, policy, error), wait),
@@ -95,25 +100,36 @@ fn of_a_put(decision: Decision, wait: Duration) -> Decision {
 /// An earlier pass has said when to call again, and nothing has changed since. For a run under way; a job that waits for its turn
 /// waits for the scheduler alone.
 pub(super) fn resting(o: &Observed, policy: &Policy) -> Option<Decision> {
-    let nothing_asked = o.learned.turn.is_none() && o.learned.token.is_none();
     let floor = policy.poll_interval;
-    let left = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock, floor).filter(|_| nothing_asked)?;
+    let left = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock, floor).filter(|_| nothing_asked(o))?;
     Some(Decision::Do(Step::Wait { wait: left, cause: WaitCause::Resting }))
 }
 
+/// Whether this pass has asked nothing yet.
+fn nothing_asked(o: &Observed) -> bool {
+    o.learned.turn.is_none() && o.learned.token.is_none()
+}
+
 /// Whether the job may start: see [`super::scheduler`].
-fn turn(o: &Observed, policy: &Policy) -> Option<Decision> {
+fn turn(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
     // A job in the queue is woken when its turn comes. A timer of each one's own would be work that grows with the queue; this one is
-    // for the clock, and for a user who asks for a try.
+    // for the clock, for the end of its window, and for a user who asks for a try.
     let asked = o.memory.asked_to_try_in(o.job, o.clock, policy.poll_interval).filter(|left| !left.is_zero());
-    let woken = Step::Wait { wait: asked.unwrap_or(LONGEST_WAIT), cause: WaitCause::Turn };
+    let expires = window::expires_at(retention::planned(o, job.window), policy) + delta(LIMIT_MARGIN);
+    let left = (expires - o.clock.wall).to_std().unwrap_or_default().max(wait::SHORTEST);
+    let woken = Step::Wait { wait: asked.unwrap_or(LONGEST_WAIT).min(left), cause: WaitCause::Turn };
     let (situation, then) = match &o.learned.turn {
         None => return Some(Decision::Do(Step::TakeTurn)),
         Some(Turn::Ours) => return None,
         Some(Turn::NotYet { wait }) => (Situation::TakingOver, Step::Wait { wait: *wait, cause: WaitCause::Turn }),
         Some(Turn::Behind { blocked_by }) => (Situation::Queued { blocked_by: Some(blocked_by.clone()) }, woken),
         Some(Turn::Later) => (Situation::Queued { blocked_by: None }, woken),
-        Some(Turn::HeldBack { cause, .. }) if says_one_of(o, cause.reasons()) => return Some(Decision::Do(woken)),
+        Some(Turn::HeldBack { blocked_by: None, cause: WaitCause::Secret }) if report::lacks_token(&o.status()) => {
+            return Some(lacks_its_token(o, policy));
+        }
+        Some(Turn::HeldBack { blocked_by, cause }) if says_so(o, blocked_by.is_none(), *cause) => {
+            return Some(Decision::Do(woken));
+        }
         Some(Turn::HeldBack { blocked_by, cause }) => {
             (Situation::HeldBack { blocked_by: blocked_by.clone(), cause: *cause }, woken)
         }
@@ -127,6 +143,23 @@ fn turn(o: &Observed, policy: &Policy) -> Option<Decision> {
         return Some(decision);
     }
     Some(Decision::Be(situation, then))
+}
+
+/// A job whose Secret is missing looks at it at the usual spacing while others go first, so that its status stays true. Reading a Secret
+/// asks nothing of Konnect.
+fn lacks_its_token(o: &Observed, policy: &Policy) -> Decision {
+    let rest = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock, policy.poll_interval);
+    if let Some(wait) = rest.filter(|_| o.learned.token.is_none()) {
+        return Decision::Do(Step::Wait { wait, cause: WaitCause::Turn });
+    }
+    // Where the Secret holds a token now, something else may hold the job back.
+    token(o, policy).unwrap_or(Decision::Do(Step::TakeTurn))
+}
+
+/// Whether the object says already what holds it back: it found that itself, or the same.
+fn says_so(o: &Observed, is_its_own: bool, cause: WaitCause) -> bool {
+    let is_of_this_spec = o.status().observed_generation == o.generation();
+    is_of_this_spec && (is_its_own || says_one_of(o, cause.reasons()))
 }
 
 /// A Secret that is not there is named before the queue is: on the first visit of a spec, and as long as that is what the object says.

@@ -36,6 +36,7 @@ impl Answer {
 impl Scheduler {
     /// `who` found `cause`, and looks again after `wait`.
     pub fn failed(&mut self, who: &Candidate, cause: WaitCause, wait: Duration, now: Duration) -> Woken {
+        let moved = self.follow(who, now);
         let (account, access) = (who.route.account().clone(), who.route.access.clone());
         let report = Report { by: &who.id, cause, now, wait };
         let mut lanes = BTreeSet::from([who.route.lane.clone()]);
@@ -66,9 +67,15 @@ impl Scheduler {
             | WaitCause::Turn
             | WaitCause::Retry
             | WaitCause::Resting
-            | WaitCause::TimeToLive => return Woken::default(),
+            | WaitCause::TimeToLive => return moved,
         }
-        self.examine_all(lanes, Some(&who.id), now)
+        moved.and(self.examine_all(lanes, Some(&who.id), now))
+    }
+
+    /// The version of Konnect's API may have been found in this pass: the job is known by its new route from now on.
+    fn follow(&mut self, who: &Candidate, now: Duration) -> Woken {
+        let state = self.jobs.get(&who.id).map(|job| job.state);
+        state.map(|state| self.set(who, state, now)).unwrap_or_default()
     }
 
     /// Notes nothing down that no job would wait for.

@@ -163,7 +163,7 @@ fn a_token_that_may_read_and_not_replay_stalls_after_five_minutes_and_costs_one_
         s.pass().run_for(mins(4));
         assert!(s.is(&ConditionType::Reconciling), "{status}");
         let since = s.condition(&detail).unwrap().last_transition_time;
-        s.run_for(mins(3));
+        s.run_for(mins(4));
         assert!(s.is(&ConditionType::Stalled), "{status}");
         assert_eq!(s.condition(&detail).unwrap().last_transition_time, since, "{status}: it never worked in between");
         let (writes, puts) = (s.writes.len(), s.puts.len());
@@ -197,13 +197,13 @@ fn a_409_waits_and_does_not_count() {
 }
 
 #[test]
-fn hours_of_409_cost_at_most_one_write_and_one_put_a_minute() {
+fn hours_of_409_cost_a_write_and_a_put_ever_more_rarely() {
     let mut s = story(job()).every_put_is(Put::Refused(api(409)));
     s.pass();
     let writes = s.writes.len();
     s.run_for(mins(180));
     let tries = s.puts.len() - 1;
-    assert!((150..=180).contains(&tries), "{tries}");
+    assert!((18..=22).contains(&tries), "{tries}");
     assert!(s.writes.len() - writes <= tries, "{} writes for {tries} tries", s.writes.len() - writes);
     assert!(s.puts.windows(2).all(|p| p[1].0.mono - p[0].0.mono >= secs(60)), "at most one a minute");
     assert_eq!(s.told(), ["Pending", "Submitting", "BlockedByRemoteJob"], "nothing flaps");
@@ -220,8 +220,8 @@ fn a_409_for_a_week_ends_when_the_window_has_expired() {
         story(job().window("2026-11-14T13:00:00Z", "2026-11-14T14:00:00Z")).every_put_is(Put::Refused(api(409)));
     s.pass().run_for(mins(59));
     assert_eq!(s.reason(), "BlockedByRemoteJob");
-    s.run_for(mins(3));
-    assert_eq!(s.reason(), "WindowExpired");
+    s.run_for(mins(17));
+    assert_eq!(s.reason(), "WindowExpired", "when no clock can differ that much");
     assert!(s.is(&ConditionType::Failed));
     assert_eq!(s.last, Step::AwaitChange);
 }

@@ -9,18 +9,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::invariants;
 use super::story::Story;
 use crate::api::{ApiVersion, AuditLogReplayJobStatus, SubmissionState, TimeRange};
-use crate::replay::{PutAnswer, Step, VersionChoice, Woken};
+use crate::replay::{PutAnswer, Step, Turn, VersionChoice, Woken};
 
 impl Story {
     pub(super) fn perform(&mut self, step: &Step) {
         match step {
-            Step::TakeTurn => match self.turn.clone() {
-                Some(turn) => self.course.learned.turn = Some(turn),
-                None => {
-                    let (memory, scheduler) = (&self.memory, &mut self.scheduler);
-                    let _: Woken = self.course.take_turn(memory, scheduler, &self.policy, self.clock);
-                }
-            },
+            Step::TakeTurn => self.take_turn(),
             Step::ReadToken => {
                 let (memory, scheduler) = (&mut self.memory, &mut self.scheduler);
                 let _: Woken =
@@ -38,6 +32,25 @@ impl Story {
                 self.end(step);
                 self.job.metadata.deletion_timestamp = Some(Time(kube_time(self.clock)));
             }
+        }
+    }
+
+    /// Where a story says that others go first, another job has reserved the lane.
+    fn take_turn(&mut self) {
+        let first = self.course.candidate(&self.policy).map(|mut who| {
+            who.id.name = "first".to_owned();
+            who.id.uid = "first".to_owned();
+            who
+        });
+        let now = self.clock.mono;
+        if let Some(first) = &first {
+            let _: Woken =
+                if self.turn.is_some() { self.scheduler.reserve(first, now) } else { self.scheduler.gone(&first.id, now) };
+        }
+        let (memory, scheduler) = (&self.memory, &mut self.scheduler);
+        let _: Woken = self.course.take_turn(memory, scheduler, &self.policy, self.clock);
+        if matches!(self.course.learned.turn, Some(Turn::Behind { .. } | Turn::Later)) && self.turn.is_some() {
+            self.course.learned.turn.clone_from(&self.turn);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::fixtures::*;
 use super::invariants::is_true;
-use super::story::story;
+use super::story::{Story, story};
 use crate::api::ConditionType;
 use crate::replay::Step;
 
@@ -63,12 +63,32 @@ fn a_job_in_doubt_that_is_suspended_is_settled_first() {
 
 #[test]
 fn an_object_that_is_being_deleted_begins_nothing() {
-    for builder in [job(), job().intended(), job().submitted()] {
-        let mut s = story(builder);
-        s.job.metadata.deletion_timestamp = serde_json::from_str(r#""2026-11-21T12:00:00Z""#).unwrap();
-        s.pass();
-        assert_eq!((s.trace.as_slice(), s.writes.len()), (&[Step::AwaitChange][..], 0));
-    }
+    let mut s = being_deleted(job());
+    s.pass();
+    assert_eq!((s.trace.as_slice(), s.writes.len()), (&[Step::AwaitChange][..], 0));
+}
+
+fn being_deleted(builder: JobBuilder) -> Story {
+    let mut s = story(builder);
+    s.job.metadata.deletion_timestamp = serde_json::from_str(r#""2026-11-21T12:00:00Z""#).unwrap();
+    s
+}
+
+/// An object that another tool's finalizer keeps reserved its lane and its target for ever.
+#[test]
+fn what_is_under_way_of_an_object_that_is_being_deleted_is_followed_to_its_end() {
+    let id = |s: &Story| crate::replay::ObjectId::of(&s.job);
+    let mut s = being_deleted(job().submitted()).konnect_has(ours("running"));
+    s.pass();
+    assert!(s.scheduler.reserves(&id(&s)));
+    s.konnect_says("completed");
+    assert_eq!((s.reason().as_str(), s.last.clone()), ("Completed", Step::AwaitChange));
+    assert!(!s.scheduler.reserves(&id(&s)));
+
+    let mut s = being_deleted(job().intended()).konnect_has(theirs("completed"));
+    s.pass().wait().run_for(mins(60));
+    assert_eq!((s.puts.len(), s.last.clone()), (0, Step::AwaitChange), "nothing is sent for it any more");
+    assert!(!s.scheduler.reserves(&id(&s)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::fixtures::*;
 use super::konnect::Put;
-use super::story::{Story, story};
+use super::story::story;
 use crate::api::{Condition, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS};
 use crate::konnect::{ApiError, CallError};
 
@@ -69,8 +69,8 @@ fn what_another_version_wrote_is_kept() {
         message: "By a newer version.".to_owned(),
     };
     s.job.status.as_mut().unwrap().conditions.push(foreign.clone());
-    let observed = |s: &mut Story| s.ask();
-    let crate::replay::Step::WriteStatus(status) = observed(&mut s) else { panic!() };
+    s.begin();
+    let crate::replay::Step::WriteStatus(status) = s.ask() else { panic!() };
     assert_eq!(status.conditions.last(), Some(&foreign));
 }
 

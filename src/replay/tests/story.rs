@@ -160,10 +160,15 @@ impl Story {
         self.last = first;
     }
 
-    /// One pass alone.
-    pub(super) fn single_pass(&mut self) {
+    /// A pass begins.
+    pub(super) fn begin(&mut self) {
         let (memory, scheduler) = (&mut self.memory, &mut self.scheduler);
         self.course = Course::begin(self.job.clone(), memory, scheduler, &self.policy, self.clock).0;
+    }
+
+    /// One pass alone.
+    pub(super) fn single_pass(&mut self) {
+        self.begin();
         for _ in 0..MAX_STEPS {
             let step = self.ask();
             self.trace.push(step.clone());

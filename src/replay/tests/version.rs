@@ -79,7 +79,7 @@ fn a_target_that_neither_version_knows_is_asked_for_under_both_at_each_retry() {
         let message = s.message();
         assert!(message.contains("v2 and v3 of its API were asked, and both answered 404"), "{message}");
         let writes = s.writes.len();
-        s.run_for(mins(4));
+        s.run_for(mins(4) + secs(15)); // and some seconds for the calls
         assert_eq!(s.count(&Step::ReadOtherVersion), 5, "once a retry");
         assert_eq!(s.writes.len(), writes, "nothing new is said");
         s.konnect.known_under = vec![V3];
@@ -175,7 +175,7 @@ fn a_run_whose_target_is_gone_for_good_ends_under_its_version() {
     let mut s = auto(&[V3]);
     s.pass().until("Accepted");
     s.konnect.known_under = vec![];
-    s.wait().run_for(mins(5));
+    s.wait().run_for(mins(12));
     assert!(s.is(&ConditionType::Failed));
     assert_eq!((s.reason().as_str(), s.puts.len(), recorded(&s)), ("PortalNotFound", 1, Some(V3)));
 }
@@ -225,7 +225,19 @@ fn the_version_is_settled_by_the_spec_or_the_record_and_open_otherwise() {
 /// A record that a definition of the object dropped. A 404 that comes and goes must not have the run sent again.
 #[test]
 fn without_a_record_a_run_under_way_is_looked_for_under_both_and_never_sent_twice() {
-    let unrecorded = |known_under: &[ApiVersion]| of(job().submitted(), known_under);
+    let unrecorded = |known_under: &[ApiVersion]| {
+        let mut s = of(job().submitted(), known_under);
+        // As every object that was looked at says something.
+        s.job.status.as_mut().unwrap().conditions.push(crate::api::Condition {
+            type_: ConditionType::Reconciling,
+            status: crate::api::ConditionStatus::True,
+            observed_generation: Some(1),
+            last_transition_time: at("2026-11-21T11:00:00Z"),
+            reason: "Accepted".to_owned(),
+            message: "Konnect has accepted the replay.".to_owned(),
+        });
+        s
+    };
     let mut found = unrecorded(&[V3]).konnect_has(ours("running"));
     found.pass();
     assert_eq!((found.reason().as_str(), recorded(&found)), ("Running", Some(V3)));

@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use konnect_replay_model::api::AuditLogReplayJobStatus;
 use konnect_replay_model::konnect::{ApiError, CallError, Reading, Webhook, WebhookStatus};
 use konnect_replay_model::replay::{
-    Candidate, Clock, Course, Draw, Lanes, Memory, OwnWrites, Policy, PutAnswer, Step, WebhookReading, is_finished,
-    is_under_way,
+    Candidate, Clock, Course, Draw, FirstSight, Memory, OwnWrites, Policy, PutAnswer, Scheduler, Step, WebhookReading, Woken,
+    is_finished,
 };
 
 use super::cluster::{StatusId, Statuses, Version};
@@ -39,7 +39,7 @@ pub struct Process {
     name: (usize, u8),
     /// How far its wall clock is ahead.
     ahead: TimeDelta,
-    pub lanes: Lanes,
+    pub scheduler: Scheduler,
     pub kept: Vec<Kept>,
 }
 
@@ -113,20 +113,20 @@ pub enum Input {
 impl Process {
     /// A process begins: it lists the objects, and reserves what may be under way.
     pub fn start(name: (usize, u8), ahead: TimeDelta, rules: &Rules, objects: &[Version], rest: Option<Tick>) -> Self {
-        let mut lanes = Lanes::default();
+        let mut scheduler = Scheduler::new(&rules.policy);
+        let begun = clock(rest.unwrap_or_default(), ahead).mono;
         if let Some(now) = rest.filter(|_| !rules.has(Flaw::DoesNotRest)) {
-            lanes.rest_until(clock(now, ahead).mono + rules.policy.settle_time());
+            scheduler.rest_until(clock(now, ahead).mono + rules.policy.settle_time());
         }
         for (which, version) in objects.iter().enumerate() {
             let job = rules.statuses.object(which, *version);
-            if is_under_way(&job)
-                && let Some(candidate) = Candidate::of(&job, &rules.policy)
-            {
-                lanes.hold(&candidate);
-            }
+            let _: Woken = match (FirstSight::of(&job), Candidate::of(&job, &rules.policy)) {
+                (FirstSight::Reserves, Some(who)) => scheduler.reserve(&who, begun),
+                _ => Woken::default(),
+            };
         }
         let kept = objects.iter().map(|cached| Kept::new(*cached)).collect();
-        Self { name, ahead, lanes, kept }
+        Self { name, ahead, scheduler, kept }
     }
 
     pub fn is_in_a_pass(&self) -> bool {
@@ -198,13 +198,13 @@ impl Turn<'_> {
 
     fn begin(&mut self, version: Version) {
         let (object, clock) = (self.object, self.clock());
-        let Process { lanes, kept, .. } = &mut *self.process;
+        let Process { scheduler, kept, .. } = &mut *self.process;
         let Kept { cached, memory, own, pass, .. } = &mut kept[object];
         *cached = version;
         let job = own.newest(&self.rules.statuses.object(object, version));
         let seen =
             if self.rules.has(Flaw::ComparesClocks) { since_the_record(job.status.as_ref(), clock) } else { clock };
-        let (course, _) = Course::begin(job, memory, lanes, &self.rules.policy, seen);
+        let (course, _) = Course::begin(job, memory, scheduler, &self.rules.policy, seen);
         *pass = Some(Pass { course, conflicts: 0, waits_for: WaitsFor::GoingOn, read: None });
         self.go_on();
     }
@@ -212,11 +212,11 @@ impl Turn<'_> {
     fn read(&mut self, job: Job, hides_outsider: bool) {
         let (object, clock, now) = (self.object, self.clock(), self.now);
         let what = Ok(Reading { value: job.remote(), date: Some(super::time::instant(now)) });
-        let Process { lanes, kept, .. } = &mut *self.process;
+        let Process { scheduler, kept, .. } = &mut *self.process;
         let Kept { memory, pass, .. } = &mut kept[object];
         let pass = pass.as_mut().expect("a pass");
         pass.read = Some(Look { at: now, busy: job.word.is_busy(), hides_outsider });
-        pass.course.remote((clock, clock), what, memory, lanes, &self.rules.policy);
+        let _: Woken = pass.course.remote((clock, clock), what, memory, scheduler, &self.rules.policy);
         self.go_on();
     }
 
@@ -295,16 +295,16 @@ impl Turn<'_> {
     fn perform(&mut self, step: Step) -> Outcome {
         let (object, clock, now) = (self.object, self.clock(), self.now);
         let policy = &self.rules.policy;
-        let Process { lanes, kept, .. } = &mut *self.process;
+        let Process { scheduler, kept, .. } = &mut *self.process;
         let Kept { memory, pass: slot, drawn, .. } = &mut kept[object];
         let pass = slot.as_mut().expect("a pass");
         match step {
             Step::TakeTurn if self.rules.flaw == Some(Flaw::SkipsReservation) => {
-                pass.course.take_turn(&mut Lanes::default(), policy, clock.mono);
+                let _: Woken = pass.course.take_turn(memory, &mut Scheduler::new(policy), policy, clock);
                 Outcome::Go
             }
             Step::TakeTurn => {
-                pass.course.take_turn(lanes, policy, clock.mono);
+                let _: Woken = pass.course.take_turn(memory, scheduler, policy, clock);
                 Outcome::Go
             }
             Step::ReadSiblings => {
@@ -312,7 +312,7 @@ impl Turn<'_> {
                 Outcome::Go
             }
             Step::ReadToken => {
-                pass.course.token(Ok(()), memory);
+                let _: Woken = pass.course.token(Ok(()), memory, scheduler, policy, clock.mono);
                 Outcome::Go
             }
             Step::ReadWebhook { .. } => {
@@ -324,7 +324,7 @@ impl Turn<'_> {
             Step::ReadRemoteJob => Outcome::Wait(WaitsFor::Reading),
             Step::WriteIntent(mut status) => {
                 *drawn = drawn.wrapping_add(1);
-                pass.course.intending(&status, memory, lanes, policy, clock);
+                pass.course.intending(&status, memory, clock);
                 if self.rules.flaw == Some(Flaw::ForgetsPrevious) {
                     status.submission.as_mut().expect("an intent").previous = None;
                 }
@@ -336,7 +336,7 @@ impl Turn<'_> {
                 Outcome::Wait(WaitsFor::Answer { window: Window::of_range(window), sent: now })
             }
             Step::Wait { .. } | Step::AwaitChange => {
-                pass.course.end(&step, memory, lanes, policy, clock);
+                let _: Woken = pass.course.end(&step, memory, scheduler, policy, clock);
                 *slot = None;
                 let (cached, drawn) = (kept[object].cached, kept[object].drawn);
                 if is_finished(&self.rules.statuses.object(object, cached)) {
