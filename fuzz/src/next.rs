@@ -14,8 +14,8 @@ use konnect_replay::api::{
 };
 use konnect_replay::konnect::{ApiError, CallError, Reading, RemoteJob, TokenError, Webhook, WebhookStatus};
 use konnect_replay::replay::{
-    Clock, Draw, Learned, Memory, Observed, Policy, PutAnswer, Seen, Serialize, Step, TokenProblem, TroubleWith, Turn,
-    VersionChoice, WebhookReading, holds_turn, is_finished, next,
+    Clock, Draw, Learned, Memory, Observed, Policy, PutAnswer, Seen, Serialize, Step, TokenProblem, Turn,
+    VersionChoice, WaitCause, WebhookReading, is_finished, next, reserves,
 };
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ pub fn check(data: &[u8]) {
     for _ in 0..MOST_WRITES {
         let version = VersionChoice::of(&job).asked_first();
         let step = world.ask(&job, &memory);
-        let _ = holds_turn(&job, &memory, Some(&step), world.clock.mono);
+        let _ = reserves(&job, &memory, world.clock.mono);
         match step {
             Step::WriteIntent(status) => {
                 memory.intending(FRESH, world.clock);
@@ -114,8 +114,7 @@ enum AnyTurn {
     Ours,
     Behind,
     Later,
-    Aside,
-    PassedOver(Option<u16>),
+    HeldBack(bool),
     NotYet(u16),
 }
 
@@ -282,11 +281,8 @@ fn turn(turn: &AnyTurn) -> Turn {
         AnyTurn::Ours => Turn::Ours,
         AnyTurn::Behind => Turn::Behind { blocked_by },
         AnyTurn::Later => Turn::Later,
-        AnyTurn::Aside => Turn::Aside,
-        AnyTurn::PassedOver(look_in) => {
-            let with = TroubleWith::Region("https://eu.api.konghq.com".to_owned());
-            let look_in = look_in.map(|seconds| Duration::from_secs(u64::from(seconds)));
-            Turn::PassedOver { blocked_by, with, look_in }
+        AnyTurn::HeldBack(by_itself) => {
+            Turn::HeldBack { blocked_by: (!by_itself).then_some(blocked_by), cause: WaitCause::Webhook }
         }
         AnyTurn::NotYet(seconds) => Turn::NotYet { wait: Duration::from_secs(u64::from(*seconds)) },
     }

@@ -10,8 +10,8 @@ use tracing::warn;
 
 use super::actions::KubeError;
 use super::context::{Context, Guarded};
-use super::pass::{Pass, PassError};
 use super::log;
+use super::pass::{Pass, PassError};
 use crate::api::{AuditLogReplayJob, UNOBSERVED_GENERATION};
 use crate::metrics::PassResult;
 use crate::replay::{Candidate, is_finished};
@@ -29,7 +29,10 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     let job = match watched.job() {
         Ok(job) => job,
         Err(invalid) => {
-            ctx.forget(invalid.metadata.namespace.as_deref().unwrap_or_default(), invalid.metadata.name.as_deref().unwrap_or_default());
+            ctx.forget(
+                invalid.metadata.namespace.as_deref().unwrap_or_default(),
+                invalid.metadata.name.as_deref().unwrap_or_default(),
+            );
             warn!(
                 namespace = invalid.metadata.namespace,
                 name = invalid.metadata.name,

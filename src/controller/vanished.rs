@@ -32,7 +32,8 @@ impl Context {
     pub(super) fn vanished(&self, who: &ObjectId, kept: Option<&Kept>) {
         let (settle_time, now) = (self.config.policy.settle_time(), self.clock().mono);
         // Where nothing was kept anything may be on its way.
-        let left = kept.filter(|kept| kept.is_of(who)).map_or(Some(settle_time), |kept| kept.unsettled(settle_time, now));
+        let left =
+            kept.filter(|kept| kept.is_of(who)).map_or(Some(settle_time), |kept| kept.unsettled(settle_time, now));
         let woken = match left.filter(|_| self.scheduler().reserves(who)) {
             None => self.scheduler().gone(who, now),
             Some(left) => {

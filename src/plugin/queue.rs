@@ -38,11 +38,8 @@ impl Queue {
     /// Has the jobs line up as their objects say, at `now`.
     pub(super) fn new<'a>(jobs: impl Iterator<Item = &'a AuditLogReplayJob>, now: DateTime<Utc>) -> Self {
         let policy = Policy::default();
-        let mut queue = Self {
-            scheduler: Scheduler::new(&policy),
-            candidates: HashMap::new(),
-            blocked: HashMap::new(),
-        };
+        let mut queue =
+            Self { scheduler: Scheduler::new(&policy), candidates: HashMap::new(), blocked: HashMap::new() };
         for job in jobs {
             if let Some(candidate) = Candidate::of(job, &policy) {
                 queue.add(job, candidate, &policy, now);

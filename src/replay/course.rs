@@ -118,7 +118,9 @@ impl Course {
         }
         match cause {
             None => scheduler.gone(&who.id, now),
-            Some(WaitCause::WindowEnd | WaitCause::Retry | WaitCause::Definition | WaitCause::TimeToLive) => scheduler.idle(who, now),
+            Some(WaitCause::WindowEnd | WaitCause::Retry | WaitCause::Definition | WaitCause::TimeToLive) => {
+                scheduler.idle(who, now)
+            }
             Some(_) => scheduler.wait(who, now),
         }
     }
@@ -149,13 +151,7 @@ impl Course {
 /// Learning.
 impl Course {
     /// Asks whether the job may start. A user who asks for a try now is heard at once.
-    pub fn take_turn(
-        &mut self,
-        memory: &Memory,
-        scheduler: &mut Scheduler,
-        policy: &Policy,
-        clock: Clock,
-    ) -> Woken {
+    pub fn take_turn(&mut self, memory: &Memory, scheduler: &mut Scheduler, policy: &Policy, clock: Clock) -> Woken {
         let Some(who) = self.candidate(policy) else { return Woken::default() };
         let insists = memory.asked_to_try_in(&self.job, clock, policy.poll_interval) == Some(Duration::ZERO);
         let (turn, woken) = scheduler.take(&who, insists, clock.mono);

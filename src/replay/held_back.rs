@@ -49,9 +49,12 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Optio
 /// not without it: what it records may have been taken, and may have completed. `agreed`: both clocks say so, if Konnect's is known.
 fn verdict(o: &Observed, policy: &Policy, agreed: bool, why: (Reason, String)) -> Decision {
     let can_wait = o.submission().is_some();
-    let give_up = || match is_believed(o, policy, agreed) {
-        true => Decision::Be(Situation::failed(why), Step::AwaitChange),
-        false => in_doubt(policy),
+    let give_up = || {
+        if is_believed(o, policy, agreed) {
+            Decision::Be(Situation::failed(why), Step::AwaitChange)
+        } else {
+            in_doubt(policy)
+        }
     };
     if was_read(o) {
         return give_up();

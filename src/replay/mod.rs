@@ -48,6 +48,8 @@ pub use observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, WebhookRe
 pub use policy::{Policy, Serialize};
 pub use report::{ready_reason, says_one_of};
 pub use scheduler::calls::CallLimit;
-pub use scheduler::{Access, Account, Candidate, Key, LaneKey, ObjectId, Route, Scheduler, SecretRef, TargetKey, Turn, Woken};
+pub use scheduler::{
+    Access, Account, Candidate, Key, LaneKey, ObjectId, Route, Scheduler, SecretRef, TargetKey, Turn, Woken,
+};
 pub use step::{Step, WaitCause};
 pub use version::VersionChoice;

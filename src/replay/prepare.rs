@@ -101,7 +101,8 @@ fn of_a_put(decision: Decision, wait: Duration) -> Decision {
 /// waits for the scheduler alone.
 pub(super) fn resting(o: &Observed, policy: &Policy) -> Option<Decision> {
     let floor = policy.poll_interval;
-    let left = o.memory.resting(o.generation(), o.requested().as_deref(), o.clock, floor).filter(|_| nothing_asked(o))?;
+    let left =
+        o.memory.resting(o.generation(), o.requested().as_deref(), o.clock, floor).filter(|_| nothing_asked(o))?;
     Some(Decision::Do(Step::Wait { wait: left, cause: WaitCause::Resting }))
 }
 

@@ -128,9 +128,7 @@ impl WaitCause {
             Self::Konnect | Self::Rejected => &[Reason::KonnectUnavailable],
             Self::RateLimit => &[Reason::RateLimited],
             Self::RemoteJob | Self::Conflict => &[Reason::BlockedByRemoteJob],
-            Self::PutRefused => {
-                &[Reason::WaitingForCredentials, Reason::PortalNotFound, Reason::KonnectUnavailable]
-            }
+            Self::PutRefused => &[Reason::WaitingForCredentials, Reason::PortalNotFound, Reason::KonnectUnavailable],
             Self::NotTaken => &[Reason::NotTaken],
             Self::Definition => &[Reason::DefinitionOutdated],
             Self::Kubernetes

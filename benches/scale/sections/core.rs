@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use konnect_replay::api::AuditLogReplayJob;
 use konnect_replay::replay::{
-    Candidate, Clock, Draw, Lanes, Learned, Memory, ObjectId, Observed, Policy, Serialize, Step, Turn, next,
+    Candidate, Clock, Draw, Learned, Memory, ObjectId, Observed, Policy, Scheduler, Serialize, Step, Turn, next,
 };
 
 use crate::load::job;
@@ -86,39 +86,40 @@ fn decisions(policy: &Policy) -> Samples {
     })
 }
 
-fn queue(waiting: usize, policy: &Policy) -> (Lanes, Vec<Candidate>) {
+fn queue(waiting: usize, policy: &Policy) -> (Scheduler, Vec<Candidate>) {
     let everybody: Vec<Candidate> = (0..=waiting).map(|place| Candidate::of(&object(place), policy).unwrap()).collect();
-    let mut lanes = Lanes::default();
+    let mut scheduler = Scheduler::new(policy);
     for who in &everybody {
-        lanes.take(who, Duration::ZERO);
+        let _ = scheduler.take(who, false, Duration::ZERO);
     }
-    (lanes, everybody)
+    (scheduler, everybody)
 }
 
 /// One that waits asks whether it may go.
 fn admissions(waiting: usize, policy: &Policy) -> Samples {
-    let (mut lanes, everybody) = queue(waiting, policy);
+    let (mut scheduler, everybody) = queue(waiting, policy);
     // A step that is prime to the number of candidates touches all parts of the queue.
     sampled(|n| {
         let who = &everybody[1 + (n * 7_919) % waiting];
-        assert_ne!(black_box(lanes.take(who, Duration::ZERO)), Turn::Ours);
+        assert_ne!(black_box(scheduler.take(who, false, Duration::ZERO).0), Turn::Ours);
     })
 }
 
 /// The one whose turn it is ends; the next is woken and goes; the first waits again, so that the queue keeps its length.
 fn handovers(waiting: usize, policy: &Policy) -> Samples {
-    let (mut lanes, everybody) = queue(waiting, policy);
+    let (mut scheduler, everybody) = queue(waiting, policy);
     let by_id: HashMap<&ObjectId, &Candidate> = everybody.iter().map(|who| (&who.id, who)).collect();
     let mut holder = &everybody[0];
     let samples = (0..SAMPLES).map(|_| {
         let began = Instant::now();
-        let woken = lanes.leave(&holder.id, Duration::ZERO);
+        let woken = scheduler.gone(&holder.id, Duration::ZERO);
         let left = began.elapsed();
+        let woken: Vec<ObjectId> = woken.into_iter().collect();
         let next = by_id[&woken[0]];
         let began = Instant::now();
-        assert_eq!(black_box(lanes.take(next, Duration::ZERO)), Turn::Ours);
+        assert_eq!(black_box(scheduler.take(next, false, Duration::ZERO).0), Turn::Ours);
         let took = began.elapsed();
-        lanes.take(holder, Duration::ZERO);
+        let _ = scheduler.take(holder, false, Duration::ZERO);
         holder = next;
         left + took
     });

@@ -121,7 +121,9 @@ fn held_back(o: &Observed, blocked_by: Option<&str>, cause: WaitCause) -> String
         WaitCause::Webhook => "Konnect has no enabled webhook for this target".to_owned(),
         WaitCause::RemoteJob => "Konnect has another replay under way for this target".to_owned(),
         WaitCause::Conflict => "Konnect takes no other replay of this organisation in this region now (409)".to_owned(),
-        WaitCause::PutRefused | WaitCause::NotTaken => "Konnect took no request for this target the last time".to_owned(),
+        WaitCause::PutRefused | WaitCause::NotTaken => {
+            "Konnect took no request for this target the last time".to_owned()
+        }
         WaitCause::Rejected => "Konnect does not answer questions about this target".to_owned(),
         WaitCause::Konnect
         | WaitCause::Poll

@@ -175,8 +175,7 @@ pub(super) fn shows_no_window(job: &RemoteJob) -> bool {
 
 fn blocked_by(situation: &Situation) -> Option<String> {
     match situation {
-        Situation::Queued { blocked_by } => blocked_by.clone(),
-        Situation::HeldBack { blocked_by, .. } => blocked_by.clone(),
+        Situation::Queued { blocked_by } | Situation::HeldBack { blocked_by, .. } => blocked_by.clone(),
         Situation::Blocked { .. } => Some(BLOCKED_EXTERNALLY.to_owned()),
         _ => None,
     }

@@ -72,7 +72,13 @@ impl Backoff {
 
     /// Takes note that the region did not answer a job of `account`; `next` is the account whose turn it is after that. Answers
     /// whether the region is left alone now.
-    pub(super) fn strike_region(&mut self, key: Key, report: &Report, account: &Account, next: Option<Account>) -> bool {
+    pub(super) fn strike_region(
+        &mut self,
+        key: Key,
+        report: &Report,
+        account: &Account,
+        next: Option<Account>,
+    ) -> bool {
         let entry = self.entry(key, report);
         let breaker = entry.breaker.get_or_insert_with(Breaker::default);
         let is_left_alone = breaker.failed(report.by, account, next);

@@ -66,7 +66,8 @@ impl CallLimit {
 impl Region {
     fn begin(&mut self, share: usize, who: &ObjectId) -> bool {
         let place = self.line.iter().position(|waiting| waiting.who == *who);
-        let is_promised = place.and_then(|place| self.line.get(place)).is_some_and(|waiting| waiting.promised.is_some());
+        let is_promised =
+            place.and_then(|place| self.line.get(place)).is_some_and(|waiting| waiting.promised.is_some());
         let promised = self.line.iter().filter(|waiting| waiting.promised.is_some()).count();
         let others_wait = self.line.iter().any(|waiting| waiting.promised.is_none() && waiting.who != *who);
         if is_promised || (!others_wait && self.running + promised < share) {

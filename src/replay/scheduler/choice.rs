@@ -89,9 +89,10 @@ impl Scheduler {
     /// Reserves lane and target for `who` if it may start now; else `who` waits in the queue. `insists`: a user asked for a try now,
     /// so that only reservations count.
     pub fn take(&mut self, who: &Candidate, insists: bool, now: Duration) -> (Turn, Woken) {
-        if self.rest_until > now {
+        let rest = self.rest_until.saturating_sub(now);
+        if !rest.is_zero() {
             let woken = if self.reserves(&who.id) { Woken::default() } else { self.wait(who, now) };
-            return (Turn::NotYet { wait: self.rest_until - now }, woken);
+            return (Turn::NotYet { wait: rest }, woken);
         }
         let already = self.jobs.get(&who.id).is_some_and(|job| *job.route == who.route && self.reserves(&who.id));
         if already {
@@ -99,7 +100,11 @@ impl Scheduler {
             return (Turn::Ours, self.reserve(who, now));
         }
         let woken = self.wait(who, now);
-        let may_start = if insists { self.is_free(&who.route) } else { self.next(&who.route.lane, now).job.as_ref() == Some(&who.id) };
+        let may_start = if insists {
+            self.is_free(&who.route)
+        } else {
+            self.next(&who.route.lane, now).job.as_ref() == Some(&who.id)
+        };
         if !may_start {
             return (self.explain(who, now), woken);
         }
@@ -110,7 +115,8 @@ impl Scheduler {
 
     /// If `who` starts to look whether a failure is over, others do not.
     fn note_probe(&mut self, who: &Candidate, now: Duration) {
-        let probes = self.group(&who.route).is_some_and(|group| matches!(self.gate(&who.route, group, now), Gate::Probe { .. }));
+        let probes =
+            self.group(&who.route).is_some_and(|group| matches!(self.gate(&who.route, group, now), Gate::Probe { .. }));
         if !probes {
             return;
         }
@@ -277,6 +283,14 @@ impl Scheduler {
         (woken, self.timers.first().map(|(at, _)| *at))
     }
 
+    /// Forgets which jobs were woken and when lanes are examined: for a model in which any job may have a pass at any time.
+    pub fn forget_wake_ups(&mut self) {
+        self.timers.clear();
+        for lane in self.lanes.values_mut() {
+            (lane.woken, lane.timer) = (None, None);
+        }
+    }
+
     /// Examines the lanes that a change concerns. `own` is the job whose pass makes the change: it need not be woken.
     pub(super) fn examine_all(&mut self, mut lanes: BTreeSet<LaneKey>, own: Option<&ObjectId>, now: Duration) -> Woken {
         let mut woken = BTreeSet::new();
@@ -295,7 +309,8 @@ impl Scheduler {
         self.set_timer(key, again.into_iter().chain(next.later).min());
         let lane = self.lanes.get_mut(key)?;
         let before = lane.woken.take();
-        let is_news = |id: &ObjectId| before.as_ref().is_none_or(|(woken, at)| woken != id || *at + LOST_WAKE_UP <= now);
+        let is_news =
+            |id: &ObjectId| before.as_ref().is_none_or(|(woken, at)| woken != id || *at + LOST_WAKE_UP <= now);
         let id = next.job?;
         let wake = is_news(&id) && own != Some(&id);
         let at = if is_news(&id) { now } else { before.map_or(now, |(_, at)| at) };

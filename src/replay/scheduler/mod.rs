@@ -29,8 +29,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use choice::Turn;
-pub(super) use reports::Answer;
 pub use keys::{Access, Account, Candidate, Key, LaneKey, ObjectId, Route, SecretRef, TargetKey};
+pub(super) use reports::Answer;
 
 use super::policy::Policy;
 use backoff::Backoff;
@@ -290,7 +290,9 @@ impl Scheduler {
 
     fn index(&mut self, route: &Route) -> Arc<Route> {
         let lane = self.lanes.entry(route.lane.clone()).or_default();
-        if let Some((known, group)) = lane.groups.get_key_value(route).map(|(known, _)| Arc::clone(known)).zip(lane.groups.get_mut(route)) {
+        if let Some((known, group)) =
+            lane.groups.get_key_value(route).map(|(known, _)| Arc::clone(known)).zip(lane.groups.get_mut(route))
+        {
             group.members += 1;
             return known;
         }

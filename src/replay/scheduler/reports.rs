@@ -112,9 +112,9 @@ impl Scheduler {
         match answer {
             Answer::Nothing | Answer::Status(500..) => Woken::default(),
             Answer::Status(401 | 429) => self.over([region], now),
-            Answer::Status(_) => self.over([region, token], now),
-            Answer::Busy if self.shows_a_run(&target) => self.over([region, token], now),
-            Answer::Busy => self.over([region, token, target], now),
+            // Of a run that goes on nothing is over.
+            Answer::Busy if !self.shows_a_run(&target) => self.over([region, token, target], now),
+            Answer::Status(_) | Answer::Busy => self.over([region, token], now),
             // The run that was seen has ended, and perhaps with it what other PUTs of the account were refused for.
             Answer::Free if self.shows_a_run(&target) => {
                 self.over([region, token, target, Key::Busy(account.clone())], now)

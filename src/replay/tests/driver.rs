@@ -17,8 +17,7 @@ impl Story {
             Step::TakeTurn => self.take_turn(),
             Step::ReadToken => {
                 let (memory, scheduler) = (&mut self.memory, &mut self.scheduler);
-                let _: Woken =
-                    self.course.token(self.token.clone(), memory, scheduler, &self.policy, self.clock.mono);
+                let _: Woken = self.course.token(self.token.clone(), memory, scheduler, &self.policy, self.clock.mono);
             }
             Step::ReadWebhook { .. } => self.read_webhook(),
             Step::ReadRemoteJob => self.read_remote(),
@@ -44,8 +43,11 @@ impl Story {
         });
         let now = self.clock.mono;
         if let Some(first) = &first {
-            let _: Woken =
-                if self.turn.is_some() { self.scheduler.reserve(first, now) } else { self.scheduler.gone(&first.id, now) };
+            let _: Woken = if self.turn.is_some() {
+                self.scheduler.reserve(first, now)
+            } else {
+                self.scheduler.gone(&first.id, now)
+            };
         }
         let (memory, scheduler) = (&self.memory, &mut self.scheduler);
         let _: Woken = self.course.take_turn(memory, scheduler, &self.policy, self.clock);

@@ -58,7 +58,9 @@ fn after_the_end_nothing_is_asked_and_nothing_changes_but_the_generation() {
     s.edit(|job| job.spec.target.region = "xx".to_owned());
     assert_eq!(s.status().observed_generation, 3);
     let mut followed = end.conditions;
-    followed.iter_mut().for_each(|condition| condition.observed_generation = Some(3));
+    for condition in &mut followed {
+        condition.observed_generation = Some(3);
+    }
     assert_eq!(s.status().conditions, followed, "kubectl wait compares the generation of a condition");
     assert_eq!(s.count(&Step::ReadRemoteJob), 2);
 }

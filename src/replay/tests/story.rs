@@ -14,7 +14,8 @@ use crate::api::{
 };
 use crate::konnect::{CallError, RemoteJob};
 use crate::replay::{
-    Candidate, Clock, Course, Draw, FirstSight, Memory, OwnWrites, Policy, Scheduler, Sibling, Step, TokenProblem, Turn, Woken,
+    Candidate, Clock, Course, Draw, FirstSight, Memory, OwnWrites, Policy, Scheduler, Sibling, Step, TokenProblem,
+    Turn, Woken,
 };
 
 /// Steps in one pass, as in the controller.
@@ -156,7 +157,11 @@ impl Story {
         assert_eq!(self.writes.len(), writes, "nothing changed, so nothing is written: {:?}", self.writes.last());
         let rests = matches!(&first, Step::Wait { cause, .. } if cause.is_rest()) || first == Step::AwaitChange;
         let asks = |step: &Step| !matches!(step, Step::TakeTurn | Step::Wait { .. } | Step::AwaitChange);
-        assert!(!rests || !self.trace[steps..].iter().any(asks), "its own write makes it ask: {:?}", &self.trace[steps..]);
+        assert!(
+            !rests || !self.trace[steps..].iter().any(asks),
+            "its own write makes it ask: {:?}",
+            &self.trace[steps..]
+        );
         self.last = first;
     }
 

@@ -9,7 +9,9 @@ use crate::replay::scheduler::Turn;
 /// Finding F2a: a 404 that one token found stopped the right token at the same portal.
 #[test]
 fn what_one_token_saw_concerns_no_other_token() {
-    for cause in [WaitCause::Portal, WaitCause::Webhook, WaitCause::Permission, WaitCause::Credentials, WaitCause::RateLimit] {
+    for cause in
+        [WaitCause::Portal, WaitCause::Webhook, WaitCause::Permission, WaitCause::Credentials, WaitCause::RateLimit]
+    {
         let mut w = world();
         let (wrong, right) = (job("wrong").of("b"), job("right"));
         w.starts_and_finds(&wrong, cause);
@@ -86,7 +88,8 @@ fn after_a_put_that_failed_targets_whose_put_did_not_fail_go_first_until_one_is_
 #[test]
 fn many_broken_portals_before_a_good_one_do_not_starve_it() {
     let mut w = world();
-    let broken: Vec<Job> = (0..40).map(|n| job(&format!("broken-{n:02}")).at(&format!("p-{n}")).expiring_in(1)).collect();
+    let broken: Vec<Job> =
+        (0..40).map(|n| job(&format!("broken-{n:02}")).at(&format!("p-{n}")).expiring_in(1)).collect();
     let good: Vec<Job> = (0..10).map(|n| job(&format!("good-{n}")).at(&format!("q-{n}"))).collect();
     for job in broken.iter().chain(&good) {
         w.waits(job);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::api::ApiVersion;
-use crate::replay::scheduler::{Access, Account, Candidate, LaneKey, ObjectId, Route, Scheduler, SecretRef, TargetKey, Turn, Woken};
+use crate::replay::scheduler::{
+    Access, Account, Candidate, LaneKey, ObjectId, Route, Scheduler, SecretRef, TargetKey, Turn, Woken,
+};
 use crate::replay::step::WaitCause;
 use crate::replay::{Policy, Serialize, VersionChoice};
 

@@ -38,8 +38,7 @@ impl List {
 
     fn is_reserved(&self, who: &Candidate) -> bool {
         self.0.iter().any(|(other, doing)| {
-            let shares =
-                other.route.lane == who.route.lane || other.route.access.target == who.route.access.target;
+            let shares = other.route.lane == who.route.lane || other.route.access.target == who.route.access.target;
             shares && matches!(doing, Doing::Reserves { .. })
         })
     }
@@ -145,7 +144,10 @@ fn jobs() -> Vec<Job> {
     (0..JOBS)
         .map(|n| {
             let portal = format!("p{}", n % 4);
-            let job = job(&format!("j{n:02}")).at(&portal).with(&format!("s{}", n % 3)).expiring_in((n * 7 % 11) as i64);
+            let job = job(&format!("j{n:02}"))
+                .at(&portal)
+                .with(&format!("s{}", n % 3))
+                .expiring_in(i64::try_from(n * 7 % 11).unwrap());
             let job = if n % 5 == 0 { job.for_the_organization() } else { job };
             let job = if n % 4 == 1 { job.of("finance") } else { job };
             let job = if n % 6 == 2 { job.under_v3() } else { job };

@@ -47,8 +47,7 @@ fn two_organizations_share_nothing() {
     another.id.name = "another".to_owned();
     another.route.lane.account.secret.key = "other".to_owned();
     another.route.access.secret.key = "other".to_owned();
-    another.route.access.target =
-        crate::replay::TargetKey::Organization(another.route.lane.account.clone());
+    another.route.access.target = crate::replay::TargetKey::Organization(another.route.lane.account.clone());
     assert_eq!(w.scheduler.take(&another, false, w.now).0, Turn::Ours, "another key of the same Secret");
     assert_ne!(w.take(&job("more").for_the_organization()), Turn::Ours);
 }

@@ -61,20 +61,22 @@ fn cell(a: &Job, b: &Job, fault: Fault) -> &'static str {
     }
 }
 
+type Change = fn(Job) -> Job;
+/// A and B.
+type Pair = fn() -> (Job, Job);
+
 fn relations() -> Vec<(String, Job, Job)> {
     let mut relations = Vec::new();
-    let tokens: [(&str, fn(Job) -> Job); 3] = [
+    let tokens: [(&str, Change); 3] = [
         ("same namespace, same Secret", |b| b),
         ("same namespace, other Secret", |b| b.with("t")),
         ("other namespace", |b| b.of("finance")),
     ];
-    let regions: [(&str, fn(Job) -> Job); 2] = [("same region", |b| b), ("other region", |b| b.in_region(US))];
-    let targets: [(&str, fn() -> (Job, Job)); 3] = [
+    let regions: [(&str, Change); 2] = [("same region", |b| b), ("other region", |b| b.in_region(US))];
+    let targets: [(&str, Pair); 3] = [
         ("same portal", || (job("a"), job("b").expiring_in(1))),
         ("other portal", || (job("a"), job("b").at("q").expiring_in(1))),
-        ("both Organization", || {
-            (job("a").for_the_organization(), job("b").for_the_organization().expiring_in(1))
-        }),
+        ("both Organization", || (job("a").for_the_organization(), job("b").for_the_organization().expiring_in(1))),
     ];
     for (region, in_region) in regions {
         for (token, with_token) in tokens {
@@ -94,7 +96,8 @@ fn table() -> String {
     }) {
         lines.push(format!("### B in the {region}\n"));
         let strip = |name: &str| name.trim_start_matches(region).trim_start_matches(", ").to_owned();
-        lines.push(format!("| while | {} |", rows.iter().map(|(name, ..)| strip(name)).collect::<Vec<_>>().join(" | ")));
+        lines
+            .push(format!("| while | {} |", rows.iter().map(|(name, ..)| strip(name)).collect::<Vec<_>>().join(" | ")));
         lines.push(format!("| --- |{}", " --- |".repeat(rows.len())));
         for (words, fault) in FAULTS {
             let cells: Vec<&str> = rows.iter().map(|(_, a, b)| cell(a, b, fault)).collect();

@@ -1,12 +1,12 @@
-//! One process: lanes, memory and running passes, as the binary has them. The code is the core's; what stands here is the part of
+//! One process: scheduler, memory and running passes, as the binary has them. The code is the core's; what stands here is the part of
 //! the driver, `src/controller/pass.rs`, that makes the calls. A pass stops wherever it waits for the world.
 
 use chrono::TimeDelta;
 use konnect_replay_model::api::AuditLogReplayJobStatus;
 use konnect_replay_model::konnect::{ApiError, CallError, Reading, Webhook, WebhookStatus};
 use konnect_replay_model::replay::{
-    Candidate, Clock, Course, Draw, FirstSight, Memory, OwnWrites, Policy, PutAnswer, Scheduler, Step, WebhookReading, Woken,
-    is_finished,
+    Candidate, Clock, Course, Draw, FirstSight, Memory, OwnWrites, Policy, PutAnswer, Scheduler, Step, WebhookReading,
+    Woken, is_finished,
 };
 
 use super::cluster::{StatusId, Statuses, Version};
@@ -141,6 +141,7 @@ impl Process {
     pub fn after(&self, object: Object, input: Input, now: Tick, rules: &Rules) -> Self {
         let mut process = self.clone();
         Turn { process: &mut process, object, now, rules }.take(input);
+        process.scheduler.forget_wake_ups();
         process
     }
 }
@@ -241,16 +242,23 @@ impl Turn<'_> {
                 pass.course.overtaken(newest, note, memory, clock);
                 self.go_on();
             }
-            // The pass fails; what is kept of the object stays.
-            Written::Overtaken(_) | Written::NoAnswer => *slot = None,
+            // The pass fails; what is kept of the object stays, and nothing stays reserved but what may be under way.
+            Written::Overtaken(_) | Written::NoAnswer => {
+                let (memory, policy) = (&self.process.kept[object].memory, &self.rules.policy);
+                let Some(pass) = &self.process.kept[object].pass else { return };
+                let _: Woken = pass.course.interrupted(false, memory, &mut self.process.scheduler, policy, clock.mono);
+                self.process.kept[object].pass = None;
+            }
         }
     }
 
     fn answered(&mut self, answer: Answer) {
         let clock = self.clock();
         let flaw = self.rules.has(Flaw::SendsAgainBlindly);
-        let kept = self.kept();
-        let pass = kept.pass.as_ref().expect("a pass");
+        let (object, policy) = (self.object, &self.rules.policy);
+        let Process { scheduler, kept, .. } = &mut *self.process;
+        let Kept { memory, pass, .. } = &mut kept[object];
+        let pass = pass.as_ref().expect("a pass");
         let WaitsFor::Answer { .. } = pass.waits_for else { panic!("no PUT was sent") };
         let submission = pass.course.job().status.as_ref().and_then(|s| s.submission.as_ref()).expect("a record");
         let result = match answer {
@@ -259,7 +267,8 @@ impl Turn<'_> {
             Answer::None if flaw => Err(CallError::NotConnected("as if it had never left".to_owned())),
             Answer::None => Err(CallError::NoAnswer("the connection was lost".to_owned())),
         };
-        kept.memory.answered(&submission.id, clock, PutAnswer::new(submission, result));
+        let (id, answer) = (submission.id.clone(), PutAnswer::new(submission, result));
+        let _: Woken = pass.course.answered(&id, answer, memory, scheduler, policy, clock);
         self.go_on();
     }
 
@@ -316,7 +325,7 @@ impl Turn<'_> {
                 Outcome::Go
             }
             Step::ReadWebhook { .. } => {
-                pass.course.webhook(clock, webhook(), memory);
+                let _: Woken = pass.course.webhook((clock, clock), webhook(), memory, scheduler, policy);
                 Outcome::Go
             }
             Step::ReadOtherVersion => panic!("Konnect knows the target"),
