@@ -18,9 +18,7 @@ const QUESTIONS: Questions = Questions { q1: OnAccepted::Replaces, q2_region: tr
 /// How many states each combination has, in the order of [`Questions::every`]: one line for each answer to Q1.
 #[rustfmt::skip]
 const STATES: [usize; Questions::ALL] = [
-    23_739, 23_804, 54_361, 55_090, 26_061, 26_126, 59_127, 59_856,
-    41_442, 41_553, 89_874, 90_634, 43_764, 43_875, 94_640, 95_400,
-    19_002, 19_127, 46_015, 46_714, 21_282, 21_407, 50_739, 51_438,
+    25_471, 25_759, 58_524, 59_384, 27_476, 27_764, 62_803, 63_663, 43_871, 44_144, 94_335, 95_179, 45_876, 46_149, 98_614, 99_458, 20_659, 20_928, 50_129, 50_911, 22_622, 22_891, 54_366, 55_148,
 ];
 
 /// Explores all of it, and says how many states there are.
@@ -43,7 +41,7 @@ fn explore(setup: Setup, questions: Questions, bounds: Bounds) -> usize {
 #[test]
 fn one_process_loses_answers_writes_and_itself() {
     let bounds = Bounds { faults: 1, failures: 1, ..BOUNDS };
-    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 53_326);
+    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 53_345);
 }
 
 #[test]
@@ -55,24 +53,24 @@ fn one_process_makes_two_passes_at_once() {
 #[test]
 fn one_process_beside_an_outsider_loses_answers_writes_and_itself() {
     let bounds = Bounds { faults: 1, failures: 1, outsider: 1, horizon: 2, ..BOUNDS };
-    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 76_380);
+    assert_eq!(explore(Setup::One, QUESTIONS, bounds), 81_876);
 }
 
 #[test]
 fn two_installs_work_on_one_object() {
-    assert_eq!(explore(Setup::TwoInstalls, QUESTIONS, BOUNDS), 36_481);
+    assert_eq!(explore(Setup::TwoInstalls, QUESTIONS, BOUNDS), 36_411);
 }
 
 #[test]
 fn a_leader_is_followed_by_another_and_does_not_know() {
     let bounds = Bounds { faults: 1, ..BOUNDS };
-    assert_eq!(explore(Setup::Takeover, QUESTIONS, bounds), 83_497);
+    assert_eq!(explore(Setup::Takeover, QUESTIONS, bounds), 83_510);
 }
 
 #[test]
 fn a_leader_of_two_objects_is_followed_by_another() {
     let bounds = Bounds { objects: 2, faults: 1, horizon: 2, ..BOUNDS };
-    assert_eq!(explore(Setup::Takeover, QUESTIONS, bounds), 167_491);
+    assert_eq!(explore(Setup::Takeover, QUESTIONS, bounds), 178_502);
 }
 
 #[test]
