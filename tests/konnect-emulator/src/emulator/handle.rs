@@ -65,7 +65,7 @@ impl Handle {
         let events = self.shared.update(|world, now| world.emit(key, emit, now))?;
         let ids = events.iter().map(|event| event.trace_id.clone()).collect();
         let enabled =
-            self.shared.read(|world| world.target(key).is_ok_and(|target| target.webhook.enabled().is_some()));
+            self.shared.read(|world| world.target(key).is_ok_and(|target| target.webhook.ready().is_ok()));
         if enabled && !emit.lost && !events.is_empty() {
             self.shared.perform([Effect::Live(key.clone(), events)]);
         }
