@@ -109,6 +109,8 @@ pub(crate) struct Target {
     pub(crate) job: Job,
     pub(crate) webhook: WebhookSlot,
     pub(crate) events: Vec<AuditEvent>,
+    /// Events made so far, those that have left retention included.
+    made: usize,
     /// GET of the job answers this instead.
     pub(crate) forced: Option<Value>,
     /// Konnect knows this portal in one version of the API only.
@@ -118,7 +120,7 @@ pub(crate) struct Target {
 impl Target {
     fn new(timings: Timings, behaviour: Behaviour) -> Self {
         let job = Job::new(timings, behaviour);
-        Self { job, webhook: WebhookSlot::default(), events: Vec::new(), forced: None, only: None }
+        Self { job, webhook: WebhookSlot::default(), events: Vec::new(), made: 0, forced: None, only: None }
     }
 
     /// Whether what GET of the job shows was made by hand.

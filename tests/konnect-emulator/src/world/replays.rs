@@ -125,7 +125,9 @@ impl World {
         let oldest = now - self.retention;
         let target = self.target_mut(key)?;
         let at = emit.at.unwrap_or(now);
-        let new: Vec<_> = (0..emit.count).map(|serial| AuditEvent::new(key, &org_id, at, serial)).collect();
+        let serials = target.made..target.made + emit.count;
+        target.made += emit.count;
+        let new: Vec<_> = serials.map(|serial| AuditEvent::new(key, &org_id, at, serial)).collect();
         target.events.retain(|event| event.at >= oldest);
         target.events.extend(new.iter().cloned());
         Ok(new)

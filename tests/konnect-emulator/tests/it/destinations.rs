@@ -73,7 +73,7 @@ async fn the_list_is_paged_by_cursor_and_filtered_by_name() {
     for name in made {
         make(&bench, "v3", name).await;
     }
-    let list = |query: String| async { bench.get(&url(&bench, "v3", &query)).await.json() };
+    let list = async |query: String| bench.get(&url(&bench, "v3", &query)).await.json();
     let names = |list: &Value| -> Vec<String> {
         list["data"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
     };

@@ -23,10 +23,7 @@ async fn portals_are_listed_by_region_and_version_in_numbered_pages() {
     bench.emulator.add_portal("acme", "us", "9e3f5a1b-3e4d-4f6a-8b9c-0d1e2f3a4b5c").unwrap();
     bench.emulator.set_portal_version(&bench.portal, Some(ApiVersion::V2)).unwrap();
     bench.emulator.set_portal_version(&second, Some(ApiVersion::V3)).unwrap();
-    let list = |path: &'static str| {
-        let url = format!("{}/{path}", bench.emulator.base_url("eu"));
-        async { bench.get(&{ url }).await.json() }
-    };
+    let list = async |path: &str| bench.get(&format!("{}/{path}", bench.emulator.base_url("eu"))).await.json();
     assert_eq!(ids(&list("v2/portals").await), [PORTAL, THIRD], "those that v2 knows");
     let all = list("v3/portals").await;
     assert_eq!(ids(&all), [SECOND, THIRD], "those that v3 knows");
@@ -77,7 +74,7 @@ async fn pulled_events_are_filtered_by_time_and_type() {
     for hours in [30, 3, 2] {
         bench.emulator.emit(&organization, Emit::at(3, hours_ago(hours)).lost()).unwrap();
     }
-    let count = |query: String| async { items(&pull(&bench, &{ query }).await).len() };
+    let count = async |query: String| items(&pull(&bench, &query).await).len();
     let time = |hours| hours_ago(hours).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     assert_eq!(count(format!("?filter[ts][gte]={}", time(3))).await, 6, "both ends are inclusive");
     assert_eq!(count(format!("?filter[ts][gte]={}&filter[ts][lte]={}", time(30), time(3))).await, 6);
