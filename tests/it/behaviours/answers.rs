@@ -37,7 +37,8 @@ async fn whatever_updated_at_does_it_runs_once() {
         row("moved-by-put-only", |behaviour| behaviour.q5 = Q5::OnlyPut),
         row("misprinted-while-unset", |behaviour| behaviour.times.unset = UnsetTime::Misprinted),
         row("with-fractions-and-offset", |behaviour| {
-            behaviour.times = TimeFormat { fraction_digits: Some(9), offset_minutes: Some(330), ..TimeFormat::default() };
+            behaviour.times =
+                TimeFormat { fraction_digits: Some(9), offset_minutes: Some(330), ..TimeFormat::default() };
         }),
         row("missing-and-handed-over", |behaviour| {
             (behaviour.updated_at, behaviour.q3, behaviour.q6) = (UpdatedAt::Missing, Q3::HandedOver, Q6::ClearsWindow);
@@ -69,7 +70,8 @@ async fn a_window_in_whole_seconds_is_that_which_was_asked_for() {
         row("as-asked-for", |behaviour| behaviour.granularity.unit = Unit::None),
         row("floor-of-seconds", |behaviour| behaviour.granularity.unit = Unit::Second),
         row("ceiling-of-seconds", |behaviour| {
-            behaviour.granularity = Granularity { unit: Unit::Second, start: Rounding::Ceiling, end: Rounding::Ceiling };
+            behaviour.granularity =
+                Granularity { unit: Unit::Second, start: Rounding::Ceiling, end: Rounding::Ceiling };
         }),
     ];
     each_ends_as_it_must(&world, rows, |_, _| {}).await;

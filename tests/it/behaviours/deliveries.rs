@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use konnect_emulator::{
-    ContentEncoding, Emit, Emulator, JsonTypes, Options, Outage, Q7, Q10, Q12, Receiver, ReceiverOptions, TargetKey, Tls, Webhook,
+    ContentEncoding, Emit, Emulator, JsonTypes, Options, Outage, Q7, Q10, Q12, Receiver, ReceiverOptions, TargetKey,
+    Tls, Webhook,
 };
 
 use super::{each_ends_as_it_must, row, world};
@@ -52,12 +53,10 @@ async fn what_is_not_tried_again_fails_the_run() {
     let world = world().await;
     let down = Receiver::start(ReceiverOptions::default()).await.unwrap();
     down.set_outage(Outage::Answer(503));
-    let untrusted = Emulator::start(Options { tls: Some(Tls::SelfSigned { names: vec![] }), ..Options::default() }).await.unwrap();
+    let untrusted =
+        Emulator::start(Options { tls: Some(Tls::SelfSigned { names: vec![] }), ..Options::default() }).await.unwrap();
     let (down_url, untrusted_url) = (down.url(), untrusted.base_url("eu"));
-    let rows = vec![
-        row("answers-503", |_| {}).fails(),
-        row("an-untrusted-certificate", |_| {}).fails(),
-    ];
+    let rows = vec![row("answers-503", |_| {}).fails(), row("an-untrusted-certificate", |_| {}).fails()];
     let urls = [down_url, untrusted_url];
     each_ends_as_it_must(&world, rows, |world, target| {
         let is_first = target.to_string().ends_with('0');

@@ -12,7 +12,8 @@ async fn a_window_that_comes_back_in_whole_minutes_or_hours_is_sent_once() {
         row("floor-of-minutes", |behaviour| behaviour.granularity.unit = Unit::Minute),
         row("floor-of-hours", |behaviour| behaviour.granularity.unit = Unit::Hour),
         row("ceiling-of-minutes", |behaviour| {
-            behaviour.granularity = Granularity { unit: Unit::Minute, start: Rounding::Ceiling, end: Rounding::Ceiling };
+            behaviour.granularity =
+                Granularity { unit: Unit::Minute, start: Rounding::Ceiling, end: Rounding::Ceiling };
         }),
         row("outward-to-minutes", |behaviour| {
             behaviour.granularity = Granularity { unit: Unit::Minute, start: Rounding::Floor, end: Rounding::Ceiling };

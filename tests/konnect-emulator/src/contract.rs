@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::document::read;
+use crate::model::is_region;
 
 /// The document.
 pub const OPENAPI: &str = include_str!("../openapi.yaml");
@@ -74,6 +75,8 @@ struct Parameter {
 /// One path.
 struct PathItem {
     segments: Vec<String>,
+    /// The global host serves it too.
+    is_global: bool,
     operations: BTreeMap<String, Operation>,
 }
 
@@ -119,25 +122,26 @@ impl Contract {
     /// The path item, and the values of its parameters. The region comes first; the public keys have none.
     fn find(&self, path: &str) -> Option<(&PathItem, Vec<(&str, String)>)> {
         let asked: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let without_region = asked.get(1..).unwrap_or_default();
-        let mut fits = self.paths.iter().filter_map(|item| {
-            let whole = if is_jwks(&asked) { &asked } else { without_region };
-            item.values(whole).map(|values| (item, values))
-        });
+        let (region, rest) = match asked.split_first() {
+            Some((&"v2", _)) | None => (None, asked.as_slice()),
+            Some((region, rest)) => (Some(*region), rest),
+        };
+        let mut fits = self
+            .paths
+            .iter()
+            .filter_map(|item| item.values(rest).filter(|_| item.is_served_in(region)).map(|values| (item, values)));
         fits.next()
     }
 
     fn check_answer(&self, operation: &Operation, exchange: &Exchange<'_>) -> Vec<String> {
         match operation.answers.get(&exchange.status) {
             Some(bodies) => check_body(bodies, exchange.answered_as, exchange.answered.as_bytes()),
-            None if exchange.status == 429 => check_body(&self.too_many, exchange.answered_as, exchange.answered.as_bytes()),
+            None if exchange.status == 429 => {
+                check_body(&self.too_many, exchange.answered_as, exchange.answered.as_bytes())
+            }
             None => vec![format!("status {} is not declared", exchange.status)],
         }
     }
-}
-
-fn is_jwks(asked: &[&str]) -> bool {
-    asked.first() == Some(&"v2")
 }
 
 fn expect(status: u16, bodies: &Bodies, exchange: &Exchange<'_>) -> Vec<String> {
@@ -149,6 +153,12 @@ fn expect(status: u16, bodies: &Bodies, exchange: &Exchange<'_>) -> Vec<String> 
 }
 
 impl PathItem {
+    /// The public keys are served anywhere.
+    fn is_served_in(&self, region: Option<&str>) -> bool {
+        let is_jwks = self.segments.last().is_some_and(|last| last == "jwks.json");
+        is_jwks || region.is_some_and(|region| is_region(region) || (region == "global" && self.is_global))
+    }
+
     fn values<'a>(&'a self, asked: &[&str]) -> Option<Vec<(&'a str, String)>> {
         if asked.len() != self.segments.len() {
             return None;
@@ -170,7 +180,8 @@ impl Operation {
         let in_path = named.iter().map(|(name, value)| (true, (*name).to_owned(), value.clone()));
         let query = url::form_urlencoded::parse(exchange.uri.query().unwrap_or_default().as_bytes()).into_owned();
         let in_query = query.map(|(name, value)| (false, name, value));
-        let wrong = in_path.chain(in_query).filter_map(|(in_path, name, value)| self.check_parameter(in_path, &name, &value));
+        let wrong =
+            in_path.chain(in_query).filter_map(|(in_path, name, value)| self.check_parameter(in_path, &name, &value));
         let mut found: Found = wrong.map(|text| (Part::Request, text)).collect();
         let wrong = self.check_sent(exchange);
         if !wrong.is_empty() && (200..300).contains(&exchange.status) {
@@ -213,9 +224,7 @@ fn check_body(bodies: &Bodies, content_type: &str, body: &[u8]) -> Vec<String> {
 
 fn check_json(schema: &Validator, body: &[u8]) -> Vec<String> {
     match serde_json::from_slice::<Value>(body) {
-        Ok(json) => {
-            schema.iter_errors(&json).map(|error| format!("{}: {error}", error.instance_path())).collect()
-        }
+        Ok(json) => schema.iter_errors(&json).map(|error| format!("{}: {error}", error.instance_path())).collect(),
         Err(error) => vec![format!("no JSON: {error}")],
     }
 }

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::control::parts::{Answer, At, Body, Failure, nothing};
 use crate::contract::OPENAPI;
+use crate::control::parts::{Answer, At, Body, Failure, nothing};
 use crate::emulator::Handle;
 use crate::fault::Fault;
 use crate::limit::{Limits, RateLimit};

@@ -151,18 +151,15 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     (response.status() == 429).then(|| Duration::from_secs(seconds))
 }
 
-fn is_about_a_certificate(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        // An `io::Error` does not show what it wraps as its source.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).or(error.downcast_ref());
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
-        }
-        cause = error.source();
+fn is_about_a_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An `io::Error` does not show what it wraps as its source.
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return error.get_ref().is_some_and(|inner| is_about_a_certificate(inner));
     }
-    false
+    match error.downcast_ref::<rustls::Error>() {
+        Some(error) => matches!(error, rustls::Error::InvalidCertificate(_)),
+        None => error.source().is_some_and(is_about_a_certificate),
+    }
 }
 
 /// A client for one delivery. It goes straight to the endpoint, whatever proxy the environment names, and reads the

@@ -139,15 +139,43 @@ impl AuditEvent {
 /// The order of extensions in Konnect's examples. They have no `principal_name` and no `kong_initiated`: these stand where their
 /// neighbours in meaning do.
 const AUTHENTICATION_ORDER: [&str; 10] = [
-    "rt", "src", "request", "success", "org_id", "portal_id", "principal_id", "principal_name", "trace_id", "user_agent",
+    "rt",
+    "src",
+    "request",
+    "success",
+    "org_id",
+    "portal_id",
+    "principal_id",
+    "principal_name",
+    "trace_id",
+    "user_agent",
 ];
 const AUTHORIZATION_ORDER: [&str; 11] = [
-    "rt", "src", "action", "granted", "org_id", "principal_id", "principal_name", "actor_id", "kong_initiated", "trace_id",
+    "rt",
+    "src",
+    "action",
+    "granted",
+    "org_id",
+    "principal_id",
+    "principal_name",
+    "actor_id",
+    "kong_initiated",
+    "trace_id",
     "user_agent",
 ];
 const ACCESS_ORDER: [&str; 12] = [
-    "rt", "src", "request", "act", "status", "org_id", "principal_id", "principal_name", "kong_initiated", "user_agent",
-    "trace_id", "query",
+    "rt",
+    "src",
+    "request",
+    "act",
+    "status",
+    "org_id",
+    "principal_id",
+    "principal_name",
+    "kong_initiated",
+    "user_agent",
+    "trace_id",
+    "query",
 ];
 
 /// Within a signed 64-bit integer, which is how some receivers read it.
@@ -314,7 +342,13 @@ mod tests {
                     "LOCKED" | "DISABLED" => 6,
                     _ => 7,
                 },
-                Kind::Authorization => if event.fields["granted"] == true { 1 } else { 6 },
+                Kind::Authorization => {
+                    if event.fields["granted"] == true {
+                        1
+                    } else {
+                        6
+                    }
+                }
                 Kind::Access => match event.text("status").as_str() {
                     "401" | "403" => 6,
                     "500" => 10,
@@ -334,9 +368,12 @@ mod tests {
         let events = organization();
         let with = |key: &str| events.iter().filter(|event| event.fields.contains_key(key)).count();
         assert_eq!(with("principal_name"), 60);
-        assert!(with("kong_initiated") > 0 && events.iter().all(|event| {
-            event.kind() != Kind::Authentication || !event.fields.contains_key("kong_initiated")
-        }));
+        assert!(
+            with("kong_initiated") > 0
+                && events.iter().all(|event| {
+                    event.kind() != Kind::Authentication || !event.fields.contains_key("kong_initiated")
+                })
+        );
         assert!(events.iter().any(|event| event.text("user_agent").contains(' ')));
         assert!(events.iter().any(|event| event.text("user_agent").is_empty()));
     }
@@ -349,12 +386,33 @@ mod tests {
             (
                 &portal()[0],
                 "|KongInc|Dev-Portal|1.0|AUTHENTICATION_TYPE_BASIC|AUTHENTICATION_OUTCOME_SUCCESS|0|rt=1750688927556 src=",
-                vec!["rt", "src", "request", "success", "org_id", "portal_id", "principal_id", "trace_id", "user_agent"],
+                vec![
+                    "rt",
+                    "src",
+                    "request",
+                    "success",
+                    "org_id",
+                    "portal_id",
+                    "principal_id",
+                    "trace_id",
+                    "user_agent",
+                ],
             ),
             (
                 &organization()[0],
                 "|KongInc|Konnect|1.0|KongGateway|Ingress|1|rt=1750688927556 src=",
-                vec!["rt", "src", "request", "act", "status", "org_id", "principal_id", "user_agent", "trace_id", "query"],
+                vec![
+                    "rt",
+                    "src",
+                    "request",
+                    "act",
+                    "status",
+                    "org_id",
+                    "principal_id",
+                    "user_agent",
+                    "trace_id",
+                    "query",
+                ],
             ),
             (
                 &organization()[2],

@@ -43,8 +43,8 @@ mod wire;
 mod world;
 
 pub use behaviour::{
-    Behaviour, ContentEncoding, DeliveryBehaviour, Granularity, JsonTypes, Lag, NewestEnd, PutAnswer, Q3, Q4, Q5, Q6, Q7, Q8,
-    Q9, Q10, Q11, Q12, Rounding, TimeFormat, Unauthorized, Unit, UnsetTime, UpdatedAt,
+    Behaviour, ContentEncoding, DeliveryBehaviour, Granularity, JsonTypes, Lag, NewestEnd, PutAnswer, Q3, Q4, Q5, Q6,
+    Q7, Q8, Q9, Q10, Q11, Q12, Rounding, TimeFormat, Unauthorized, Unit, UnsetTime, UpdatedAt,
 };
 pub use contract::{OPENAPI, Part, Violation};
 pub use emulator::Emulator;
@@ -54,9 +54,7 @@ pub use fault::{Action, Fault, FaultRule, Reply};
 pub use hold::{Hold, HoldId, HoldPoint, HoldRule};
 pub use job::JobView;
 pub use limit::{Per, RateLimit};
-pub use model::{
-    ApiVersion, InvalidTarget, MISPRINTED_ZERO_TIME, Role, Scope, Status, TargetKey, Window, ZERO_TIME,
-};
+pub use model::{ApiVersion, InvalidTarget, MISPRINTED_ZERO_TIME, Role, Scope, Status, TargetKey, Window, ZERO_TIME};
 pub use receiver::{Outage, ReceivedEvent, Receiver, ReceiverOptions, SignatureCheck};
 pub use record::{Call, Delivery, Run};
 pub use route::PathKind;

@@ -50,15 +50,18 @@ impl Shared {
         if answer.bent {
             return;
         }
-        let violations = contract::check(call, &Exchange {
-            method: &request.method,
-            uri: &request.uri,
-            sent_as: request.content_type.as_deref(),
-            sent: &request.body,
-            status: answer.status,
-            answered_as: answer.content_type(),
-            answered: answer.body(),
-        });
+        let violations = contract::check(
+            call,
+            &Exchange {
+                method: &request.method,
+                uri: &request.uri,
+                sent_as: request.content_type.as_deref(),
+                sent: &request.body,
+                status: answer.status,
+                answered_as: answer.content_type(),
+                answered: answer.body(),
+            },
+        );
         for violation in violations {
             tracing::debug!(?violation, path = %request.uri, "openapi.yaml does not allow this");
             self.lock().violations.push(violation);

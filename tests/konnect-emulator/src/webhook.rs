@@ -297,7 +297,11 @@ mod tests {
         let at = |seconds| now + chrono::TimeDelta::seconds(seconds);
         let mut slot = WebhookSlot::default();
         slot.set(Some(Webhook::new("http://127.0.0.1:1")), at(10));
-        slot.attempted(LastAttempt { at: at(20), response_code: Some(503), message: String::new() }, Q12::KeepsTrying, at(20));
+        slot.attempted(
+            LastAttempt { at: at(20), response_code: Some(503), message: String::new() },
+            Q12::KeepsTrying,
+            at(20),
+        );
         let word = |seconds| slot.status_at(at(seconds))["webhook_status"].clone();
         assert_eq!([word(9), word(10), word(19), word(20)], ["unconfigured", "active", "active", "inactive"]);
     }

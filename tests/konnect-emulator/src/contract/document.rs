@@ -43,12 +43,15 @@ impl Document {
         for method in METHODS {
             if let Some(operation) = item.get(method) {
                 let mut operation = self.operation(operation)?;
-                operation.parameters.extend(shared.iter().map(|value| self.parameter(value)).collect::<Result<Vec<_>, _>>()?);
+                operation
+                    .parameters
+                    .extend(shared.iter().map(|value| self.parameter(value)).collect::<Result<Vec<_>, _>>()?);
                 operations.insert(method.to_ascii_uppercase(), operation);
             }
         }
         let segments = path.trim_matches('/').split('/').map(str::to_owned).collect();
-        Ok(PathItem { segments, operations })
+        let is_global = item.get("x-emulator-global").is_some_and(|global| global == true);
+        Ok(PathItem { segments, is_global, operations })
     }
 
     fn parameters<'a>(&'a self, of: &'a Value) -> Result<Vec<&'a Value>, String> {
@@ -70,7 +73,8 @@ impl Document {
     }
 
     fn parameter(&self, parameter: &Value) -> Result<Parameter, String> {
-        let text = |key: &str| parameter.get(key).and_then(Value::as_str).ok_or_else(|| format!("a parameter without {key}"));
+        let text =
+            |key: &str| parameter.get(key).and_then(Value::as_str).ok_or_else(|| format!("a parameter without {key}"));
         let schema = parameter.get("schema").ok_or("a parameter without schema")?;
         Ok(Parameter {
             name: text("name")?.to_owned(),

@@ -56,7 +56,12 @@ impl Endpoint<'_> {
     }
 
     /// The destination that is named, or the present webhook.
-    fn destination(&self, world: &World, present: Option<Webhook>, fields: &Fields) -> Result<Option<Webhook>, Invalid> {
+    fn destination(
+        &self,
+        world: &World,
+        present: Option<Webhook>,
+        fields: &Fields,
+    ) -> Result<Option<Webhook>, Invalid> {
         let Some(id) = fields.id(DESTINATION)? else { return Ok(present) };
         let known = world.destination(&self.key.org, &id);
         let enabled = present.is_some_and(|present| present.enabled);

@@ -55,7 +55,8 @@ fn pick<T: Copy + Default, const N: usize>(of: [T; N], serial: usize) -> T {
 
 /// Fields of a login at a Dev Portal.
 pub(super) fn portal_login(portal_id: &str, serial: usize) -> Map<String, Value> {
-    let login = Login { product: "Dev-Portal", how: pick(PORTAL_LOGINS, serial), request: "/api/v2/developer/authenticate" };
+    let login =
+        Login { product: "Dev-Portal", how: pick(PORTAL_LOGINS, serial), request: "/api/v2/developer/authenticate" };
     let mut fields = login.fields(serial);
     fields.insert("portal_id".to_owned(), portal_id.into());
     fields

@@ -58,7 +58,8 @@ impl World {
         let created_at = known.map_or(now, |known| known.created_at);
         let destination =
             Destination { org: org.to_owned(), name, webhook: webhook.clone(), created_at, updated_at: now };
-        let same = known.is_some_and(|known| known.webhook == Webhook { enabled: known.webhook.enabled, ..webhook.clone() });
+        let same =
+            known.is_some_and(|known| known.webhook == Webhook { enabled: known.webhook.enabled, ..webhook.clone() });
         if !same {
             self.destinations.insert(webhook.destination_id.clone(), destination);
         }

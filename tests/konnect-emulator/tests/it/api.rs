@@ -104,7 +104,10 @@ async fn unknown_missing_and_revoked_tokens_are_a_401_of_the_service_or_of_the_g
             match unauthorized {
                 Unauthorized::Problem => {
                     assert_eq!(reply.header("content-type"), "application/problem+json");
-                    assert_eq!((&reply.json()["title"], &reply.json()["status"]), (&json!("Unauthorized"), &json!(401)));
+                    assert_eq!(
+                        (&reply.json()["title"], &reply.json()["status"]),
+                        (&json!("Unauthorized"), &json!(401))
+                    );
                 }
                 Unauthorized::Gateway => {
                     assert_eq!(reply.header("content-type"), "application/json");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use konnect_emulator::{
-    Emit, Emulator, Granularity, Lag, MISPRINTED_ZERO_TIME, NewestEnd, Options, Outage, PutAnswer, Q2, Q3, Q4, Q5, Q6, Rounding,
-    Status, TimeFormat, Timings, Unit, UnsetTime, UpdatedAt, Window, ZERO_TIME,
+    Emit, Emulator, Granularity, Lag, MISPRINTED_ZERO_TIME, NewestEnd, Options, Outage, PutAnswer, Q2, Q3, Q4, Q5, Q6,
+    Rounding, Status, TimeFormat, Timings, Unit, UnsetTime, UpdatedAt, Window, ZERO_TIME,
 };
 use serde_json::{Value, json};
 
@@ -232,7 +232,10 @@ async fn an_unset_time_is_valid_or_as_the_documentation_prints_it() {
         let times = TimeFormat { unset, ..TimeFormat::default() };
         bench.emulator.set_time_format(&bench.portal, times).unwrap();
         let job = bench.get_job().await;
-        assert_eq!(["start_at", "end_at", "updated_at"].map(|key| job[key].clone()), [json!(expected), json!(expected), json!(expected)]);
+        assert_eq!(
+            ["start_at", "end_at", "updated_at"].map(|key| job[key].clone()),
+            [json!(expected), json!(expected), json!(expected)]
+        );
     }
 }
 

@@ -155,7 +155,7 @@ async fn mistakes_get_a_clear_error() {
         (Method::POST, "/faults", json!({"acton": 1}), 400, "acton"),
         (Method::GET, "/holds/7", json!({}), 404, "7"),
         (Method::POST, "/holds", json!({"point": "between"}), 400, "between"),
-        (Method::PATCH, "/behaviour", json!({"q9": 1}), 400, "q9"),
+        (Method::PATCH, "/behaviour", json!({"q99": 1}), 400, "q99"),
         (Method::GET, "/nowhere", json!({}), 404, "GET /"),
         (Method::GET, "/ca.pem", json!({}), 404, "TLS"),
     ] {

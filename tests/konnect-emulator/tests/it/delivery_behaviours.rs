@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use konnect_emulator::{
-    ContentEncoding, DeliveryBehaviour, Emit, Emulator, JsonTypes, Options, Outage, Q7, Q11, Q12, SignatureCheck, Status, Tls,
-    Webhook,
+    ContentEncoding, DeliveryBehaviour, Emit, Emulator, JsonTypes, Options, Outage, Q7, Q11, Q12, SignatureCheck,
+    Status, Tls, Webhook,
 };
 use serde_json::{Value, json};
 
@@ -31,7 +31,8 @@ impl Bench {
 
 #[tokio::test]
 async fn the_content_encoding_is_that_of_the_page_or_that_of_kongctl() {
-    for (encoding, header) in [(ContentEncoding::ApplicationGzip, "application/gzip"), (ContentEncoding::Gzip, "gzip")] {
+    for (encoding, header) in [(ContentEncoding::ApplicationGzip, "application/gzip"), (ContentEncoding::Gzip, "gzip")]
+    {
         let bench = Bench::start().await;
         bench.bend(|delivery| delivery.content_encoding = encoding);
         bench.emulator.emit(&bench.portal, Emit::now(1)).unwrap();
@@ -68,7 +69,10 @@ async fn there_is_one_attempt_more_than_waits() {
         bench.bend(|delivery| delivery.waits = vec![Duration::from_millis(1); waits as usize]);
         bench.receiver.set_outage(Outage::Answer(500));
         let attempts = bench.attempts_of_a_replay().await;
-        assert_eq!(attempts.iter().map(|delivery| delivery.attempt).collect::<Vec<_>>(), (1..=waits + 1).collect::<Vec<_>>());
+        assert_eq!(
+            attempts.iter().map(|delivery| delivery.attempt).collect::<Vec<_>>(),
+            (1..=waits + 1).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -144,7 +148,11 @@ async fn q12_says_whether_a_webhook_that_fails_turns_itself_off() {
         }
         bench.receiver.set_outage(None);
         let status = bench.status().await;
-        assert_eq!((&status["webhook_enabled"], &status["webhook_status"]), (&json!(true), &json!("inactive")), "{q12:?}");
+        assert_eq!(
+            (&status["webhook_enabled"], &status["webhook_status"]),
+            (&json!(true), &json!("inactive")),
+            "{q12:?}"
+        );
         bench.attempts_of_a_replay().await;
         let run = bench.emulator.runs(&bench.portal).unwrap().remove(0);
         assert_eq!(run.status == Status::Completed, arrives, "{run:?}");

@@ -59,7 +59,12 @@ async fn null_and_other_types_are_refused() {
         (&organization, json!({"endpoint": "http://a", "log_format": null}), "log_format", "enum"),
         (&organization, json!({"endpoint": "http://a", "log_format": "xml"}), "log_format", "enum"),
         (&organization, json!({"endpoint": "http://a", "authorization": null}), "authorization", "is_string"),
-        (&organization, json!({"endpoint": "http://a", "skip_ssl_verification": 1}), "skip_ssl_verification", "is_boolean"),
+        (
+            &organization,
+            json!({"endpoint": "http://a", "skip_ssl_verification": 1}),
+            "skip_ssl_verification",
+            "is_boolean",
+        ),
         (&organization, json!({"enabled": true}), "endpoint", "required"),
     ] {
         let before = bench.get(url).await.json();
@@ -73,7 +78,11 @@ async fn an_endpoint_without_a_format_gets_cef() {
     let bench = Bench::start().await;
     let url = bench.organization("v2");
     let made = bench.patch(&url, &json!({"endpoint": bench.receiver.url()})).await.json();
-    assert_eq!((&made["log_format"], &made["enabled"]), (&json!("cef"), &json!(false)), "both are the documented defaults");
+    assert_eq!(
+        (&made["log_format"], &made["enabled"]),
+        (&json!("cef"), &json!(false)),
+        "both are the documented defaults"
+    );
     let changed = bench.patch(&url, &json!({"log_format": "cps", "enabled": true})).await.json();
     assert_eq!((&changed["log_format"], &changed["endpoint"]), (&json!("cps"), &json!(bench.receiver.url())));
     assert!(bench.get(&bench.organization("v3")).await.json()["audit_log_destination_id"].is_string());
@@ -120,7 +129,9 @@ async fn the_status_has_every_documented_combination() {
     };
     assert_eq!(status().await, (json!(true), json!("active"), false), "no attempts yet");
     bench.emulator.emit(&bench.portal, Emit::now(1)).unwrap();
-    let attempts = |count: usize| bench.emulator.wait_for(LIMIT, move |e: &Emulator| (e.deliveries().len() >= count).then_some(()));
+    let attempts = |count: usize| {
+        bench.emulator.wait_for(LIMIT, move |e: &Emulator| (e.deliveries().len() >= count).then_some(()))
+    };
     attempts(1).await.unwrap();
     assert_eq!(status().await, (json!(true), json!("active"), true), "the last attempt was successful");
     bench.receiver.set_outage(Outage::Answer(503));
