@@ -34,7 +34,7 @@ async fn however_the_events_are_sent_it_runs_once() {
 async fn an_outage_that_the_attempts_outlast_is_no_failure() {
     for outage in [Outage::Answer(500), Outage::Answer(429), Outage::Refuse] {
         let world = World::new().await;
-        let patient = vec![Duration::from_secs(300); 100];
+        let patient = vec![Duration::from_mins(5); 100];
         world.emulator.change_behaviour(&world.portal, |behaviour| behaviour.delivery.waits = patient).unwrap();
         world.receiver.set_outage(outage);
         let job = world.create(world.job("patient").spec(|spec| spec.backoff_limit = 0)).await;

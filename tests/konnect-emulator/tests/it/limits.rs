@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{Bench, Reply, TOKEN};
 
 fn limit(per: Per) -> RateLimit {
-    RateLimit { per, requests: 2, window: Duration::from_secs(600), retry_after: true }
+    RateLimit { per, requests: 2, window: Duration::from_mins(10), retry_after: true }
 }
 
 async fn get(bench: &Bench, token: &str) -> Reply {
