@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // a test binary has no API
 
 mod admission;
+mod behaviours;
 mod chart;
 mod cli;
 mod clocks;

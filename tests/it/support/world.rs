@@ -356,7 +356,8 @@ impl World {
 }
 
 impl Drop for World {
-    /// Whatever the test was about: the token must show nowhere. What the operator logs and answers is looked at when it is dropped.
+    /// Whatever the test was about: the token must show nowhere, and every request and every answer must be as documented. What the
+    /// operator logs and answers is looked at when it is dropped.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let shown = self.history.all().iter().any(|job| shows_a_token(&serde_json::to_string(job).unwrap()));
@@ -364,6 +365,8 @@ impl Drop for World {
             let events = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.events()));
             let shown = events.iter().find(|event| shows_a_token(&serde_json::to_string(event).unwrap()));
             assert!(shown.is_none(), "the token stands in an Event: {shown:?}");
+            let violations = self.emulator.violations();
+            assert!(violations.is_empty(), "openapi.yaml of the emulator does not allow this: {violations:#?}");
         }
     }
 }

@@ -2,18 +2,21 @@
 //!
 //! This file is the frame; what each endpoint does is in `endpoints`.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::{Extension, Router};
 use chrono::{DateTime, Utc};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Response, Uri};
 
 use crate::endpoints;
-use crate::fault::Action;
+use crate::event::new_trace_id;
+use crate::fault::{Action, Reply};
 use crate::hold::{HoldPoint, Ticket, Verdict};
+use crate::limit::{Asker, TooMany};
 use crate::record::Call;
 use crate::route::Route;
 use crate::serve::Cut;
@@ -29,22 +32,28 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 /// One request, read.
 pub(crate) struct Request {
     pub(crate) method: Method,
+    pub(crate) uri: Uri,
     pub(crate) route: Option<Route>,
     pub(crate) identity: Option<Identity>,
     pub(crate) body: Bytes,
+    pub(crate) content_type: Option<String>,
+    address: IpAddr,
+    /// New in every call.
+    pub(crate) trace_id: i64,
 }
 
 async fn handle(
     State(shared): State<Arc<Shared>>,
     Extension(cut): Extension<Cut>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
     body: Bytes,
 ) -> Response<Body> {
     let identity = bearer(&headers).and_then(|token| shared.read(|world| world.identify(token).cloned()));
-    let request = Request { method, route: Route::parse(uri.path()), identity, body };
-    let begun = begin(&shared, &request, &uri);
+    let (route, address, trace_id) = (Route::parse(uri.path()), client.ip(), new_trace_id());
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let request = Request { method, uri, route, identity, body, content_type, address, trace_id };
+    let begun = begin(&shared, &request);
     let (number, held) = (begun.number, begun.ticket.is_some());
     let work = carry_out(shared.clone(), request, begun, cut.clone());
     // What was held is applied on release, whether its client is still there or not.
@@ -78,6 +87,8 @@ struct Begun {
     action: Option<Action>,
     /// It is held before its effect.
     ticket: Option<Ticket>,
+    /// It is one too many.
+    too_many: Option<TooMany>,
 }
 
 /// How a call ends for its client.
@@ -90,23 +101,29 @@ enum Ending {
 }
 
 /// Writes the call down before anything happens, so that one left hanging is seen too; takes its fault and its hold.
-fn begin(shared: &Shared, request: &Request, uri: &Uri) -> Begun {
+fn begin(shared: &Shared, request: &Request) -> Begun {
     shared.update(|world, now| {
         let (method, route) = (request.method.as_str(), request.route.as_ref());
         let (fault, action) = world.faults.take(method, route).unzip();
-        let number = world.log_call(Call { fault, ..record(request, uri, now) });
-        Begun { number, action, ticket: world.holds.stop(HoldPoint::Before, number, method, route) }
+        let number = world.log_call(Call { fault, ..record(request, now) });
+        let too_many = world.limits.take(asker(request), now);
+        Begun { number, action, ticket: world.holds.stop(HoldPoint::Before, number, method, route), too_many }
     })
 }
 
-fn record(request: &Request, uri: &Uri, at: DateTime<Utc>) -> Call {
+fn asker(request: &Request) -> Asker<'_> {
+    let (org, token) = request.identity.as_ref().map(|who| (who.org.as_str(), who.token.as_str())).unzip();
+    Asker { token, org, address: request.address }
+}
+
+fn record(request: &Request, at: DateTime<Utc>) -> Call {
     Call {
         number: 0,
         at,
         org: request.identity.as_ref().map(|identity| identity.org.clone()),
         token: request.identity.as_ref().map(|identity| identity.token.clone()),
         method: request.method.to_string(),
-        path: uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        path: request.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         body: String::from_utf8_lossy(&request.body).into_owned(),
         status: None,
         effect: false,
@@ -116,7 +133,7 @@ fn record(request: &Request, uri: &Uri, at: DateTime<Utc>) -> Call {
 
 /// From the hold before the effect to the answer.
 async fn carry_out(shared: Arc<Shared>, request: Request, begun: Begun, cut: Cut) -> Ending {
-    let Begun { number, action, ticket } = begun;
+    let Begun { number, action, ticket, too_many } = begun;
     if is_cut(ticket).await {
         return Ending::Cut;
     }
@@ -127,7 +144,14 @@ async fn carry_out(shared: Arc<Shared>, request: Request, begun: Begun, cut: Cut
         Some(Action::GoAway) => cut.announce().await,
         _ => {}
     }
-    let answer = apply(&shared, &request, action.as_ref());
+    let answer = match (&action, too_many) {
+        (Some(Action::Answer(reply)), _) => reply_applied(&shared, &request, reply),
+        (_, Some(broken)) => Answer::too_many(&broken),
+        _ => endpoints::answer(&shared, &request),
+    };
+    let answer = answer.traced(request.trace_id);
+    shared.check(number, &request, &answer);
+    endpoints::leave_events(&shared, &request);
     if is_cut(applied(&shared, &request, number, answer.effect)).await {
         return Ending::Cut;
     }
@@ -147,15 +171,10 @@ async fn is_cut(ticket: Option<Ticket>) -> bool {
     }
 }
 
-/// The effect, and the answer that follows from it or from the fault.
-fn apply(shared: &Shared, request: &Request, action: Option<&Action>) -> Answer {
-    match action {
-        Some(Action::Answer(reply)) => {
-            let effect = reply.applied && endpoints::answer(shared, request).effect;
-            Answer::from_reply(reply).with_effect(effect)
-        }
-        _ => endpoints::answer(shared, request),
-    }
+/// The answer of a fault, with or without the effect of the request.
+fn reply_applied(shared: &Shared, request: &Request, reply: &Reply) -> Answer {
+    let effect = reply.applied && endpoints::answer(shared, request).effect;
+    Answer::from_reply(reply).with_effect(effect)
 }
 
 /// Writes the effect down at once, whatever becomes of the answer, and takes the hold after it.

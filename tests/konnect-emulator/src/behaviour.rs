@@ -1,7 +1,10 @@
 //! How a replay job behaves where Konnect's documentation is silent, and how it may misbehave. One value per target.
 //!
-//! Values, their JSON and how times are written. They take effect in `job` (Q3, Q5, Q6, stuck states, lag), `world` (Q4)
-//! and `api` (the `Date` header).
+//! Values, their JSON and how times are written. They take effect in `job` (Q3, Q5, Q6, stuck states, lag), `world` (Q4,
+//! granularity), `api` (the `Date` header), `endpoints` (answers to PUT, the pull API) and `delivery` (Q7, Q11, Q12).
+
+mod answers;
+mod delivery;
 
 use std::time::Duration;
 
@@ -9,7 +12,9 @@ use chrono::{DateTime, FixedOffset, Offset, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::{Status, ZERO_TIME};
+pub use self::answers::{Granularity, PutAnswer, Q8, Q9, Q10, Rounding, Unauthorized, Unit};
+pub use self::delivery::{ContentEncoding, DeliveryBehaviour, JsonTypes, Q7, Q11, Q12};
+use crate::model::{MISPRINTED_ZERO_TIME, Status, ZERO_TIME};
 use crate::settings::millis;
 
 /// What one target's replay job does where nobody knows. The default is the plainest Konnect.
@@ -24,6 +29,29 @@ pub struct Behaviour {
     pub q5: Q5,
     /// What becomes of the window when a run fails.
     pub q6: Q6,
+    /// Whether a replayed line has the signature of its first delivery.
+    pub q7: Q7,
+    /// Whether an event has the same signature in the pull API as at the webhook.
+    pub q8: Q8,
+    /// Whether the pull API has the events of Dev Portals.
+    pub q9: Q9,
+    /// Whether calls of the API are events of the organization, and under which trace id.
+    pub q10: Q10,
+    /// How long a delivery attempt may take, and whether its answer may ask for a pause.
+    pub q11: Q11,
+    /// Whether a webhook whose deliveries fail turns itself off.
+    pub q12: Q12,
+    /// How events reach the webhook.
+    pub delivery: DeliveryBehaviour,
+    /// How far behind the webhook's status is.
+    #[serde(rename = "status_lag_ms", with = "millis")]
+    pub status_lag: Duration,
+    /// To which unit the window of an accepted PUT is rounded. It is shown and sent so.
+    pub granularity: Granularity,
+    /// What an accepted PUT is answered with.
+    pub put_answer: PutAnswer,
+    /// Who answers 401. Only that of the behaviour of all targets counts: who asks is not known.
+    pub unauthorized: Unauthorized,
     /// How far behind each GET of the job is, one entry a GET, from the start again after the last. Empty: never behind.
     pub get_lag: Vec<Lag>,
     /// Runs that come into one of these states stay there until it is taken out of this list.
@@ -156,6 +184,8 @@ pub enum UpdatedAt {
     /// The usual time and this much more: in the future, if it is long enough.
     #[serde(rename = "ahead_ms", with = "millis")]
     Ahead(Duration),
+    /// Each change shows a time before that of the last one: as long before this time as the usual one is after it.
+    Backwards(DateTime<Utc>),
 }
 
 impl UpdatedAt {
@@ -166,6 +196,7 @@ impl UpdatedAt {
             Self::Constant(time) => Some(time),
             Self::Missing => return None,
             Self::Ahead(much) => usual.and_then(|time| time.checked_add_signed(TimeDelta::from_std(much).ok()?)),
+            Self::Backwards(mirror) => usual.and_then(|time| mirror.checked_sub_signed(time - mirror)),
         };
         Some(times.write(time))
     }
@@ -179,12 +210,34 @@ pub struct TimeFormat {
     pub fraction_digits: Option<u8>,
     /// Offset from UTC, such as 120 for `+02:00`; none writes `Z`.
     pub offset_minutes: Option<i32>,
+    /// How an unset time is written.
+    pub unset: UnsetTime,
+}
+
+/// How an unset time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnsetTime {
+    /// [`ZERO_TIME`]
+    #[default]
+    Valid,
+    /// [`MISPRINTED_ZERO_TIME`]
+    Misprinted,
+}
+
+impl UnsetTime {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Valid => ZERO_TIME,
+            Self::Misprinted => MISPRINTED_ZERO_TIME,
+        }
+    }
 }
 
 impl TimeFormat {
-    /// The time as text. An unset time has its odd documented form, whatever the format.
+    /// The time as text. An unset time has no fraction and no offset, whatever the format.
     pub(crate) fn write(self, time: Option<DateTime<Utc>>) -> String {
-        let Some(time) = time else { return ZERO_TIME.to_owned() };
+        let Some(time) = time else { return self.unset.text().to_owned() };
         let minutes = self.offset_minutes.unwrap_or_default();
         let offset = FixedOffset::east_opt(minutes.saturating_mul(60)).unwrap_or(Utc.fix());
         let local = time.with_timezone(&offset);

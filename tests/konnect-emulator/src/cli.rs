@@ -16,17 +16,21 @@ use serde::Deserialize;
 
 use self::values::{duration, factor, offset, organization, url};
 use crate::behaviour::{Behaviour, Lag, Patch, Q4};
+use crate::limit::RateLimit;
 use crate::model::{Scope, TargetKey};
 use crate::settings::{Options, Q1, Q2, Timings, Tls};
 use crate::webhook::Webhook;
 use crate::{Emit, Emulator, Error};
+
+const CONTRACT: &str = "What the Konnect API serves, as an OpenAPI document: GET /openapi.yaml of the control API, \
+    or tests/konnect-emulator/openapi.yaml in the project.";
 
 /// The audit-log side of Kong Konnect on your own machine, with faults on demand.
 ///
 /// Every flag is also an environment variable; lists are separated by commas there. Repeated flags and the
 /// configuration file add up; for a single value the flag wins over the file.
 #[derive(Debug, Parser)]
-#[command(name = "konnect-emulator", version)]
+#[command(name = "konnect-emulator", version, after_help = CONTRACT)]
 pub struct Arguments {
     /// Address of the Konnect API
     #[arg(long, env = "KONNECT_EMULATOR_LISTEN", default_value = "127.0.0.1:8787", value_name = "ADDRESS")]
@@ -104,7 +108,7 @@ pub struct Arguments {
     #[arg(long, env = "KONNECT_EMULATOR_RETRY_SCALE", default_value_t = 1.0, value_name = "FACTOR", value_parser = factor)]
     retry_scale: f64,
 
-    /// A JSON file with organizations, portals, webhooks, timings, behaviour and answers to the open questions
+    /// A JSON file with organizations, portals, webhooks, timings, behaviour, rate limits and answers to the open questions
     #[arg(long, env = "KONNECT_EMULATOR_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -119,6 +123,7 @@ struct ConfigFile {
     q1: Q1,
     q2: Q2,
     behaviour: Behaviour,
+    rate_limits: Vec<RateLimit>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -178,6 +183,7 @@ impl Settings {
                 q1: file.q1,
                 q2: file.q2,
                 behaviour,
+                rate_limits: file.rate_limits,
                 ..Options::default()
             },
             ca_file: arguments.ca_file,

@@ -15,9 +15,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Error;
+use crate::contract::OPENAPI;
 use crate::control::parts::{Answer, At, Body, Failure, nothing};
 use crate::emulator::Handle;
 use crate::fault::Fault;
+use crate::limit::{Limits, RateLimit};
 use crate::model::{ApiVersion, Role, Status, TargetKey, Window};
 use crate::settings::Timings;
 use crate::webhook::Webhook;
@@ -51,6 +53,9 @@ pub(crate) fn router(handle: Handle) -> Router {
         .route("/behaviour", get(behaviours::common).patch(behaviours::change_common))
         .nest("/holds", holds::router())
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
+        .route("/rate-limits", get(rate_limits).put(set_rate_limits))
+        .route("/violations", get(violations))
+        .route("/openapi.yaml", get(openapi))
         .route("/calls", get(calls).delete(clear_calls))
         .route("/deliveries", get(deliveries).delete(clear_deliveries))
         .route("/changes", get(changes))
@@ -65,7 +70,7 @@ async fn about(State(handle): State<Handle>) -> Json<Value> {
         "organizations": organizations,
         "paths": ["/ca.pem", "/organizations/{org}", "/organizations/{org}/tokens", "/tokens/role", "/tokens/revoke", "/targets",
             "/targets/{org}/{region}/{portalId|organization}", "/questions", "/behaviour", "/faults", "/holds",
-             "/calls", "/deliveries", "/changes"],
+             "/rate-limits", "/calls", "/deliveries", "/violations", "/openapi.yaml", "/changes"],
     }))
 }
 
@@ -132,7 +137,7 @@ fn describe(key: &TargetKey, target: &Target) -> Value {
         "runs": target.job.runs().len(),
         "events": target.events.len(),
         "webhook": target.webhook.webhook,
-        "webhook_status": target.webhook.status_json(),
+        "webhook_status": target.webhook.status(),
     })
 }
 
@@ -232,6 +237,23 @@ async fn add_fault(State(handle): State<Handle>, Body(fault): Body<Fault>) -> Js
 async fn clear_faults(State(handle): State<Handle>) -> Answer {
     handle.update(|world| world.faults.clear());
     Ok(nothing())
+}
+
+async fn rate_limits(State(handle): State<Handle>) -> Json<Value> {
+    Json(json!(handle.shared.read(|world| world.limits.all())))
+}
+
+async fn set_rate_limits(State(handle): State<Handle>, Body(limits): Body<Vec<RateLimit>>) -> Answer {
+    handle.update(|world| world.limits = Limits::new(&limits));
+    Ok(nothing())
+}
+
+async fn violations(State(handle): State<Handle>) -> Json<Value> {
+    Json(json!(handle.shared.read(|world| world.violations.to_vec())))
+}
+
+async fn openapi() -> Response {
+    ([(HeaderName::from_static("content-type"), "application/yaml")], OPENAPI).into_response()
 }
 
 async fn calls(State(handle): State<Handle>) -> Json<Value> {

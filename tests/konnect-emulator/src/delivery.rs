@@ -10,14 +10,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use reqwest::redirect;
 
-use crate::event::AuditEvent;
+use crate::behaviour::{Behaviour, Q7};
+use crate::event::{AuditEvent, LineStyle};
 use crate::model::TargetKey;
 use crate::record::Delivery;
 use crate::shared::Shared;
+use crate::signing::Key;
 use crate::webhook::Webhook;
-
-/// Attempts of one batch: the first and at most 4 retries.
-const ATTEMPTS: u32 = 5;
 
 /// Sends events to the webhook configured now, batch by batch. Stops at the first batch that cannot be delivered.
 ///
@@ -28,10 +27,7 @@ pub(crate) async fn deliver(
     run: Option<u64>,
     events: &[AuditEvent],
 ) -> Result<usize, String> {
-    let webhook = shared.read(|world| world.target(target).ok().and_then(|target| target.webhook.enabled().cloned()));
-    let webhook = webhook.ok_or("no webhook is enabled")?;
-    let client = client(&webhook, shared.delivery_timeout).map_err(|error| chain(&error))?;
-    let sender = Sender { shared, target, run, webhook: &webhook, client };
+    let sender = Sender::new(shared, target, run)?;
     for batch in events.chunks(shared.batch_size) {
         sender.send(batch).await?;
     }
@@ -42,40 +38,76 @@ struct Sender<'a> {
     shared: &'a Shared,
     target: &'a TargetKey,
     run: Option<u64>,
-    webhook: &'a Webhook,
+    webhook: Webhook,
+    behaviour: Behaviour,
     client: reqwest::Client,
 }
 
-impl Sender<'_> {
+/// How one attempt went, and what follows.
+struct Attempt {
+    delivery: Delivery,
+    /// Whether the failure is of a kind that is tried again.
+    may_retry: bool,
+    /// What the receiver asked for.
+    retry_after: Option<Duration>,
+}
+
+impl<'a> Sender<'a> {
+    fn new(shared: &'a Shared, target: &'a TargetKey, run: Option<u64>) -> Result<Self, String> {
+        let (webhook, behaviour) = shared.read(|world| {
+            let found = world.target(target).map_err(|error| error.to_string())?;
+            Ok::<_, String>((found.webhook.ready()?.clone(), found.job.behaviour().clone()))
+        })?;
+        let client = client(&webhook, behaviour.q11.attempt_timeout).map_err(|error| chain(&error))?;
+        Ok(Self { shared, target, run, webhook, behaviour, client })
+    }
+
     async fn send(&self, batch: &[AuditEvent]) -> Result<(), String> {
         let body = self.body(batch).map_err(|error| error.to_string())?;
-        for attempt in 1.. {
-            let delivery = self.attempt(&body, batch, attempt).await;
-            if delivery.is_delivered() {
+        let mut waits = self.behaviour.delivery.waits.iter();
+        for number in 1.. {
+            let attempt = self.attempt(&body, batch, number).await;
+            if attempt.delivery.is_delivered() {
                 return Ok(());
             }
-            if !may_retry(attempt, delivery.response_code) {
-                return Err(delivery.error.unwrap_or_else(|| "the receiver refused the events".to_owned()));
-            }
-            tokio::time::sleep(retry_delay(attempt, self.shared.retry_scale)).await;
+            let wait = waits.next().filter(|_| attempt.may_retry);
+            let Some(wait) = wait.map(|wait| self.wait(*wait, attempt.retry_after)) else {
+                return Err(attempt.delivery.error.unwrap_or_else(|| "the receiver refused the events".to_owned()));
+            };
+            tokio::time::sleep(wait).await;
         }
         Ok(())
     }
 
+    /// The usual wait, scaled, or the one that the receiver asked for if that counts (Q11).
+    fn wait(&self, usual: Duration, asked: Option<Duration>) -> Duration {
+        let asked = asked.filter(|_| self.behaviour.q11.honours_retry_after);
+        let seconds = asked.unwrap_or(usual).as_secs_f64() * self.shared.retry_scale;
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
+    }
+
     fn body(&self, batch: &[AuditEvent]) -> std::io::Result<Vec<u8>> {
-        let signing = self.webhook.signed.then_some(&self.shared.signing);
+        let is_again = self.run.is_some() && self.behaviour.q7 == Q7::New;
+        let key = if is_again { Key::Second } else { Key::First };
+        let style = LineStyle {
+            format: self.webhook.log_format,
+            types: self.behaviour.delivery.json_types,
+            key: self.webhook.signed.then_some(key),
+        };
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
         for event in batch {
-            writeln!(gzip, "{}", event.line(self.webhook.log_format, signing))?;
+            writeln!(gzip, "{}", event.line(style, &self.shared.signing))?;
         }
         gzip.finish()
     }
 
     /// One POST, written down.
-    async fn attempt(&self, body: &[u8], batch: &[AuditEvent], attempt: u32) -> Delivery {
+    async fn attempt(&self, body: &[u8], batch: &[AuditEvent], number: u32) -> Attempt {
         let at = Utc::now();
-        let answer = self.request(body).send().await.map(|response| response.status());
-        let (message, response_code, error) = match answer {
+        let answer = self.request(body).send().await;
+        let may_retry = self.may_retry(&answer);
+        let retry_after = answer.as_ref().ok().and_then(retry_after);
+        let (message, response_code, error) = match answer.map(|response| response.status()) {
             Ok(status) if status.is_success() => (status.to_string(), Some(status.as_u16()), None),
             Ok(status) => (status.to_string(), Some(status.as_u16()), Some(format!("the receiver answered {status}"))),
             Err(error) => (chain(&error), None, Some(chain(&error))),
@@ -85,23 +117,48 @@ impl Sender<'_> {
             target: self.target.clone(),
             url: self.webhook.url.clone(),
             run: self.run,
-            attempt,
+            attempt: number,
             events: batch.len(),
             event_ids: batch.iter().map(|event| event.trace_id.clone()).collect(),
             response_code,
             error,
         };
-        self.shared.update(|world, _| world.log_delivery(delivery.clone(), message));
-        delivery
+        self.shared.update(|world, now| world.log_delivery(delivery.clone(), message, now));
+        Attempt { delivery, may_retry, retry_after }
     }
 
     fn request(&self, body: &[u8]) -> reqwest::RequestBuilder {
+        let encoding = self.behaviour.delivery.content_encoding.as_str();
         let request = self.client.post(&self.webhook.url).body(body.to_vec());
-        let request = request.header("content-type", "text/plain").header("content-encoding", "application/gzip");
+        let request = request.header("content-type", "text/plain").header("content-encoding", encoding);
         match &self.webhook.authorization {
             Some(value) => request.header("authorization", value),
             None => request,
         }
+    }
+
+    /// Konnect tries again only after a connection error, a 500 or a 429.
+    fn may_retry(&self, answer: &reqwest::Result<reqwest::Response>) -> bool {
+        match answer {
+            Ok(response) => matches!(response.status().as_u16(), 500 | 429),
+            Err(error) => self.behaviour.delivery.retries_certificates || !is_about_a_certificate(error),
+        }
+    }
+}
+
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    (response.status() == 429).then(|| Duration::from_secs(seconds))
+}
+
+fn is_about_a_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An `io::Error` does not show what it wraps as its source.
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return error.get_ref().is_some_and(|inner| is_about_a_certificate(inner));
+    }
+    match error.downcast_ref::<rustls::Error>() {
+        Some(error) => matches!(error, rustls::Error::InvalidCertificate(_)),
+        None => error.source().is_some_and(is_about_a_certificate),
     }
 }
 
@@ -120,17 +177,6 @@ fn client(webhook: &Webhook, timeout: Duration) -> reqwest::Result<reqwest::Clie
     client.build()
 }
 
-/// Konnect tries again only after a connection error, a 500 or a 429.
-fn may_retry(attempt: u32, response_code: Option<u16>) -> bool {
-    attempt < ATTEMPTS && matches!(response_code, None | Some(500 | 429))
-}
-
-/// 1, 3, 9 and 27 s after the first to the fourth attempt, scaled.
-fn retry_delay(attempt: u32, scale: f64) -> Duration {
-    let seconds = 3_u32.saturating_pow(attempt.saturating_sub(1)).min(30);
-    Duration::try_from_secs_f64(f64::from(seconds) * scale).unwrap_or(Duration::ZERO)
-}
-
 /// An error with its causes: reqwest's own text leaves out what went wrong.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -140,27 +186,4 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn four_retries_within_thirty_seconds_each() {
-        let delays: Vec<_> = (1..ATTEMPTS).map(|attempt| retry_delay(attempt, 1.0).as_secs()).collect();
-        assert_eq!(delays, [1, 3, 9, 27]);
-        assert_eq!(retry_delay(1, 0.01), Duration::from_millis(10));
-        assert_eq!(retry_delay(1, -1.0), Duration::ZERO);
-    }
-
-    #[test]
-    fn only_what_konnect_retries_is_retried() {
-        for (code, expected) in
-            [(None, true), (Some(500), true), (Some(429), true), (Some(503), false), (Some(401), false)]
-        {
-            assert_eq!(may_retry(1, code), expected, "{code:?}");
-            assert!(!may_retry(ATTEMPTS, code));
-        }
-    }
 }

@@ -1,14 +1,17 @@
 //! Audit events, and the three line formats they are delivered in.
 //!
-//! CEF, JSON and CPS (the JSON object under `event`). Nothing is sent from here.
+//! CEF, JSON and CPS (the JSON object under `event`). What happens, and how it ends, is in `kinds`. Nothing is sent from here.
+
+mod kinds;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::behaviour::JsonTypes;
 use crate::model::{Scope, TargetKey};
-use crate::signing::Signing;
+use crate::signing::{Key, Signing};
 
 /// Line format of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,49 +31,158 @@ pub enum LogFormat {
 pub struct AuditEvent {
     /// When it happened; `rt` on the wire, in milliseconds.
     pub at: DateTime<Utc>,
-    /// Identifies the event here and at receivers.
+    /// The correlation id of its request, which other events may share.
     pub trace_id: String,
     /// Every field of the line but the signature.
     pub fields: Map<String, Value>,
 }
 
+/// One of the three kinds. The documents tell them apart by `name`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Authentication,
+    Authorization,
+    Access,
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineStyle {
+    pub(crate) format: LogFormat,
+    pub(crate) types: JsonTypes,
+    /// The key that signs it, if any.
+    pub(crate) key: Option<Key>,
+}
+
 impl AuditEvent {
-    /// An authentication event, the only kind a Dev Portal's log holds; the organization's gets one of an API access too.
+    /// A login at the Dev Portal, the only kind that its log holds; the organization's has all three kinds in turn.
     pub(crate) fn new(target: &TargetKey, org_id: &str, at: DateTime<Utc>, serial: usize) -> Self {
-        let (id, _) = Uuid::new_v4().as_u64_pair();
-        let trace_id = id.to_string();
-        let mut fields = common_fields(org_id, at, &trace_id);
-        fields.extend(match &target.scope {
-            Scope::Portal(portal) => portal_fields(portal),
-            Scope::Organization if serial.is_multiple_of(2) => access_fields(),
-            Scope::Organization => authentication_fields("Konnect", "/api/v1/authenticate"),
-        });
-        Self { at, trace_id, fields }
+        let fields = match &target.scope {
+            Scope::Portal(portal) => kinds::portal_login(portal, serial),
+            Scope::Organization => kinds::of_organization(serial),
+        };
+        let mut event = Self::with_fields(org_id, at, new_trace_id(), fields);
+        if serial % 2 == 1 {
+            event.fields.insert("principal_name".to_owned(), "Jo Bloggs".into());
+        }
+        event
     }
 
-    /// The line in a format, signed with `signing` if given. The same event gives the same line every time.
-    pub(crate) fn line(&self, format: LogFormat, signing: Option<&Signing>) -> String {
-        let bare = match format {
-            LogFormat::Json => Value::Object(self.fields.clone()).to_string(),
-            LogFormat::Cps => json!({ "event": self.fields }).to_string(),
+    /// What one call of the API leaves in the organization's log.
+    pub(crate) fn of_call(org_id: &str, at: DateTime<Utc>, trace_id: i64) -> Vec<Self> {
+        let principal: Value = Uuid::new_v4().to_string().into();
+        let event = |mut fields: Map<String, Value>| {
+            fields.insert("principal_id".to_owned(), principal.clone());
+            Self::with_fields(org_id, at, trace_id, fields)
+        };
+        kinds::of_call().map(event).to_vec()
+    }
+
+    fn with_fields(org_id: &str, at: DateTime<Utc>, trace_id: i64, fields: Map<String, Value>) -> Self {
+        let trace_id = trace_id.to_string();
+        let mut all = common_fields(org_id, at, &trace_id);
+        all.extend(fields);
+        Self { at, trace_id, fields: all }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self.text("name") {
+            name if name.starts_with("AUTHENTICATION_OUTCOME_") => Kind::Authentication,
+            name if name.starts_with("Authz.") => Kind::Authorization,
+            _ => Kind::Access,
+        }
+    }
+
+    /// A field as text; empty where there is none.
+    pub(crate) fn text(&self, key: &str) -> String {
+        self.fields.get(key).map(plain).unwrap_or_default()
+    }
+
+    /// The line, signed if a key is named. The same event gives the same line every time.
+    pub(crate) fn line(&self, style: LineStyle, signing: &Signing) -> String {
+        let bare = match style.format {
+            LogFormat::Json => Value::Object(self.typed(style.types)).to_string(),
+            LogFormat::Cps => json!({ "event": self.typed(style.types) }).to_string(),
             LogFormat::Cef => self.cef(),
         };
-        signing.map_or_else(|| bare.clone(), |signing| with_signature(&bare, format, &signing.sign(&bare)))
+        match style.key {
+            None => bare,
+            Some(key) => with_signature(&bare, style.format, &signing.sign(key, &bare)),
+        }
+    }
+
+    fn typed(&self, types: JsonTypes) -> Map<String, Value> {
+        let mut fields = self.fields.clone();
+        if types == JsonTypes::Examples {
+            for key in ["rt", "success"] {
+                fields.entry(key).and_modify(|value| *value = plain(value).into());
+            }
+            fields.entry("trace_id").and_modify(|id| *id = serde_json::from_str(&plain(id)).unwrap_or_default());
+        }
+        fields
     }
 
     fn cef(&self) -> String {
-        let text = |key: &str| self.fields.get(key).map(plain).unwrap_or_default();
         let header = ["event_vendor", "event_product", "event_version", "event_class_id", "name", "severity"];
-        let extension = self
-            .fields
-            .iter()
-            .filter(|(key, _)| !header.contains(&key.as_str()) && !NOT_IN_CEF.contains(&key.as_str()));
-        let extension: Vec<String> = extension.map(|(key, value)| format!("{key}={}", plain(value))).collect();
-        format!("{} konghq.com CEF:0|{}|{}", text("event_ts"), header.map(text).join("|"), extension.join(" "))
+        let header = header.map(|key| self.text(key)).join("|");
+        let order: &[&str] = match self.kind() {
+            Kind::Authentication => &AUTHENTICATION_ORDER,
+            Kind::Authorization => &AUTHORIZATION_ORDER,
+            Kind::Access => &ACCESS_ORDER,
+        };
+        let extension = order.iter().filter(|key| self.fields.contains_key(**key));
+        let extension: Vec<String> = extension.map(|key| format!("{key}={}", self.text(key))).collect();
+        format!("{} konghq.com CEF:0|{header}|{}", self.text("event_ts"), extension.join(" "))
     }
 }
 
-const NOT_IN_CEF: [&str; 2] = ["event_ts", "cef_version"];
+/// The order of extensions in Konnect's examples. They have no `principal_name` and no `kong_initiated`: these stand where their
+/// neighbours in meaning do.
+const AUTHENTICATION_ORDER: [&str; 10] = [
+    "rt",
+    "src",
+    "request",
+    "success",
+    "org_id",
+    "portal_id",
+    "principal_id",
+    "principal_name",
+    "trace_id",
+    "user_agent",
+];
+const AUTHORIZATION_ORDER: [&str; 11] = [
+    "rt",
+    "src",
+    "action",
+    "granted",
+    "org_id",
+    "principal_id",
+    "principal_name",
+    "actor_id",
+    "kong_initiated",
+    "trace_id",
+    "user_agent",
+];
+const ACCESS_ORDER: [&str; 12] = [
+    "rt",
+    "src",
+    "request",
+    "act",
+    "status",
+    "org_id",
+    "principal_id",
+    "principal_name",
+    "kong_initiated",
+    "user_agent",
+    "trace_id",
+    "query",
+];
+
+/// Within a signed 64-bit integer, which is how some receivers read it.
+pub(crate) fn new_trace_id() -> i64 {
+    let (id, _) = Uuid::new_v4().as_u64_pair();
+    i64::try_from(id >> 1).unwrap_or(i64::MAX)
+}
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
@@ -98,37 +210,6 @@ fn common_fields(org_id: &str, at: DateTime<Utc>, trace_id: &str) -> Map<String,
         "rt": at.timestamp_millis(),
         "src": "192.0.2.10",
         "trace_id": trace_id,
-        "user_agent": "konnect-emulator/1.0",
-    }))
-}
-
-fn authentication_fields(product: &str, request: &str) -> Map<String, Value> {
-    object(json!({
-        "event_class_id": "AUTHENTICATION_TYPE_BASIC",
-        "event_product": product,
-        "name": "AUTHENTICATION_OUTCOME_SUCCESS",
-        "request": request,
-        "severity": 0,
-        "success": true,
-    }))
-}
-
-fn portal_fields(portal_id: &str) -> Map<String, Value> {
-    let mut fields = authentication_fields("Dev-Portal", "/api/v2/developer/authenticate");
-    fields.insert("portal_id".to_owned(), portal_id.into());
-    fields
-}
-
-fn access_fields() -> Map<String, Value> {
-    object(json!({
-        "act": "POST",
-        "event_class_id": "KongGateway",
-        "event_product": "Konnect",
-        "name": "Ingress",
-        "query": "{}",
-        "request": "/konnect-api/api/v2/control-planes",
-        "severity": 1,
-        "status": 201,
     }))
 }
 
@@ -186,48 +267,173 @@ mod tests {
     use super::*;
     use crate::signing::PublicKeys;
 
-    fn events() -> Vec<AuditEvent> {
-        let at = DateTime::from_timestamp_millis(1_750_688_927_556).unwrap();
-        let portal = TargetKey::portal("acme", "eu", "p1");
-        let organization = TargetKey::organization("acme", "eu");
-        [(portal, 0), (organization.clone(), 0), (organization, 1)]
-            .map(|(key, n)| AuditEvent::new(&key, "o1", at, n))
-            .to_vec()
+    fn at() -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(1_750_688_927_556).unwrap()
+    }
+
+    fn of(target: &TargetKey) -> Vec<AuditEvent> {
+        (0..120).map(|serial| AuditEvent::new(target, "o1", at(), serial)).collect()
+    }
+
+    fn organization() -> Vec<AuditEvent> {
+        of(&TargetKey::organization("acme", "eu"))
+    }
+
+    fn portal() -> Vec<AuditEvent> {
+        of(&TargetKey::portal("acme", "eu", "p1"))
+    }
+
+    fn bare(format: LogFormat) -> LineStyle {
+        LineStyle { format, types: JsonTypes::Table, key: None }
     }
 
     #[test]
-    fn every_format_reads_back_and_verifies() {
+    fn every_event_reads_back_and_verifies_in_every_format() {
         let signing = Signing::generate().unwrap();
         let keys = PublicKeys::from_jwks(&signing.jwks());
-        for event in events() {
+        for event in organization().into_iter().chain(portal()) {
             for format in [LogFormat::Json, LogFormat::Cef, LogFormat::Cps] {
-                let line = event.line(format, Some(&signing));
-                let parsed = ParsedLine::parse(&line).unwrap();
-                assert_eq!((&parsed.trace_id, parsed.rt.as_str()), (&event.trace_id, "1750688927556"), "{line}");
-                assert_eq!(parsed.signed_part(&line), event.line(format, None));
-                assert!(keys.verify(&parsed.signed_part(&line), &parsed.sig.clone().unwrap()));
+                for (types, key) in [(JsonTypes::Table, Key::First), (JsonTypes::Examples, Key::Second)] {
+                    let line = event.line(LineStyle { format, types, key: Some(key) }, &signing);
+                    let parsed = ParsedLine::parse(&line).unwrap();
+                    assert_eq!((&parsed.trace_id, parsed.rt.as_str()), (&event.trace_id, "1750688927556"), "{line}");
+                    assert_eq!(parsed.signed_part(&line), event.line(LineStyle { format, types, key: None }, &signing));
+                    assert!(keys.verify(&parsed.signed_part(&line), &parsed.sig.clone().unwrap()));
+                }
             }
         }
     }
 
     #[test]
-    fn a_line_has_what_every_event_has() {
-        for event in events() {
-            for key in ["rt", "trace_id", "org_id", "principal_id", "src", "user_agent"] {
+    fn a_line_has_what_every_event_has_and_a_trace_id_that_fits_a_signed_number() {
+        for event in organization().into_iter().chain(portal()) {
+            for key in ["rt", "trace_id", "org_id", "principal_id", "src", "user_agent", "name", "severity"] {
                 assert!(event.fields.contains_key(key), "{key}");
             }
+            assert!(event.trace_id.parse::<i64>().unwrap() >= 0);
         }
     }
 
     #[test]
-    fn a_portal_has_authentication_events_only() {
-        let event = events().remove(0);
-        assert_eq!(event.fields["event_class_id"], "AUTHENTICATION_TYPE_BASIC");
-        assert_eq!(event.fields["portal_id"], "p1");
-        let line = event.line(LogFormat::Cef, None);
+    fn a_portal_has_logins_only() {
+        let events = portal();
+        assert!(events.iter().all(|event| event.kind() == Kind::Authentication));
+        assert!(events.iter().all(|event| event.fields["portal_id"] == "p1"));
+        assert!(events.iter().all(|event| !event.fields.contains_key("kong_initiated")));
+    }
+
+    #[test]
+    fn the_organization_has_all_three_kinds_and_no_portal() {
+        let events = organization();
+        for kind in [Kind::Authentication, Kind::Authorization, Kind::Access] {
+            assert_eq!(events.iter().filter(|event| event.kind() == kind).count(), 40);
+        }
+        assert!(events.iter().all(|event| !event.fields.contains_key("portal_id")));
+    }
+
+    #[test]
+    fn severities_follow_from_what_happened() {
+        let mut seen = std::collections::BTreeSet::new();
+        for event in organization() {
+            let expected = match event.kind() {
+                Kind::Authentication => match event.text("name").trim_start_matches("AUTHENTICATION_OUTCOME_") {
+                    "SUCCESS" => 0,
+                    "NOT_FOUND" | "INVALID_PASSWORD" | "TOKEN_EXPIRED" => 1,
+                    "LOCKED" | "DISABLED" => 6,
+                    _ => 7,
+                },
+                Kind::Authorization => {
+                    if event.fields["granted"] == true {
+                        1
+                    } else {
+                        6
+                    }
+                }
+                Kind::Access => match event.text("status").as_str() {
+                    "401" | "403" => 6,
+                    "500" => 10,
+                    _ => 1,
+                },
+            };
+            assert_eq!(event.fields["severity"], expected, "{event:?}");
+            let good = event.text("name") == "AUTHENTICATION_OUTCOME_SUCCESS";
+            assert!(event.kind() != Kind::Authentication || event.fields["success"] == good);
+            seen.insert((format!("{:?}", event.kind()), expected));
+        }
+        assert_eq!(seen.len(), 4 + 2 + 3, "every severity: {seen:?}");
+    }
+
+    #[test]
+    fn who_did_it_may_have_a_name_and_be_kong_itself() {
+        let events = organization();
+        let with = |key: &str| events.iter().filter(|event| event.fields.contains_key(key)).count();
+        assert_eq!(with("principal_name"), 60);
         assert!(
-            line.contains("CEF:0|KongInc|Dev-Portal|1.0|AUTHENTICATION_TYPE_BASIC|AUTHENTICATION_OUTCOME_SUCCESS|0|"),
-            "{line}"
+            with("kong_initiated") > 0
+                && events.iter().all(|event| {
+                    event.kind() != Kind::Authentication || !event.fields.contains_key("kong_initiated")
+                })
         );
+        assert!(events.iter().any(|event| event.text("user_agent").contains(' ')));
+        assert!(events.iter().any(|event| event.text("user_agent").is_empty()));
+    }
+
+    #[test]
+    fn cef_has_its_extensions_in_the_order_of_the_examples() {
+        let signing = Signing::generate().unwrap();
+        let cef = |event: &AuditEvent| event.line(bare(LogFormat::Cef), &signing);
+        for (event, header, order) in [
+            (
+                &portal()[0],
+                "|KongInc|Dev-Portal|1.0|AUTHENTICATION_TYPE_BASIC|AUTHENTICATION_OUTCOME_SUCCESS|0|rt=1750688927556 src=",
+                vec![
+                    "rt",
+                    "src",
+                    "request",
+                    "success",
+                    "org_id",
+                    "portal_id",
+                    "principal_id",
+                    "trace_id",
+                    "user_agent",
+                ],
+            ),
+            (
+                &organization()[0],
+                "|KongInc|Konnect|1.0|KongGateway|Ingress|1|rt=1750688927556 src=",
+                vec![
+                    "rt",
+                    "src",
+                    "request",
+                    "act",
+                    "status",
+                    "org_id",
+                    "principal_id",
+                    "user_agent",
+                    "trace_id",
+                    "query",
+                ],
+            ),
+            (
+                &organization()[2],
+                "|KongInc|Konnect|1.0|konnect|Authz.portals|1|rt=1750688927556 src=",
+                vec!["rt", "src", "action", "granted", "org_id", "principal_id", "actor_id", "trace_id", "user_agent"],
+            ),
+        ] {
+            let line = cef(event);
+            assert!(line.contains(&format!(" konghq.com CEF:0{header}")), "{line}");
+            let places: Vec<_> = order.iter().map(|key| line.find(&format!("{key}=")).unwrap()).collect();
+            assert!(places.is_sorted(), "{line}");
+        }
+    }
+
+    #[test]
+    fn json_has_the_types_of_the_table_or_those_of_the_examples() {
+        let event = &portal()[0];
+        let table = event.typed(JsonTypes::Table);
+        assert!(table["rt"].is_i64() && table["success"] == true && table["trace_id"].is_string());
+        let examples = event.typed(JsonTypes::Examples);
+        assert!(examples["rt"].is_string() && examples["success"] == "true" && examples["trace_id"].is_u64());
+        assert!(!organization()[0].typed(JsonTypes::Examples).contains_key("success"), "only what is there is written");
     }
 }

@@ -287,11 +287,11 @@ mod tests {
     #[test]
     fn every_point_has_a_name_of_its_own() {
         let mut names: Vec<_> = Hold::every().iter().map(ToString::to_string).collect();
-        assert_eq!(names.len(), 14);
+        assert_eq!(names.len(), 28);
         assert!(names.contains(&"after PUT replay-job".to_owned()));
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), 14);
+        assert_eq!(names.len(), 28);
         assert_eq!(Hold::before().region("eu").to_string(), "before any method any path in eu");
     }
 }

@@ -6,17 +6,17 @@
 //! one of their own.
 //!
 //! The parts, from what is decided to what is done: `model`, `settings`, `behaviour`, `record`, `job`, `fault`,
-//! `hold`, `route`, `event`, `webhook` and `world` are pure; `shared` holds the lock and the clock; `api`, `endpoints`, `control`, `delivery`,
+//! `hold`, `limit`, `route`, `event`, `webhook`, `contract` and `world` are pure; `shared` holds the lock and the clock; `api`, `endpoints`, `control`, `delivery`,
 //! `runner`, `serve` and `receiver` do the I/O.
 //!
-//! It is not a copy of Konnect: identity, destinations as objects of their own, and everything that is not about audit
-//! logs are missing. Where Konnect's behaviour is not documented, a setting says which way it goes ([`Q1`], [`Q2`],
+//! It is not a copy of Konnect: identity, and everything that is not about audit logs, is missing. Where Konnect's behaviour is not documented, a setting says which way it goes ([`Q1`], [`Q2`],
 //! [`Behaviour`]).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod api;
 mod behaviour;
 pub mod cli;
+mod contract;
 mod control;
 mod delivery;
 mod emulator;
@@ -26,6 +26,7 @@ mod event;
 mod fault;
 mod hold;
 mod job;
+mod limit;
 mod model;
 mod receiver;
 mod record;
@@ -41,14 +42,19 @@ mod webhook;
 mod wire;
 mod world;
 
-pub use behaviour::{Behaviour, Lag, NewestEnd, Q3, Q4, Q5, Q6, TimeFormat, UpdatedAt};
+pub use behaviour::{
+    Behaviour, ContentEncoding, DeliveryBehaviour, Granularity, JsonTypes, Lag, NewestEnd, PutAnswer, Q3, Q4, Q5, Q6,
+    Q7, Q8, Q9, Q10, Q11, Q12, Rounding, TimeFormat, Unauthorized, Unit, UnsetTime, UpdatedAt,
+};
+pub use contract::{OPENAPI, Part, Violation};
 pub use emulator::Emulator;
 pub use error::Error;
 pub use event::{AuditEvent, LogFormat};
 pub use fault::{Action, Fault, FaultRule, Reply};
 pub use hold::{Hold, HoldId, HoldPoint, HoldRule};
 pub use job::JobView;
-pub use model::{ApiVersion, InvalidTarget, Role, Scope, Status, TargetKey, Window, ZERO_TIME};
+pub use limit::{Per, RateLimit};
+pub use model::{ApiVersion, InvalidTarget, MISPRINTED_ZERO_TIME, Role, Scope, Status, TargetKey, Window, ZERO_TIME};
 pub use receiver::{Outage, ReceivedEvent, Receiver, ReceiverOptions, SignatureCheck};
 pub use record::{Call, Delivery, Run};
 pub use route::PathKind;

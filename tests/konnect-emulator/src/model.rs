@@ -123,6 +123,16 @@ pub enum ApiVersion {
     V3,
 }
 
+impl ApiVersion {
+    /// The segment.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V2 => "v2",
+            Self::V3 => "v3",
+        }
+    }
+}
+
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -226,8 +236,11 @@ impl<'de> Deserialize<'de> for Status {
     }
 }
 
-/// An unset time as Konnect's documentation shows it: one digit of seconds, so not valid RFC 3339.
-pub const ZERO_TIME: &str = "0001-01-01T00:00:0Z";
+/// An unset time: the zero time of Go, in the form that a field of the format `date-time` must have.
+pub const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+
+/// An unset time as Konnect's documentation prints it: one digit of seconds, so not valid RFC 3339.
+pub const MISPRINTED_ZERO_TIME: &str = "0001-01-01T00:00:0Z";
 
 /// A time as Konnect writes it: RFC 3339 in UTC, with a fraction only where there is one.
 pub(crate) fn wire_time(time: Option<DateTime<Utc>>) -> String {
@@ -255,8 +268,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unset_time_has_one_digit_of_seconds() {
-        assert_eq!(wire_time(None), "0001-01-01T00:00:0Z");
+    fn an_unset_time_is_a_valid_time() {
+        assert!(DateTime::parse_from_rfc3339(&wire_time(None)).is_ok());
+        assert!(DateTime::parse_from_rfc3339(MISPRINTED_ZERO_TIME).is_err());
         assert_eq!(wire_time(DateTime::from_timestamp(0, 0)), "1970-01-01T00:00:00Z");
     }
 }

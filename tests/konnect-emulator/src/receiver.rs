@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use chrono::{DateTime, Utc};
 use flate2::read::GzDecoder;
@@ -45,6 +46,8 @@ impl Default for ReceiverOptions {
 pub enum Outage {
     /// Answers this status, such as 503, and takes nothing.
     Answer(u16),
+    /// Answers 429 with `Retry-After` of so many seconds, and takes nothing.
+    ComeAgain(u64),
     /// Closes every connection without a word.
     Refuse,
 }
@@ -75,6 +78,8 @@ pub struct ReceivedEvent {
     pub rt: String,
     /// Whether the signature fits.
     pub signature: SignatureCheck,
+    /// The header `Content-Encoding` of its batch; empty where there was none.
+    pub content_encoding: String,
 }
 
 /// A running receiver. It ends when it is dropped.
@@ -129,7 +134,7 @@ impl Receiver {
         self.inner.kept().events.clone()
     }
 
-    /// How many lines repeated an event that was there already: same `sig`, else same `(trace_id, rt)`.
+    /// How many lines repeated an event that was there already: same `sig`, else the same line.
     pub fn duplicates(&self) -> u64 {
         self.inner.kept().seen.values().map(|count| count - 1).sum()
     }
@@ -182,13 +187,13 @@ impl Inner {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    fn keep(&self, text: &str) {
+    fn keep(&self, text: &str, encoding: &str) {
         let now = Utc::now();
         let read = |line: &str| ParsedLine::parse(line).map(|parsed| (line.to_owned(), parsed));
         let mut kept = self.kept();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             match read(line) {
-                Some((line, parsed)) => kept.keep(self.received(line, &parsed, now), &parsed),
+                Some((line, parsed)) => kept.keep(self.received(line, &parsed, (now, encoding)), &parsed),
                 None => kept.unreadable += 1,
             }
         }
@@ -196,20 +201,22 @@ impl Inner {
         self.changed();
     }
 
-    fn received(&self, line: String, parsed: &ParsedLine, at: DateTime<Utc>) -> ReceivedEvent {
+    fn received(&self, line: String, parsed: &ParsedLine, (at, encoding): (DateTime<Utc>, &str)) -> ReceivedEvent {
         let signature = match (&self.keys, &parsed.sig) {
             (None, _) => SignatureCheck::Unchecked,
             (Some(_), None) => SignatureCheck::Absent,
             (Some(keys), Some(sig)) if keys.verify(&parsed.signed_part(&line), sig) => SignatureCheck::Valid,
             (Some(_), Some(_)) => SignatureCheck::Invalid,
         };
-        ReceivedEvent { at, line, trace_id: parsed.trace_id.clone(), rt: parsed.rt.clone(), signature }
+        let (trace_id, rt) = (parsed.trace_id.clone(), parsed.rt.clone());
+        ReceivedEvent { at, line, trace_id, rt, signature, content_encoding: encoding.to_owned() }
     }
 }
 
 impl Kept {
     fn keep(&mut self, event: ReceivedEvent, parsed: &ParsedLine) {
-        let key = parsed.sig.clone().unwrap_or_else(|| format!("{}/{}", parsed.trace_id, parsed.rt));
+        // One request makes several events with one trace id, some in the same millisecond: these are no key.
+        let key = parsed.sig.clone().unwrap_or_else(|| event.line.clone());
         let count = self.seen.entry(key).or_default();
         *count += 1;
         if *count == 1 {
@@ -223,23 +230,28 @@ async fn take(
     Extension(cut): Extension<Cut>,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
+) -> Response {
     let outage = inner.kept().outage;
+    let encoding = headers.get("content-encoding").and_then(|value| value.to_str().ok()).unwrap_or_default();
     match outage {
         Some(Outage::Refuse) => cut.connection().await,
-        Some(Outage::Answer(status)) => StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
-        None => match decode(&headers, &body) {
+        Some(Outage::Answer(status)) => {
+            StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE).into_response()
+        }
+        Some(Outage::ComeAgain(seconds)) => {
+            (StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())]).into_response()
+        }
+        None => match decode(encoding, &body) {
             Ok(text) => {
-                inner.keep(&text);
-                StatusCode::OK
+                inner.keep(&text, encoding);
+                StatusCode::OK.into_response()
             }
-            Err(_) => StatusCode::BAD_REQUEST,
+            Err(_) => StatusCode::BAD_REQUEST.into_response(),
         },
     }
 }
 
-fn decode(headers: &HeaderMap, body: &[u8]) -> std::io::Result<String> {
-    let encoding = headers.get("content-encoding").and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn decode(encoding: &str, body: &[u8]) -> std::io::Result<String> {
     let mut text = String::new();
     if encoding.ends_with("gzip") {
         GzDecoder::new(body).read_to_string(&mut text)?;

@@ -48,7 +48,7 @@ pub struct Delivery {
     pub url: String,
     /// Number of the replay run; none for live delivery.
     pub run: Option<u64>,
-    /// 1 for the first attempt, up to 5.
+    /// 1 for the first attempt, and one more for each wait.
     pub attempt: u32,
     /// Events in the batch.
     pub events: usize,

@@ -43,6 +43,8 @@ async fn sleep_until(due: Option<DateTime<Utc>>) {
 async fn perform(shared: Arc<Shared>, effect: Effect) {
     match effect {
         Effect::Live(target, events) => {
+            let lag = shared.read(|world| world.target(&target).map(|target| target.job.behaviour().delivery.lag));
+            tokio::time::sleep(lag.unwrap_or_default()).await;
             if let Err(reason) = deliver(&shared, &target, None, &events).await {
                 tracing::info!(%target, events = events.len(), reason, "live delivery dropped; kept for replay");
             }

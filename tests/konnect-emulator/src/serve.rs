@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -44,8 +45,9 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, route
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, tls.clone(), router.clone()));
+                Ok((stream, client)) => {
+                    let router = router.clone().layer(Extension(ConnectInfo(client)));
+                    connections.spawn(connection(stream, tls.clone(), router));
                 }
                 // Out of file descriptors, or a client that left at once: neither ends the server.
                 Err(error) => {

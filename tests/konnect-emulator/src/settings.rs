@@ -1,7 +1,7 @@
 //! How an emulator is set up, and which way each open question is answered.
 //!
-//! Values only; they take effect in `job` (timings, Q1), `world` (Q2, retention) and `delivery` (retries, batches).
-//! Q3 to Q6 are in `behaviour`.
+//! Values only; they take effect in `job` (timings, Q1), `world` (Q2, retention, rate limits) and `delivery` (batches).
+//! Q3 to Q12 are in `behaviour`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::behaviour::Behaviour;
+use crate::limit::RateLimit;
 
 /// How long Konnect keeps audit logs.
 pub const RETENTION: Duration = Duration::from_hours(7 * 24);
@@ -24,10 +25,8 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// Times of targets that were given none of their own.
     pub timings: Timings,
-    /// Factor on the delays between delivery attempts (1, 3, 9 and 27 s). 0.001 makes an exhausted delivery take 40 ms.
+    /// Factor on the delays between delivery attempts. 0.001 makes an exhausted delivery take 15 ms.
     pub retry_scale: f64,
-    /// Limit of one delivery attempt; no answer within it counts as a connection error.
-    pub delivery_timeout: Duration,
     /// Most events in one POST to the webhook.
     pub batch_size: usize,
     /// How far back a window may begin, and how long events are kept.
@@ -38,6 +37,8 @@ pub struct Options {
     pub q2: Q2,
     /// Behaviour of targets that were given none of their own: the other open questions, lags, clocks.
     pub behaviour: Behaviour,
+    /// How many requests are answered within which time; more are a 429. All of them hold.
+    pub rate_limits: Vec<RateLimit>,
 }
 
 impl Default for Options {
@@ -48,12 +49,12 @@ impl Default for Options {
             tls: None,
             timings: Timings::default(),
             retry_scale: 1.0,
-            delivery_timeout: Duration::from_secs(10),
             batch_size: 500,
             retention: RETENTION,
             q1: Q1::default(),
             q2: Q2::default(),
             behaviour: Behaviour::default(),
+            rate_limits: Vec::new(),
         }
     }
 }

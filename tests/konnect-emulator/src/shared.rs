@@ -4,14 +4,16 @@
 //! hands the work that follows to `runner`. The lock is never held across an await.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, watch};
 
 use crate::Error;
+use crate::api::Request;
+use crate::contract::{self, Exchange};
 use crate::settings::Options;
 use crate::signing::Signing;
+use crate::wire::Answer;
 use crate::world::{Effect, World};
 
 /// What all parts of one emulator hold.
@@ -22,7 +24,6 @@ pub(crate) struct Shared {
     effects: mpsc::UnboundedSender<Effect>,
     pub(crate) signing: Signing,
     pub(crate) retry_scale: f64,
-    pub(crate) delivery_timeout: Duration,
     pub(crate) batch_size: usize,
 }
 
@@ -35,7 +36,6 @@ impl Shared {
             effects,
             signing: Signing::generate()?,
             retry_scale: options.retry_scale,
-            delivery_timeout: options.delivery_timeout,
             batch_size: options.batch_size.max(1),
         };
         Ok((shared, work))
@@ -43,6 +43,29 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds a call against `openapi.yaml`, and writes down what that does not allow.
+    pub(crate) fn check(&self, call: u64, request: &Request, answer: &Answer) {
+        if answer.bent {
+            return;
+        }
+        let violations = contract::check(
+            call,
+            &Exchange {
+                method: &request.method,
+                uri: &request.uri,
+                sent_as: request.content_type.as_deref(),
+                sent: &request.body,
+                status: answer.status,
+                answered_as: answer.content_type(),
+                answered: answer.body(),
+            },
+        );
+        for violation in violations {
+            tracing::debug!(?violation, path = %request.uri, "openapi.yaml does not allow this");
+            self.lock().violations.push(violation);
+        }
     }
 
     pub(crate) fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {

@@ -9,28 +9,51 @@ use serde_json::{Value, json};
 
 use crate::Error;
 
-/// The private key of one emulator, made at start.
+/// The private keys of one emulator, made at start. Ed25519 signs a line in one way only, so a second signature of the same
+/// line takes a second key.
 #[derive(Debug, Clone)]
-pub(crate) struct Signing(SigningKey);
+pub(crate) struct Signing {
+    first: SigningKey,
+    second: SigningKey,
+}
+
+/// Which of the two keys signs. Lines do not say by which key they are signed, so receivers try each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    First,
+    Second,
+}
 
 impl Signing {
     pub(crate) fn generate() -> Result<Self, Error> {
-        let mut secret = [0; 32];
-        let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
-        random.fill(&mut secret).map_err(|_| Error::Random)?;
-        Ok(Self(SigningKey::from_bytes(&secret)))
+        Ok(Self { first: new_key()?, second: new_key()? })
     }
 
     /// Base64url without padding.
-    pub(crate) fn sign(&self, line: &str) -> String {
-        URL_SAFE_NO_PAD.encode(self.0.sign(line.as_bytes()).to_bytes())
+    pub(crate) fn sign(&self, key: Key, line: &str) -> String {
+        let key = match key {
+            Key::First => &self.first,
+            Key::Second => &self.second,
+        };
+        URL_SAFE_NO_PAD.encode(key.sign(line.as_bytes()).to_bytes())
     }
 
     /// The set served at `audit-log-webhook/jwks.json`.
     pub(crate) fn jwks(&self) -> Value {
-        let x = URL_SAFE_NO_PAD.encode(self.0.verifying_key().to_bytes());
-        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "emulator", "x": x}]})
+        json!({"keys": [jwk(&self.first, "emulator-1"), jwk(&self.second, "emulator-2")]})
     }
+}
+
+fn new_key() -> Result<SigningKey, Error> {
+    let mut secret = [0; 32];
+    let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
+    random.fill(&mut secret).map_err(|_| Error::Random)?;
+    Ok(SigningKey::from_bytes(&secret))
+}
+
+fn jwk(key: &SigningKey, kid: &str) -> Value {
+    let x = URL_SAFE_NO_PAD.encode(key.verifying_key().to_bytes());
+    json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": kid, "x": x})
 }
 
 /// Public keys read from a JWK set.
@@ -66,9 +89,11 @@ mod tests {
     #[test]
     fn the_published_key_verifies_and_another_does_not() {
         let signing = Signing::generate().unwrap();
-        let signature = signing.sign("line");
+        let signature = signing.sign(Key::First, "line");
         let keys = PublicKeys::from_jwks(&signing.jwks());
         assert!(keys.verify("line", &signature));
+        assert!(keys.verify("line", &signing.sign(Key::Second, "line")));
+        assert_ne!(signing.sign(Key::Second, "line"), signature);
         assert!(!keys.verify("lime", &signature));
         assert!(!keys.verify("line", "not base64!"));
         let other = PublicKeys::from_jwks(&Signing::generate().unwrap().jwks());

@@ -2,11 +2,14 @@
 //!
 //! It sends nothing; see `delivery`.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::behaviour::Q12;
 use crate::event::LogFormat;
 use crate::model::{ApiVersion, Scope, wire_time};
 
@@ -84,34 +87,74 @@ pub struct LastAttempt {
     pub message: String,
 }
 
+impl LastAttempt {
+    fn has_failed(&self) -> bool {
+        !self.response_code.is_some_and(|code| (200..300).contains(&code))
+    }
+}
+
+/// Statuses kept for GETs that are behind; one that reaches further back sees the oldest.
+const KEPT: usize = 1_000;
+
 /// A target's webhook with what is known of it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WebhookSlot {
     pub(crate) webhook: Option<Webhook>,
-    pub(crate) updated_at: Option<DateTime<Utc>>,
-    pub(crate) last: Option<LastAttempt>,
+    updated_at: Option<DateTime<Utc>>,
+    last: Option<LastAttempt>,
+    /// Failed attempts since the last that succeeded, or since the webhook was configured.
+    failures: u32,
+    /// It has turned itself off (Q12).
+    off: bool,
+    /// Each earlier status, with when it gave way to the next.
+    past: VecDeque<(DateTime<Utc>, Value)>,
 }
 
 impl WebhookSlot {
-    /// A new configuration forgets how deliveries to the old one went.
+    /// A new configuration forgets how deliveries to the old one went, and turns on what has turned itself off.
     pub(crate) fn set(&mut self, webhook: Option<Webhook>, now: DateTime<Utc>) {
         let same = |old: &Webhook, new: &Webhook| old.destination_id == new.destination_id && old.url == new.url;
         let kept = self.webhook.as_ref().zip(webhook.as_ref()).is_some_and(|(old, new)| same(old, new));
+        self.remember(now);
         self.last = self.last.take().filter(|_| kept);
         self.webhook = webhook;
         self.updated_at = Some(now);
+        (self.failures, self.off) = (0, false);
     }
 
-    /// The webhook that takes events now.
-    pub(crate) fn enabled(&self) -> Option<&Webhook> {
-        self.webhook.as_ref().filter(|webhook| webhook.enabled)
+    /// Notes how an attempt went.
+    pub(crate) fn attempted(&mut self, last: LastAttempt, q12: Q12, now: DateTime<Utc>) {
+        self.remember(now);
+        self.failures = if last.has_failed() { self.failures.saturating_add(1) } else { 0 };
+        self.off |= match q12 {
+            Q12::KeepsTrying => false,
+            Q12::TurnsOffAfter(failures) => self.failures >= failures.max(1),
+        };
+        self.last = Some(last);
+    }
+
+    fn remember(&mut self, now: DateTime<Utc>) {
+        if self.past.len() >= KEPT {
+            self.past.pop_front();
+        }
+        self.past.push_back((now, self.status()));
+    }
+
+    /// The webhook that takes events now, or why none does.
+    pub(crate) fn ready(&self) -> Result<&Webhook, &'static str> {
+        match self.webhook.as_ref().filter(|webhook| webhook.enabled) {
+            None => Err("no webhook is enabled"),
+            Some(_) if self.off => Err("the webhook has turned itself off"),
+            Some(webhook) => Ok(webhook),
+        }
     }
 
     /// The body of `GET …/audit-log-webhook`; none is a 404. The organization's v2 form always answers.
     pub(crate) fn to_json(&self, scope: &Scope, version: ApiVersion) -> Option<Value> {
         let webhook = self.webhook.as_ref();
         if uses_endpoint(scope, version) {
-            return Some(webhook.map_or_else(|| json!({"enabled": false}), |webhook| self.endpoint_json(webhook)));
+            let unconfigured = || json!({"enabled": false, "endpoint": "unconfigured"});
+            return Some(webhook.map_or_else(unconfigured, |webhook| self.endpoint_json(webhook)));
         }
         webhook.map(|webhook| json!({"enabled": webhook.enabled, "audit_log_destination_id": webhook.destination_id}))
     }
@@ -126,10 +169,17 @@ impl WebhookSlot {
         })
     }
 
-    /// The body of `GET …/audit-log-webhook/status`.
-    pub(crate) fn status_json(&self) -> Value {
+    /// The body of `GET …/audit-log-webhook/status`, as it was at that time.
+    pub(crate) fn status_at(&self, time: DateTime<Utc>) -> Value {
+        let past = self.past.iter().find(|(until, _)| *until > time).map(|(_, status)| status.clone());
+        past.unwrap_or_else(|| self.status())
+    }
+
+    /// The same, as it is.
+    pub(crate) fn status(&self) -> Value {
         let mut status = Map::new();
-        status.insert("webhook_enabled".to_owned(), self.enabled().is_some().into());
+        let enabled = self.webhook.as_ref().is_some_and(|webhook| webhook.enabled);
+        status.insert("webhook_enabled".to_owned(), enabled.into());
         status.insert("webhook_status".to_owned(), self.status_word().into());
         if let Some(last) = &self.last {
             status.insert("last_attempt_at".to_owned(), wire_time(Some(last.at)).into());
@@ -141,10 +191,9 @@ impl WebhookSlot {
 
     /// `active` until an attempt fails, whether enabled or not.
     fn status_word(&self) -> &'static str {
-        let failed = |last: &LastAttempt| !last.response_code.is_some_and(|code| (200..300).contains(&code));
         match &self.webhook {
             None => "unconfigured",
-            Some(_) if self.last.as_ref().is_some_and(failed) => "inactive",
+            Some(_) if self.last.as_ref().is_some_and(LastAttempt::has_failed) => "inactive",
             Some(_) => "active",
         }
     }
@@ -166,7 +215,7 @@ mod tests {
             Answered::Nothing => Some(last(None)),
             Answered::Status(code) => Some(last(Some(code))),
         };
-        WebhookSlot { webhook, updated_at: None, last }
+        WebhookSlot { webhook, last, ..WebhookSlot::default() }
     }
 
     #[derive(Clone, Copy)]
@@ -190,7 +239,7 @@ mod tests {
             (off(), NeverTried, false, "active"),
             (off(), Status(500), false, "inactive"),
         ] {
-            let json = slot(webhook, code).status_json();
+            let json = slot(webhook, code).status();
             assert_eq!((&json["webhook_enabled"], &json["webhook_status"]), (&json!(enabled), &json!(word)));
         }
     }
@@ -220,5 +269,40 @@ mod tests {
         assert!(slot.last.is_some());
         slot.set(Some(Webhook::new("http://127.0.0.1:2")), Utc::now());
         assert!(slot.last.is_none());
+    }
+
+    #[test]
+    fn a_webhook_that_fails_turns_itself_off_or_does_not() {
+        let attempt = |code| LastAttempt { at: Utc::now(), response_code: Some(code), message: String::new() };
+        for (q12, answers, ready) in [
+            (Q12::KeepsTrying, vec![500; 9], true),
+            (Q12::TurnsOffAfter(2), vec![500, 200, 500], true),
+            (Q12::TurnsOffAfter(2), vec![500, 500], false),
+            (Q12::TurnsOffAfter(2), vec![500, 500, 200], false),
+        ] {
+            let mut slot = slot(Some(Webhook::new("http://127.0.0.1:1")), NeverTried);
+            for code in &answers {
+                slot.attempted(attempt(*code), q12, Utc::now());
+            }
+            assert_eq!(slot.ready().is_ok(), ready, "{q12:?} {answers:?}");
+            assert_eq!(slot.status()["webhook_enabled"], true, "that is what was configured");
+            slot.set(slot.webhook.clone(), Utc::now());
+            assert!(slot.ready().is_ok(), "until it is configured again");
+        }
+    }
+
+    #[test]
+    fn a_status_of_the_past_is_what_was_shown_then() {
+        let now = Utc::now();
+        let at = |seconds| now + chrono::TimeDelta::seconds(seconds);
+        let mut slot = WebhookSlot::default();
+        slot.set(Some(Webhook::new("http://127.0.0.1:1")), at(10));
+        slot.attempted(
+            LastAttempt { at: at(20), response_code: Some(503), message: String::new() },
+            Q12::KeepsTrying,
+            at(20),
+        );
+        let word = |seconds| slot.status_at(at(seconds))["webhook_status"].clone();
+        assert_eq!([word(9), word(10), word(19), word(20)], ["unconfigured", "active", "active", "inactive"]);
     }
 }

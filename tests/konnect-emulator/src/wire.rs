@@ -11,9 +11,9 @@ use futures::StreamExt;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::fault::Reply;
+use crate::limit::TooMany;
 
 /// One answer, not yet sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub(crate) struct Answer {
     body: String,
     /// Time before each byte of the body.
     pause: Option<Duration>,
+    /// The trace id goes into the body, as `instance`.
+    traced: bool,
+    /// It is not what Konnect documents, because the emulator was told so: a fault, a forced job, a status by hand.
+    pub(crate) bent: bool,
     /// Whether the request changed something.
     pub(crate) effect: bool,
 }
@@ -32,14 +36,44 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct InvalidParameter {
     pub(crate) field: &'static str,
-    pub(crate) rule: &'static str,
     pub(crate) reason: String,
     pub(crate) source: &'static str,
+    #[serde(flatten)]
+    pub(crate) rule: Rule,
+}
+
+/// What was broken, in the words of Konnect's specifications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub(crate) enum Rule {
+    Required,
+    IsString,
+    IsBoolean,
+    IsInteger,
+    IsUuid,
+    IsDateTime,
+    /// There is no such thing.
+    MissingReference,
+    /// Anything else.
+    Invalid,
+    /// One of a few words.
+    Enum {
+        choices: &'static [&'static str],
+    },
+    /// No more than so many.
+    Max {
+        maximum: u32,
+    },
 }
 
 impl InvalidParameter {
-    pub(crate) fn new(field: &'static str, rule: &'static str, reason: impl Into<String>) -> Self {
-        Self { field, rule, reason: reason.into(), source: "body" }
+    pub(crate) fn new(field: &'static str, rule: Rule, reason: impl Into<String>) -> Self {
+        Self { field, reason: reason.into(), source: "body", rule }
+    }
+
+    /// The same, of a parameter in the query.
+    pub(crate) fn in_query(self) -> Self {
+        Self { source: "query", ..self }
     }
 }
 
@@ -48,17 +82,54 @@ impl Answer {
         Self::with_body(status, "application/json", body)
     }
 
-    /// An error of a service behind the gateway. `instance` is new in every answer.
+    /// An answer without a body, such as a 204.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { body: String::new(), content_type: String::new(), ..Self::json(status, &Value::Null) }
+    }
+
+    /// An error of a service behind the gateway. Its `instance` is the trace id of the call.
     pub(crate) fn problem(status: u16, detail: &str) -> Self {
-        Self::with_body(status, PROBLEM, &problem_body(status, detail))
+        Self { traced: true, ..Self::with_body(status, PROBLEM, &problem_body(status, detail)) }
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::problem(401, "Unauthorized")
+    }
+
+    pub(crate) fn forbidden() -> Self {
+        Self::problem(403, "You do not have permission to perform this action")
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::problem(404, "Not Found")
+    }
+
+    /// Konnect does not say what it answers. HTTP asks for the list of methods.
+    pub(crate) fn method_not_allowed(allowed: &[&str]) -> Self {
+        let mut answer = Self::problem(405, "Method Not Allowed");
+        answer.headers.push(("allow".to_owned(), allowed.join(", ")));
+        answer
+    }
+
+    pub(crate) fn too_many(broken: &TooMany) -> Self {
+        let mut answer = Self::gateway(429, RATE_LIMITED);
+        let reset = broken.reset.to_string();
+        let mut header = |name: &str, value: &str| answer.headers.push((name.to_owned(), value.to_owned()));
+        header("ratelimit-limit", &broken.limit.requests.to_string());
+        header("ratelimit-remaining", "0");
+        header("ratelimit-reset", &reset);
+        if broken.limit.retry_after {
+            header("retry-after", &reset);
+        }
+        answer
     }
 
     pub(crate) fn invalid(parameters: &[InvalidParameter]) -> Self {
-        let mut body = problem_body(400, "Invalid Parameters");
+        let mut body = problem_body(400, detail_of(parameters));
         if let Value::Object(fields) = &mut body {
             fields.insert("invalid_parameters".to_owned(), json!(parameters));
         }
-        Self::with_body(400, PROBLEM, &body)
+        Self { traced: true, ..Self::with_body(400, PROBLEM, &body) }
     }
 
     /// An error of the gateway in front.
@@ -73,12 +144,11 @@ impl Answer {
             Some(body) => Self {
                 status: reply.status,
                 content_type: reply.content_type.clone().unwrap_or_else(|| "application/json".to_owned()),
-                headers: Vec::new(),
                 body: body.clone(),
-                pause: None,
-                effect: false,
+                ..Self::json(reply.status, &Value::Null)
             },
         };
+        answer.bent = true;
         answer.headers.clone_from(&reply.headers);
         answer
     }
@@ -86,17 +156,59 @@ impl Answer {
     /// What Konnect sends with a status when nothing more is known.
     fn usual(status: u16) -> Self {
         match status {
-            401 => Self::gateway(401, "Unauthorized"),
-            429 => Self::gateway(429, "API rate limit exceeded"),
+            401 => Self::unauthorized(),
+            403 => Self::forbidden(),
+            404 => Self::not_found(),
+            409 => Self::conflict(),
+            429 => Self::gateway(429, RATE_LIMITED),
             400..=499 => Self::problem(status, title(status)),
             500..=599 => Self::gateway(status, "An unexpected error occurred"),
             _ => Self::json(status, &json!({})),
         }
     }
 
+    /// A PUT that comes while a replay job runs.
+    pub(crate) fn conflict() -> Self {
+        Self::problem(409, "A replay job is currently running")
+    }
+
     fn with_body(status: u16, content_type: &str, body: &Value) -> Self {
-        let content_type = content_type.to_owned();
-        Self { status, content_type, headers: Vec::new(), body: body.to_string(), pause: None, effect: false }
+        Self {
+            status,
+            content_type: content_type.to_owned(),
+            headers: Vec::new(),
+            body: body.to_string(),
+            pause: None,
+            traced: false,
+            bent: false,
+            effect: false,
+        }
+    }
+
+    pub(crate) fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    pub(crate) fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// Writes the trace id of the call into a problem. The examples have two prefixes.
+    pub(crate) fn traced(mut self, trace_id: i64) -> Self {
+        if self.traced
+            && let Ok(Value::Object(mut fields)) = serde_json::from_str(&self.body)
+        {
+            let prefix = if matches!(self.status, 400 | 409) { "konnect" } else { "kong" };
+            fields.insert("instance".to_owned(), format!("{prefix}:trace:{trace_id}").into());
+            self.body = Value::Object(fields).to_string();
+        }
+        self
+    }
+
+    /// Says that this is not what Konnect documents, and meant so.
+    pub(crate) fn bent(mut self, bent: bool) -> Self {
+        self.bent |= bent;
+        self
     }
 
     /// Sends the body one byte at a time, with a pause before each.
@@ -141,7 +253,10 @@ impl Answer {
     }
 
     fn try_response(self) -> Result<Response<Body>, http::Error> {
-        let mut response = Response::builder().status(self.status).header("content-type", self.content_type);
+        let mut response = Response::builder().status(self.status);
+        if !self.content_type.is_empty() {
+            response = response.header("content-type", self.content_type);
+        }
         for (name, value) in self.headers {
             response = response.header(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
         }
@@ -162,19 +277,31 @@ fn trickle(body: String, pause: Duration) -> Body {
 }
 
 const PROBLEM: &str = "application/problem+json";
+const RATE_LIMITED: &str = "API rate limit exceeded";
 
+/// A problem whose `instance` is not known yet.
 fn problem_body(status: u16, detail: &str) -> Value {
-    let (trace, _) = Uuid::new_v4().as_u64_pair();
     json!({
         "status": status,
         "title": title(status),
         "type": format!("https://httpstatuses.com/{status}"),
-        "instance": format!("kong:trace:{trace}"),
+        "instance": "kong:trace:0",
         "detail": detail,
     })
 }
 
+fn detail_of(parameters: &[InvalidParameter]) -> &'static str {
+    match parameters.first() {
+        Some(first) if first.field == "body" => "Could not parse request body",
+        Some(first) if first.rule == Rule::Required => "Required field missing",
+        _ => "Invalid Parameters",
+    }
+}
+
 fn title(status: u16) -> &'static str {
+    if status == 409 {
+        return "Resource Conflict";
+    }
     StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error")
 }
 
@@ -183,12 +310,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_has_a_trace_id_of_its_own() {
-        let instance = || {
-            let body: Value = serde_json::from_str(&Answer::problem(404, "no such portal").body).unwrap();
-            body["instance"].as_str().unwrap().to_owned()
-        };
-        assert_ne!(instance(), instance());
+    fn a_problem_shows_the_trace_id_of_its_call() {
+        for (answer, expected) in [
+            (Answer::not_found(), "kong:trace:7"),
+            (Answer::conflict(), "konnect:trace:7"),
+            (Answer::invalid(&[InvalidParameter::new("body", Rule::Invalid, "odd")]), "konnect:trace:7"),
+        ] {
+            let body: Value = serde_json::from_str(&answer.traced(7).body).unwrap();
+            assert_eq!(body["instance"], expected);
+        }
+        assert_eq!(Answer::gateway(503, "down").traced(7), Answer::gateway(503, "down"));
+    }
+
+    #[test]
+    fn a_broken_rule_has_the_fields_of_its_kind() {
+        for (rule, expected) in [
+            (Rule::IsDateTime, json!({"rule": "is_date_time"})),
+            (Rule::MissingReference, json!({"rule": "missing_reference"})),
+            (Rule::Enum { choices: &["cef", "json"] }, json!({"rule": "enum", "choices": ["cef", "json"]})),
+            (Rule::Max { maximum: 1000 }, json!({"rule": "max", "maximum": 1000})),
+        ] {
+            let mut all = json!({"field": "f", "reason": "r", "source": "body"});
+            all.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
+            assert_eq!(json!(InvalidParameter::new("f", rule, "r")), all);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Here the targets meet: who may ask, what a region allows at a time (Q2), which events a window holds. Sockets, the
 //! clock and the lock are in `shared`.
 
+mod destinations;
 mod replays;
 
 use std::collections::BTreeMap;
@@ -13,13 +14,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub(crate) use self::destinations::Destination;
 use crate::Error;
 use crate::behaviour::Behaviour;
+use crate::contract::Violation;
 use crate::event::AuditEvent;
 use crate::fault::Faults;
 use crate::hold::Holds;
 use crate::job::{Job, Start};
-use crate::model::{ApiVersion, Role, Scope, TargetKey};
+use crate::limit::Limits;
+use crate::model::{ApiVersion, Role, Scope, Status, TargetKey};
 use crate::record::{Call, Delivery, Log};
 use crate::settings::{Options, Q1, Q2, Timings};
 use crate::webhook::{LastAttempt, Webhook, WebhookSlot};
@@ -105,6 +109,8 @@ pub(crate) struct Target {
     pub(crate) job: Job,
     pub(crate) webhook: WebhookSlot,
     pub(crate) events: Vec<AuditEvent>,
+    /// Events made so far, those that have left retention included.
+    made: usize,
     /// GET of the job answers this instead.
     pub(crate) forced: Option<Value>,
     /// Konnect knows this portal in one version of the API only.
@@ -114,7 +120,12 @@ pub(crate) struct Target {
 impl Target {
     fn new(timings: Timings, behaviour: Behaviour) -> Self {
         let job = Job::new(timings, behaviour);
-        Self { job, webhook: WebhookSlot::default(), events: Vec::new(), forced: None, only: None }
+        Self { job, webhook: WebhookSlot::default(), events: Vec::new(), made: 0, forced: None, only: None }
+    }
+
+    /// Whether what GET of the job shows was made by hand.
+    pub(crate) fn is_bent(&self) -> bool {
+        self.forced.is_some() || matches!(self.job.view().status, Status::Other(_))
     }
 }
 
@@ -129,12 +140,14 @@ pub(crate) struct World {
     orgs: BTreeMap<String, Organization>,
     tokens: BTreeMap<String, Identity>,
     targets: BTreeMap<TargetKey, Target>,
-    destinations: BTreeMap<String, (String, Webhook)>,
+    destinations: BTreeMap<String, Destination>,
     pub(crate) faults: Faults,
     pub(crate) holds: Holds,
+    pub(crate) limits: Limits,
     pub(crate) calls: Log<Call>,
     last_call: u64,
     pub(crate) deliveries: Log<Delivery>,
+    pub(crate) violations: Log<Violation>,
 }
 
 impl World {
@@ -151,9 +164,11 @@ impl World {
             destinations: BTreeMap::new(),
             faults: Faults::default(),
             holds: Holds::default(),
+            limits: Limits::new(&options.rate_limits),
             calls: Log::default(),
             last_call: 0,
             deliveries: Log::default(),
+            violations: Log::default(),
         }
     }
 
@@ -234,14 +249,10 @@ impl World {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         self.target_mut(key)?.webhook.set(webhook.clone(), now);
-        let destination = webhook.map(|webhook| (webhook.destination_id.clone(), (key.org.clone(), webhook)));
-        self.destinations.extend(destination);
+        if let Some(webhook) = webhook {
+            self.note_destination(&key.org, &webhook, now);
+        }
         Ok(())
-    }
-
-    /// A destination of the organization, by the id that some webhook has or had.
-    pub(crate) fn destination(&self, org: &str, id: &str) -> Option<&Webhook> {
-        self.destinations.get(id).filter(|(owner, _)| owner == org).map(|(_, webhook)| webhook)
     }
 
     /// Adds the number to a call and logs it.
@@ -252,10 +263,11 @@ impl World {
         self.last_call
     }
 
-    pub(crate) fn log_delivery(&mut self, delivery: Delivery, message: String) {
+    pub(crate) fn log_delivery(&mut self, delivery: Delivery, message: String, now: DateTime<Utc>) {
         let last = LastAttempt { at: delivery.at, response_code: delivery.response_code, message };
         if let Ok(target) = self.target_mut(&delivery.target) {
-            target.webhook.last = Some(last);
+            let q12 = target.job.behaviour().q12;
+            target.webhook.attempted(last, q12, now);
         }
         self.deliveries.push(delivery);
     }

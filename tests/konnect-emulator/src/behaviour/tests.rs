@@ -13,8 +13,13 @@ fn every_field_has_a_short_json_form() {
     let full = json!({
         "q3": "handed_over", "q4": {"ingest_lag_ms": 60_000, "newest_end": "ingested"}, "q5": "only_put",
         "q6": "clears_window", "get_lag": [{"ms": 500}, {"changes": 1}], "stuck_in": ["running"],
-        "updated_at": {"ahead_ms": 1000}, "times": {"fraction_digits": 3, "offset_minutes": -90},
-        "clock_offset_ms": -5000
+        "updated_at": {"ahead_ms": 1000}, "times": {"fraction_digits": 3, "offset_minutes": -90, "unset": "misprinted"},
+        "clock_offset_ms": -5000, "q7": "new", "q8": "other", "q9": "with_portals", "q10": "answers_trace",
+        "q11": {"attempt_timeout_ms": 500, "honours_retry_after": true}, "q12": {"turns_off_after": 3},
+        "delivery": {"content_encoding": "gzip", "json_types": "examples", "lag_ms": 20, "waits_ms": [1, 2],
+            "retries_certificates": true},
+        "status_lag_ms": 100, "granularity": {"unit": "minute", "start": "floor", "end": "ceiling"},
+        "put_answer": "empty", "unauthorized": "gateway"
     });
     let behaviour: Behaviour = serde_json::from_value(full.clone()).unwrap();
     assert_eq!(serde_json::to_value(&behaviour).unwrap(), full);
@@ -51,11 +56,12 @@ fn times_are_written_in_any_legal_form() {
         (None, Some(120), whole, "2027-01-15T10:00:00+02:00"),
         (Some(3), Some(-210), fraction, "2027-01-15T04:30:00.123-03:30"),
     ] {
-        let format = TimeFormat { fraction_digits: digits, offset_minutes: offset };
+        let format = TimeFormat { fraction_digits: digits, offset_minutes: offset, unset: UnsetTime::Valid };
         let text = format.write(Some(time));
         assert_eq!(text, expected);
         assert!(DateTime::parse_from_rfc3339(&text).is_ok());
         assert_eq!(format.write(None), ZERO_TIME);
+        assert_eq!(TimeFormat { unset: UnsetTime::Misprinted, ..format }.write(None), MISPRINTED_ZERO_TIME);
     }
 }
 
@@ -69,6 +75,7 @@ fn updated_at_can_be_bent() {
         (UpdatedAt::Missing, None),
         (UpdatedAt::Constant(DateTime::UNIX_EPOCH), Some("1970-01-01T00:00:00Z")),
         (ahead, Some("2027-01-15T08:01:00Z")),
+        (UpdatedAt::Backwards("2027-01-15T07:00:00Z".parse().unwrap()), Some("2027-01-15T06:00:00Z")),
     ] {
         assert_eq!(shown(updated_at, usual).as_deref(), expected);
     }

@@ -64,8 +64,7 @@ impl Handle {
     pub(crate) fn emit(&self, key: &TargetKey, emit: Emit) -> Result<Vec<String>, Error> {
         let events = self.shared.update(|world, now| world.emit(key, emit, now))?;
         let ids = events.iter().map(|event| event.trace_id.clone()).collect();
-        let enabled =
-            self.shared.read(|world| world.target(key).is_ok_and(|target| target.webhook.enabled().is_some()));
+        let enabled = self.shared.read(|world| world.target(key).is_ok_and(|target| target.webhook.ready().is_ok()));
         if enabled && !emit.lost && !events.is_empty() {
             self.shared.perform([Effect::Live(key.clone(), events)]);
         }

@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::Emulator;
 use crate::Error;
+use crate::contract::Violation;
 use crate::event::AuditEvent;
 use crate::fault::{Fault, FaultRule};
 use crate::job::JobView;
+use crate::limit::{Limits, RateLimit};
 use crate::model::{ApiVersion, Role, Status, TargetKey, Window};
 use crate::record::{Call, Delivery, Run};
 use crate::settings::Timings;
@@ -183,6 +185,17 @@ impl Emulator {
     /// Forgets the calls.
     pub fn clear_calls(&self) {
         self.handle.update(|world| world.calls.clear());
+    }
+
+    /// What of the calls so far `openapi.yaml` does not allow, faults and jobs by hand left out.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.handle.shared.read(|world| world.violations.to_vec())
+    }
+
+    /// Limits how many requests are answered, from now on; none lifts all limits.
+    pub fn set_rate_limits(&self, limits: impl IntoIterator<Item = RateLimit>) {
+        let limits: Vec<_> = limits.into_iter().collect();
+        self.handle.update(|world| world.limits = Limits::new(&limits));
     }
 
     /// The delivery attempts since the last clearing, oldest first.

@@ -21,7 +21,7 @@ pub struct JobView {
 }
 
 impl JobView {
-    /// The job object on the wire, unset times in their odd documented form.
+    /// The job object on the wire, unset times as zero times.
     pub fn to_json(&self) -> Value {
         render(self, &Behaviour::default())
     }

@@ -155,7 +155,7 @@ fn an_unknown_word_stays_and_refuses() {
 fn an_unconfigured_job_shows_zero_times() {
     let mut job = running();
     job.advance(Status::Unconfigured, at(21));
-    let zero = "0001-01-01T00:00:0Z";
+    let zero = "0001-01-01T00:00:00Z";
     let expected = json!({"start_at": zero, "end_at": zero, "status": "unconfigured", "updated_at": zero});
     assert_eq!(job.view().to_json(), expected);
 }

@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 
 use super::{Effect, Emit, Progress, Refusal, Target, World};
 use crate::Error;
-use crate::behaviour::{NewestEnd, Q4};
-use crate::event::AuditEvent;
+use crate::behaviour::{NewestEnd, Q4, Q9, Q10};
+use crate::event::{AuditEvent, new_trace_id};
 use crate::job::{JobView, Outcome};
 use crate::model::{Status, TargetKey, Window, earlier};
 use crate::settings::{Q1, Q2};
-use crate::wire::InvalidParameter;
+use crate::wire::{InvalidParameter, Rule};
 
 impl World {
     /// A PUT of the replay job, by whichever way it came in.
@@ -23,8 +23,9 @@ impl World {
         let q1 = self.q1;
         let region_busy = self.region_refuses(key);
         let behaviour = self.target_mut(key)?.job.behaviour();
-        let (q4, clock) = (behaviour.q4, behaviour.clock(now));
+        let (q4, clock, granularity) = (behaviour.q4, behaviour.clock(now), behaviour.granularity);
         let invalid = self.check(window, q4, clock);
+        let window = granularity.round(window);
         let target = self.target_mut(key)?;
         Ok(match invalid {
             invalid if !invalid.is_empty() => Err(Refusal::Invalid(invalid)),
@@ -43,11 +44,11 @@ impl World {
         let mut invalid = Vec::new();
         for (field, time, newest) in [("start_at", window.start_at, now), ("end_at", window.end_at, newest_end)] {
             if time < oldest || time > newest {
-                invalid.push(InvalidParameter::new(field, "range", "must be within the last 7 days"));
+                invalid.push(InvalidParameter::new(field, Rule::Invalid, "must be within the last 7 days"));
             }
         }
         if window.end_at < window.start_at {
-            invalid.push(InvalidParameter::new("end_at", "gte", "must not be before start_at"));
+            invalid.push(InvalidParameter::new("end_at", Rule::Invalid, "must not be before start_at"));
         }
         invalid
     }
@@ -124,10 +125,42 @@ impl World {
         let oldest = now - self.retention;
         let target = self.target_mut(key)?;
         let at = emit.at.unwrap_or(now);
-        let new: Vec<_> = (0..emit.count).map(|serial| AuditEvent::new(key, &org_id, at, serial)).collect();
+        let serials = target.made..target.made + emit.count;
+        target.made += emit.count;
+        let new: Vec<_> = serials.map(|serial| AuditEvent::new(key, &org_id, at, serial)).collect();
         target.events.retain(|event| event.at >= oldest);
         target.events.extend(new.iter().cloned());
         Ok(new)
+    }
+
+    /// Keeps what a call of the API leaves in the organization's log (Q10), and answers it for live delivery.
+    pub(crate) fn note_call(&mut self, key: &TargetKey, trace_id: i64, now: DateTime<Utc>) -> Option<Effect> {
+        let trace_id = match self.target(key).map_or(self.behaviour().q10, |target| target.job.behaviour().q10) {
+            Q10::Nothing => return None,
+            Q10::OwnTrace => new_trace_id(),
+            Q10::AnswersTrace => trace_id,
+        };
+        let org_id = self.orgs.get(&key.org)?.id.clone();
+        let events = AuditEvent::of_call(&org_id, now, trace_id);
+        let target = self.target_mut(key).ok()?;
+        target.events.extend(events.iter().cloned());
+        target.webhook.ready().is_ok().then(|| Effect::Live(key.clone(), events))
+    }
+
+    /// The events that the pull API has in a region (Q9), in order of time.
+    pub(crate) fn pulled(&self, org: &str, region: &str, now: DateTime<Utc>) -> Vec<&AuditEvent> {
+        let organization = TargetKey::organization(org, region);
+        let q9 = self.target(&organization).map_or(self.behaviour().q9, |target| target.job.behaviour().q9);
+        let is_meant = |key: &TargetKey| match q9 {
+            Q9::OrganizationOnly => *key == organization,
+            Q9::WithPortals => key.same_region(&organization),
+        };
+        let oldest = earlier(now, self.retention);
+        let targets = self.targets.iter().filter(|(key, _)| is_meant(key));
+        let events = targets.flat_map(|(_, target)| &target.events).filter(|event| event.at >= oldest);
+        let mut events: Vec<_> = events.collect();
+        events.sort_by_key(|event| event.at);
+        events
     }
 
     /// The stored events of a window (Q4), in order of time.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use konnect_emulator::{
-    Emit, Emulator, Lag, NewestEnd, Options, Outage, Q2, Q3, Q4, Q5, Q6, Status, TimeFormat, Timings, UpdatedAt,
-    Window, ZERO_TIME,
+    Emit, Emulator, Granularity, Lag, MISPRINTED_ZERO_TIME, NewestEnd, Options, Outage, PutAnswer, Q2, Q3, Q4, Q5, Q6,
+    Rounding, Status, TimeFormat, Timings, Unit, UnsetTime, UpdatedAt, Window, ZERO_TIME,
 };
 use serde_json::{Value, json};
 
@@ -206,12 +206,16 @@ async fn updated_at_is_constant_missing_or_in_the_future() {
     set(UpdatedAt::Ahead(Duration::from_hours(1)));
     let ahead = time(&bench.advance("completed").await["updated_at"]) - Utc::now();
     assert!((TimeDelta::minutes(59)..=TimeDelta::hours(1)).contains(&ahead), "{ahead}");
+    set(UpdatedAt::Backwards(hours_ago(0)));
+    let first = bench.put_job(window(2)).await.json();
+    let then = bench.advance("running").await;
+    assert!(time(&then["updated_at"]) < time(&first["updated_at"]), "each change shows an earlier time");
 }
 
 #[tokio::test]
 async fn times_are_written_with_fractions_and_offsets() {
     let bench = by_hand().await;
-    let times = TimeFormat { fraction_digits: Some(6), offset_minutes: Some(330) };
+    let times = TimeFormat { fraction_digits: Some(6), offset_minutes: Some(330), ..TimeFormat::default() };
     bench.emulator.set_time_format(&bench.portal, times).unwrap();
     assert_eq!(bench.get_job().await["start_at"], ZERO_TIME);
     let put = bench.put_job(window(2)).await.json();
@@ -219,6 +223,56 @@ async fn times_are_written_with_fractions_and_offsets() {
     assert!(text.ends_with(".000000+05:30"), "{text}");
     assert_eq!(time(&put["start_at"]), hours_ago(2), "it is the same time");
     assert_eq!(bench.get_job().await, put);
+}
+
+#[tokio::test]
+async fn an_unset_time_is_valid_or_as_the_documentation_prints_it() {
+    let bench = by_hand().await;
+    for (unset, expected) in [(UnsetTime::Valid, ZERO_TIME), (UnsetTime::Misprinted, MISPRINTED_ZERO_TIME)] {
+        let times = TimeFormat { unset, ..TimeFormat::default() };
+        bench.emulator.set_time_format(&bench.portal, times).unwrap();
+        let job = bench.get_job().await;
+        assert_eq!(
+            ["start_at", "end_at", "updated_at"].map(|key| job[key].clone()),
+            [json!(expected), json!(expected), json!(expected)]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_window_is_shown_and_sent_in_whole_units() {
+    let bench = by_hand().await;
+    let granularity = Granularity { unit: Unit::Hour, start: Rounding::Floor, end: Rounding::Ceiling };
+    bench.emulator.change_behaviour(&bench.portal, |behaviour| behaviour.granularity = granularity).unwrap();
+    let (start, end) = (time(&json!("2026-01-01T08:59:30Z")), time(&json!("2026-01-01T09:00:01Z")));
+    let shift = hours_ago(48) - start;
+    let shift = TimeDelta::hours(shift.num_hours());
+    let put = bench.put_job(Window::new(start + shift, end + shift)).await.json();
+    assert_eq!(time(&put["start_at"]) - shift, time(&json!("2026-01-01T08:00:00Z")));
+    assert_eq!(time(&put["end_at"]) - shift, time(&json!("2026-01-01T10:00:00Z")));
+    assert_eq!(bench.get_job().await, put);
+    let lost = bench.emulator.emit(&bench.portal, Emit::at(1, start + shift - TimeDelta::minutes(30)).lost()).unwrap();
+    bench.advance("running").await;
+    assert_eq!(bench.receiver.wait_for_events(1, LIMIT).await.unwrap()[0].trace_id, lost[0]);
+}
+
+#[tokio::test]
+async fn a_put_is_answered_with_its_job_or_without_one() {
+    for answer in [PutAnswer::Job, PutAnswer::Empty, PutAnswer::Nothing, PutAnswer::Old] {
+        let bench = by_hand().await;
+        let old = bench.get_job().await;
+        bench.emulator.change_behaviour(&bench.portal, |behaviour| behaviour.put_answer = answer).unwrap();
+        let put = bench.put_job(window(2)).await;
+        assert_eq!(put.status, 202);
+        let now = bench.get_job().await;
+        assert_eq!(now["status"], "accepted", "whatever the answer, it was taken");
+        match answer {
+            PutAnswer::Job => assert_eq!(put.json(), now),
+            PutAnswer::Empty => assert_eq!(put.json(), json!({})),
+            PutAnswer::Nothing => assert_eq!(put.body, ""),
+            PutAnswer::Old => assert_eq!(put.json(), old),
+        }
+    }
 }
 
 #[tokio::test]

@@ -137,7 +137,9 @@ fn wrong_flags_exit_with_2_and_a_taken_port_with_1() {
 fn help_names_the_variables() {
     let help = Command::new(BINARY).arg("--help").output().unwrap();
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    for variable in ["KONNECT_EMULATOR_LISTEN", "KONNECT_EMULATOR_CONFIG", "KONNECT_EMULATOR_RETRY_SCALE"] {
+    for variable in
+        ["KONNECT_EMULATOR_LISTEN", "KONNECT_EMULATOR_CONFIG", "KONNECT_EMULATOR_RETRY_SCALE", "openapi.yaml"]
+    {
         assert!(help.status.success() && text.contains(variable), "{variable}");
     }
 }

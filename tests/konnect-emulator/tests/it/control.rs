@@ -130,6 +130,20 @@ async fn requests_are_held_and_released() {
 }
 
 #[tokio::test]
+async fn the_contract_its_violations_and_the_rate_limits_are_reached() {
+    let bench = controlled().await;
+    let contract = call(&bench, Method::GET, "/openapi.yaml", json!({})).await;
+    assert_eq!((contract.status, contract.body.as_str()), (200, konnect_emulator::OPENAPI));
+    let limits = json!([{"per": "token", "requests": 1, "window_ms": 600_000, "retry_after": true}]);
+    ok(&bench, Method::PUT, "/rate-limits", limits.clone()).await;
+    assert_eq!(ok(&bench, Method::GET, "/rate-limits", json!({})).await, limits);
+    bench.get(&bench.url("audit-log-replay-job?verbose=1")).await;
+    assert_eq!(bench.get(&bench.url("audit-log-replay-job")).await.status, 429);
+    let violations = ok(&bench, Method::GET, "/violations", json!({})).await;
+    assert_eq!(violations, json!([{"call": 1, "part": "request", "text": "parameter verbose is not declared"}]));
+}
+
+#[tokio::test]
 async fn tokens_come_and_go() {
     let bench = controlled().await;
     let body = json!({"token": "spat_2", "role": "member"});
@@ -155,7 +169,7 @@ async fn mistakes_get_a_clear_error() {
         (Method::POST, "/faults", json!({"acton": 1}), 400, "acton"),
         (Method::GET, "/holds/7", json!({}), 404, "7"),
         (Method::POST, "/holds", json!({"point": "between"}), 400, "between"),
-        (Method::PATCH, "/behaviour", json!({"q9": 1}), 400, "q9"),
+        (Method::PATCH, "/behaviour", json!({"q99": 1}), 400, "q99"),
         (Method::GET, "/nowhere", json!({}), 404, "GET /"),
         (Method::GET, "/ca.pem", json!({}), 404, "TLS"),
     ] {

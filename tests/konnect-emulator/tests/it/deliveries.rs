@@ -32,7 +32,7 @@ async fn every_format_arrives_and_verifies() {
 }
 
 #[tokio::test]
-async fn unsigned_lines_are_told_apart_by_trace_id_and_time() {
+async fn unsigned_lines_are_told_apart_by_all_that_they_say() {
     let bench = Bench::start().await;
     let webhook = Webhook { signed: false, ..Webhook::new(bench.receiver.url()) };
     bench.emulator.set_webhook(&bench.portal, webhook).unwrap();

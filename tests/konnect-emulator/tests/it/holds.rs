@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use konnect_emulator::{Action, Error, Fault, Hold, HoldId, HoldPoint, PathKind, Status};
+use konnect_emulator::{Action, Emulator, Error, Fault, Hold, HoldId, HoldPoint, PathKind, Status, Webhook};
 use reqwest::Method;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::support::{Bench, LIMIT, PORTAL, window};
+use crate::support::{Bench, LIMIT, PORTAL, Reply, quick, window};
 
 fn put() -> Hold {
     Hold::before().method("PUT").path(PathKind::ReplayJob)
@@ -50,22 +50,34 @@ async fn a_request_is_held_before_its_effect_or_after_it() {
 #[tokio::test]
 async fn every_point_can_be_held() {
     let bench = Bench::start().await;
+    let destination = json!({"name": "n", "endpoint": "http://127.0.0.1:9", "log_format": "cef", "authorization": "a"});
     for hold in Hold::every() {
+        // What is deleted by one is there again for the next.
+        let webhook = Webhook::new(bench.receiver.url());
+        bench.emulator.set_webhook(&bench.portal, webhook).unwrap();
+        let destinations = format!("{}/v3/audit-log-destinations", bench.emulator.base_url("eu"));
+        let made = bench.request(Method::POST, &destinations).body(destination.to_string()).send().await.unwrap();
+        let made = Reply::read(made).await.json();
         let id = bench.emulator.hold(hold.clone());
-        let path = match hold.path.unwrap() {
-            PathKind::ReplayJob => "audit-log-replay-job",
-            PathKind::Webhook => "audit-log-webhook",
-            PathKind::WebhookStatus => "audit-log-webhook/status",
-            PathKind::Jwks => "",
+        let base = bench.emulator.base_url("eu");
+        let url = match hold.path.unwrap() {
+            PathKind::ReplayJob => bench.url("audit-log-replay-job"),
+            PathKind::Webhook => bench.url("audit-log-webhook"),
+            PathKind::WebhookStatus => bench.url("audit-log-webhook/status"),
+            PathKind::Jwks => format!("{base}/v2/audit-log-webhook/jwks.json"),
+            PathKind::Destinations => destinations,
+            PathKind::Destination => format!("{destinations}/{}", made["id"].as_str().unwrap()),
+            PathKind::Portals => format!("{base}/v2/portals"),
+            PathKind::AuditLogs => format!("{base}/v3/audit-logs"),
         };
-        let url = if path.is_empty() {
-            format!("{}/v2/audit-log-webhook/jwks.json", bench.emulator.base_url("eu"))
-        } else {
-            bench.url(path)
+        let method: Method = hold.method.as_deref().unwrap().parse().unwrap();
+        let body = match (hold.path.unwrap(), method.as_str()) {
+            (PathKind::ReplayJob, "PUT") => json!(window(2)).to_string(),
+            (PathKind::Destinations, "POST") => destination.to_string(),
+            (_, "PATCH") => "{}".to_owned(),
+            _ => String::new(),
         };
-        let method = hold.method.as_deref().unwrap().parse().unwrap();
-        let body = if path.ends_with("job") { json!(window(2)) } else { json!({"enabled": true}) };
-        let request = bench.request(method, &url).body(body.to_string());
+        let request = bench.request(method, &url).body(body);
         let client = tokio::spawn(async move { request.send().await.unwrap().status().as_u16() });
         bench.emulator.wait_held(id, LIMIT).await.unwrap_or_else(|_| panic!("nobody came: {hold}"));
         bench.emulator.release(id).unwrap();
@@ -190,10 +202,11 @@ async fn a_held_get_answers_what_was_when_it_was_held() {
 
 #[tokio::test]
 async fn an_emulator_that_stops_lets_nobody_hang() {
-    let bench = Bench::start().await;
+    let mut bench = Bench::start().await;
     let id = bench.emulator.hold(put());
     let client = client_puts(&bench);
     bench.emulator.wait_held(id, LIMIT).await.unwrap();
-    bench.emulator.stop().await;
+    let next = Emulator::start(quick()).await.unwrap();
+    std::mem::replace(&mut bench.emulator, next).stop().await;
     assert!(client.await.unwrap().is_err());
 }

@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use konnect_emulator::{Emulator, Options, Receiver, ReceiverOptions, TargetKey, Timings, Webhook, Window};
+use konnect_emulator::{
+    Emulator, Options, Part, Receiver, ReceiverOptions, TargetKey, Timings, Violation, Webhook, Window,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -60,6 +62,17 @@ impl Bench {
 
     pub(crate) async fn get_job(&self) -> Value {
         self.get(&self.url("audit-log-replay-job")).await.json()
+    }
+}
+
+impl Drop for Bench {
+    /// Whatever a test was about: the emulator answers as `openapi.yaml` says.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let own_faults = |violation: &Violation| violation.part != Part::Request;
+            let violations: Vec<_> = self.emulator.violations().into_iter().filter(own_faults).collect();
+            assert!(violations.is_empty(), "{violations:#?}");
+        }
     }
 }
 
