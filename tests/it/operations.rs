@@ -6,6 +6,9 @@ use serde_json::Value;
 
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 
+/// Where alerts find this page from wherever they are read.
+const RUNBOOKS: &str = "https://github.com/konnect-replay/konnect-replay/blob/main/docs/operations.md";
+
 /// The part under a heading of the second level.
 fn part(heading: &str) -> &'static str {
     let (_, rest) = OPERATIONS.split_once(&format!("\n## {heading}\n")).unwrap();
@@ -40,11 +43,11 @@ fn every_alert_has_a_chapter_that_its_annotation_leads_to() {
     let rules: Value = serde_saphyr::from_str(include_str!("../../deploy/monitoring/prometheus-rules.yaml")).unwrap();
     let rules = rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap().iter());
     let rules: Vec<(&str, &str)> =
-        rules.map(|rule| (rule["alert"].as_str().unwrap(), rule["annotations"]["runbook"].as_str().unwrap())).collect();
+        rules.map(|rule| (rule["alert"].as_str().unwrap(), rule["annotations"]["runbook_url"].as_str().unwrap())).collect();
     let chapters: Vec<&str> = part("Alerts").lines().filter_map(|line| line.strip_prefix("### ")).collect();
     assert_eq!(rules.iter().map(|(alert, _)| *alert).collect::<Vec<_>>(), chapters);
     for (alert, runbook) in rules {
-        assert_eq!(runbook, format!("docs/operations.md#{}", alert.to_lowercase()));
+        assert_eq!(runbook, format!("{RUNBOOKS}#{}", alert.to_lowercase()));
     }
 }
 

@@ -54,7 +54,7 @@ fn each_label_stands_once_and_the_users_value_wins() {
 #[test]
 fn labels_of_pods_win_over_common_ones_and_never_over_the_selector() {
     let values = "{commonLabels: {team: sec, app.kubernetes.io/name: audit}, emulator: {enabled: true},
-        podLabels: {team: pods, app.kubernetes.io/component: x, app.kubernetes.io/instance: y}}";
+        podLabels: {team: pods, app.kubernetes.io/component: x, app.kubernetes.io/instance: z}}";
     for helm in Helm::ALL {
         let objects = Rendering::of(values).objects(helm);
         let pods = objects.pods();

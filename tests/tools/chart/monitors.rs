@@ -11,7 +11,7 @@ fn monitors_have_the_usual_fields() {
     {
         let values = format!(
             "monitoring: {{{value}: {{enabled: true, interval: 15s, scrapeTimeout: 5s, honorLabels: true, labels: {{a: b}},
-              relabelings: [{{action: labeldrop, regex: x}}], metricRelabelings: [{{action: labeldrop, regex: y}}],
+              relabelings: [{{action: labeldrop, regex: x}}], metricRelabelings: [{{action: labeldrop, regex: z}}],
               annotations: {{c: d}}, namespace: monitoring}}}}"
         );
         for helm in Helm::ALL {
@@ -20,7 +20,7 @@ fn monitors_have_the_usual_fields() {
             let endpoint = json!([{
                 "port": "http", "path": "/metrics", "interval": "15s", "scrapeTimeout": "5s", "honorLabels": true,
                 "relabelings": [{"action": "labeldrop", "regex": "x"}],
-                "metricRelabelings": [{"action": "labeldrop", "regex": "y"}],
+                "metricRelabelings": [{"action": "labeldrop", "regex": "z"}],
             }]);
             assert_eq!(monitor["spec"][endpoints], endpoint);
             // In another namespace it must say where the pods are.
