@@ -24,10 +24,13 @@ impl Cluster {
     }
 
     async fn namespace(&self, name: &str) {
-        let restricted = "{pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/warn: restricted}";
-        let namespace = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name:?}, labels: {restricted}}}}}");
+        let restricted =
+            "{pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/warn: restricted}";
+        let namespace =
+            format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name:?}, labels: {restricted}}}}}");
         // In a cluster a controller makes it; a pod is not taken without.
-        let account = format!("{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: default, namespace: {name:?}}}}}");
+        let account =
+            format!("{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: default, namespace: {name:?}}}}}");
         self.plane.apply(&format!("{namespace}\n---\n{account}\n")).await.unwrap();
     }
 

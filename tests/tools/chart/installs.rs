@@ -27,7 +27,8 @@ async fn an_install_is_scaled_to_zero_and_back_by_its_values() {
     let cluster = Cluster::with_namespaces(&namespaces).await;
     for (number, namespace) in namespaces.into_iter().enumerate() {
         let own = if number == 0 { "crds.enabled=true" } else { "crds.enabled=false" };
-        let run = |arguments: &[&str]| helm(Helm::ALL[number], &cluster, &[arguments, &["-n", namespace]].concat()).unwrap();
+        let run =
+            |arguments: &[&str]| helm(Helm::ALL[number], &cluster, &[arguments, &["-n", namespace]].concat()).unwrap();
         // As an installer adds what the chart sets too: Helm 4 sends it by server-side apply, which takes each name once.
         let values = "extraEnv[0].name=RUST_LOG,extraEnv[0].value=debug,log.filter=info,watchNamespaces={audit}";
         let values = format!("{values},{own},rbac.create=false,rbac.aggregate=false");

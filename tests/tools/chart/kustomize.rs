@@ -32,7 +32,11 @@ fn deployment(objects: &Objects) -> &Value {
 fn watched(objects: &Objects) -> Vec<String> {
     let deployment = deployment(objects);
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
-    let flag = container["args"].as_array().unwrap().iter().filter_map(|arg| arg.as_str()?.strip_prefix("--watch-namespaces="));
+    let flag = container["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|arg| arg.as_str()?.strip_prefix("--watch-namespaces="));
     let from_its_pod = container["env"].as_array().into_iter().flatten().filter(|variable| {
         variable["name"] == "KONNECT_REPLAY_WATCH_NAMESPACES"
             && variable["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
@@ -53,7 +57,9 @@ fn has_its_rights(what: &str, objects: &Objects) {
     };
     let role = |binding: &Value| {
         let place = &binding["metadata"]["namespace"];
-        let named = |role: &Value| role["metadata"]["name"] == binding["roleRef"]["name"] && role["metadata"]["namespace"] == *place;
+        let named = |role: &Value| {
+            role["metadata"]["name"] == binding["roleRef"]["name"] && role["metadata"]["namespace"] == *place
+        };
         the(objects, binding["roleRef"]["kind"].as_str().unwrap(), named)["rules"].to_string()
     };
     let scopes = watched(objects);
@@ -61,11 +67,17 @@ fn has_its_rights(what: &str, objects: &Objects) {
         assert!(role(the(objects, "ClusterRoleBinding", bound)).contains("auditlogreplayjobs/status"), "{what}");
     }
     for scope in &scopes {
-        let here = |binding: &Value| bound(binding) && binding["metadata"]["namespace"] == **scope && role(binding).contains("auditlogreplayjobs/status");
+        let here = |binding: &Value| {
+            bound(binding)
+                && binding["metadata"]["namespace"] == **scope
+                && role(binding).contains("auditlogreplayjobs/status")
+        };
         the(objects, "RoleBinding", here);
         assert!(objects.of_kind("ClusterRoleBinding").is_empty(), "{what} may act everywhere");
     }
-    let leases = |binding: &Value| bound(binding) && binding["metadata"]["namespace"] == *namespace && role(binding).contains("leases");
+    let leases = |binding: &Value| {
+        bound(binding) && binding["metadata"]["namespace"] == *namespace && role(binding).contains("leases")
+    };
     the(objects, "RoleBinding", leases);
 }
 
@@ -76,9 +88,15 @@ async fn each_overlay_below_each_transformer_is_an_install_that_works() {
         ("plain", ""),
         ("namespace", "namespace: platform-ops\n"),
         ("prefix", "namePrefix: eu-\nnameSuffix: -1\n"),
-        ("image", "images: [{name: ghcr.io/konnect-replay/konnect-replay, newName: mirror.local/replay, newTag: v1}]\n"),
+        (
+            "image",
+            "images: [{name: ghcr.io/konnect-replay/konnect-replay, newName: mirror.local/replay, newTag: v1}]\n",
+        ),
         ("replicas", "replicas: [{name: konnect-replay, count: 0}]\n"),
-        ("all", "namespace: platform-ops\nnamePrefix: eu-\nimages: [{name: ghcr.io/konnect-replay/konnect-replay, newTag: v1}]\n"),
+        (
+            "all",
+            "namespace: platform-ops\nnamePrefix: eu-\nimages: [{name: ghcr.io/konnect-replay/konnect-replay, newTag: v1}]\n",
+        ),
     ];
     for overlay in ["cluster-wide", "namespaced"] {
         for (transformer, text) in transformers {
@@ -104,15 +122,20 @@ fn transformers_change_what_they_name_and_nothing_else() {
     assert_eq!(deployment(&image)["spec"]["template"]["spec"]["containers"][0]["image"], "mirror.local/replay:v1");
 }
 
-/// As docs/install.md says: the operator's namespace in one layer, what it watches in the next.
+/// As docs/install.md says: the operator's namespace in one layer, what it watches in the next. A prefix may be in either.
 #[test]
 fn the_component_for_other_namespaces_leaves_the_operator_where_it_is() {
-    build("in-platform-ops", "namespace: platform-ops\nresources: [{deploy}/overlays/cluster-wide]\n");
-    let text = build("audited", "resources: [../in-platform-ops]\ncomponents: [{deploy}/components/watch-audit]\n");
-    let objects = Objects::read(&text).unwrap();
-    assert_eq!(watched(&objects), ["audit"]);
-    assert_eq!(deployment(&objects)["metadata"]["namespace"], "platform-ops");
-    has_its_rights("audited", &objects);
+    for (number, (below, above)) in
+        [("", ""), ("namePrefix: eu-\n", ""), ("", "namePrefix: eu-\n")].into_iter().enumerate()
+    {
+        let lower = format!("lower-{number}");
+        build(&lower, &format!("namespace: platform-ops\n{below}resources: [{{deploy}}/overlays/cluster-wide]\n"));
+        let upper = format!("{above}resources: [../{lower}]\ncomponents: [{{deploy}}/components/watch-audit]\n");
+        let objects = Objects::read(&build(&format!("upper-{number}"), &upper)).unwrap();
+        assert_eq!(watched(&objects), ["audit"]);
+        assert_eq!(deployment(&objects)["metadata"]["namespace"], "platform-ops");
+        has_its_rights(&upper, &objects);
+    }
 }
 
 #[test]

@@ -7,7 +7,12 @@ use crate::objects::Objects;
 
 /// What is set, and which label of which object must come out of it.
 const CASES: &[(&str, &str, &str, &str)] = &[
-    ("commonLabels: {app.kubernetes.io/part-of: observability}", "Service", "app.kubernetes.io/part-of", "observability"),
+    (
+        "commonLabels: {app.kubernetes.io/part-of: observability}",
+        "Service",
+        "app.kubernetes.io/part-of",
+        "observability",
+    ),
     ("commonLabels: {app.kubernetes.io/managed-by: flux}", "ServiceAccount", "app.kubernetes.io/managed-by", "flux"),
     ("commonLabels: {helm.sh/chart: none}", "CustomResourceDefinition", "helm.sh/chart", "none"),
     ("{commonLabels: {team: sec}, podLabels: {team: pods}}", "Deployment", "team", "sec"),
@@ -44,7 +49,8 @@ fn each_label_stands_once_and_the_users_value_wins() {
             let objects = Rendering::of(values).objects(helm);
             assert_eq!(label(objects.the(kind), key), *value, "{values}");
         }
-        let dashboard = "monitoring: {dashboard: {enabled: true, labels: {grafana_dashboard: all, app.kubernetes.io/part-of: x}}}";
+        let dashboard =
+            "monitoring: {dashboard: {enabled: true, labels: {grafana_dashboard: all, app.kubernetes.io/part-of: x}}}";
         let objects = Rendering::of(dashboard).objects(helm);
         assert_eq!(label(objects.of("ConfigMap", "dashboard"), "grafana_dashboard"), "all");
         assert_eq!(label(objects.of("ConfigMap", "dashboard"), "app.kubernetes.io/part-of"), "x");

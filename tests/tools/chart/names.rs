@@ -24,7 +24,8 @@ const RELEASES: [&str; 9] = [
 /// Names of namespaces that Kubernetes takes.
 const NAMESPACES: [&str; 6] = ["matrix", "123", "1e3", "true", "null", "0x1f"];
 /// Everything that has a name of its own, so that all names are seen.
-const ALL: &str = "{emulator: {enabled: true}, networkPolicy: {enabled: true}, monitoring: {dashboard: {enabled: true}}}";
+const ALL: &str =
+    "{emulator: {enabled: true}, networkPolicy: {enabled: true}, monitoring: {dashboard: {enabled: true}}}";
 
 /// Whether it may be the name of a Service, in each supported version of Kubernetes.
 fn is_dns_1035(name: &str) -> bool {

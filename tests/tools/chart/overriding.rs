@@ -36,7 +36,8 @@ fn the_program_chooses_what_is_logged_unless_it_is_told() {
 
 #[test]
 fn a_flag_of_the_users_takes_the_place_of_the_charts() {
-    let values = "{konnect: {pollInterval: 10s, regions: [eu]}, emulator: {enabled: true, extraArgs: ['--listen=[::1]:8787']},
+    let values =
+        "{konnect: {pollInterval: 10s, regions: [eu]}, emulator: {enabled: true, extraArgs: ['--listen=[::1]:8787']},
         extraArgs: [--lease-name=mine, --poll-interval=5s, --regions=us, --regions=in, --listen, '127.0.0.1:8080']}";
     for helm in Helm::ALL {
         let objects = Rendering::of(values).objects(helm);
@@ -53,7 +54,8 @@ fn a_flag_of_the_users_takes_the_place_of_the_charts() {
         ];
         assert_eq!(strings(&objects.operator()["args"]), expected);
         let emulator = &objects.of("Deployment", "emulator")["spec"]["template"]["spec"]["containers"][0];
-        let listens: Vec<_> = strings(&emulator["args"]).into_iter().filter(|arg| arg.starts_with("--listen")).collect();
+        let listens: Vec<_> =
+            strings(&emulator["args"]).into_iter().filter(|arg| arg.starts_with("--listen")).collect();
         assert_eq!(listens, ["--listen=[::1]:8787"]);
     }
 }

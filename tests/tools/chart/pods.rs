@@ -37,7 +37,8 @@ fn no_pod_names_a_user_or_group_unless_it_is_told_to() {
         let objects = Rendering::of("emulator: {enabled: true}").objects(helm);
         for pod in objects.pods() {
             let containers = pod.spec["containers"].as_array().unwrap().iter();
-            let contexts = containers.map(|container| &container["securityContext"]).chain([&pod.spec["securityContext"]]);
+            let contexts =
+                containers.map(|container| &container["securityContext"]).chain([&pod.spec["securityContext"]]);
             for context in contexts {
                 assert!(context.is_object(), "{} has no security context", pod.component);
                 assert!(fixed.iter().all(|field| context[field].is_null()), "{}: {context}", pod.component);

@@ -57,8 +57,14 @@ fn a_repository_without_a_registry_gets_that_of_global_before_it() {
     for helm in Helm::ALL {
         let image = |values: &str| Rendering::of(values).objects(helm).operator()["image"].as_str().unwrap().to_owned();
         let global = "global: {imageRegistry: mirror.local}";
-        assert_eq!(image(&format!("{{{global}, image: {{repository: team/replay, tag: v1}}}}")), "mirror.local/team/replay:v1");
-        assert_eq!(image(&format!("{{{global}, image: {{repository: localhost/replay, tag: v1}}}}")), "mirror.local/replay:v1");
+        assert_eq!(
+            image(&format!("{{{global}, image: {{repository: team/replay, tag: v1}}}}")),
+            "mirror.local/team/replay:v1"
+        );
+        assert_eq!(
+            image(&format!("{{{global}, image: {{repository: localhost/replay, tag: v1}}}}")),
+            "mirror.local/replay:v1"
+        );
         assert_eq!(image("image: {repository: team/replay, tag: v1}"), "team/replay:v1");
     }
 }
