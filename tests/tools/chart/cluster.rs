@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use control_plane::ControlPlane;
 
-/// The definitions of ServiceMonitor, PodMonitor and PrometheusRule.
+/// The definitions of `ServiceMonitor`, `PodMonitor` and `PrometheusRule`.
 const PROMETHEUS_OPERATOR: &str = "github.com/prometheus-operator/prometheus-operator@v0.85.0";
 
 pub struct Cluster {
@@ -34,7 +34,7 @@ impl Cluster {
         self.plane.apply(&format!("{namespace}\n---\n{account}\n")).await.unwrap();
     }
 
-    /// Has it know ServiceMonitor, PodMonitor and PrometheusRule too.
+    /// Has it know `ServiceMonitor`, `PodMonitor` and `PrometheusRule` too.
     pub async fn with_prometheus_operator(self) -> Self {
         let downloaded = Command::new("go")
             .args(["mod", "download", "-json", PROMETHEUS_OPERATOR])

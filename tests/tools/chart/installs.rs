@@ -20,18 +20,17 @@ fn replicas(cluster: &Cluster, namespace: &str) -> Value {
     deployment["spec"]["replicas"].clone()
 }
 
-/// Without `--wait`, since there is no node here; and each of the two in a namespace of its own.
+/// Without `--wait`, since there is no node here, and without what is cluster-wide, which other tests try to apply meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_install_is_scaled_to_zero_and_back_by_its_values() {
     let namespaces = ["scaled-helm3", "scaled-helm4"];
     let cluster = Cluster::with_namespaces(&namespaces).await;
     for (number, namespace) in namespaces.into_iter().enumerate() {
-        let own = if number == 0 { "crds.enabled=true" } else { "crds.enabled=false" };
         let run =
             |arguments: &[&str]| helm(Helm::ALL[number], &cluster, &[arguments, &["-n", namespace]].concat()).unwrap();
         // As an installer adds what the chart sets too: Helm 4 sends it by server-side apply, which takes each name once.
         let values = "extraEnv[0].name=RUST_LOG,extraEnv[0].value=debug,log.filter=info,watchNamespaces={audit}";
-        let values = format!("{values},{own},rbac.create=false,rbac.aggregate=false");
+        let values = format!("{values},crds.enabled=false,rbac.create=false,rbac.aggregate=false");
         run(&["install", "konnect-replay", CHART, "--set", &values]);
         assert_eq!(replicas(&cluster, namespace), 2);
         run(&["upgrade", "konnect-replay", CHART, "--reuse-values", "--set", "replicaCount=0"]);

@@ -1,4 +1,4 @@
-//! Whom the NetworkPolicies let through.
+//! Whom the policies of the network let through.
 
 use serde_json::{Value, json};
 
@@ -41,5 +41,7 @@ fn names_are_resolved_on_openshift_too_and_what_is_added_is_added() {
         let objects = Rendering::of(values).objects(helm);
         assert_eq!(egress(&objects, "operator"), [53, 53, 5353, 5353, 443, 6443, 3128]);
         assert_eq!(egress(&objects, "test"), [53, 53, 5353, 5353, 8080]);
+        let closed = "{networkPolicy: {enabled: true, egress: []}, emulator: {enabled: true}}";
+        assert_eq!(egress(&Rendering::of(closed).objects(helm), "operator"), [8787]);
     }
 }

@@ -29,7 +29,7 @@ fn every_pod_is_scheduled_alike() {
     }
 }
 
-/// OpenShift's `restricted-v2` gives an id out of the namespace's range, and refuses a pod that names another.
+/// `restricted-v2` of Openshift gives an id out of the namespace's range, and refuses a pod that names another.
 #[test]
 fn no_pod_names_a_user_or_group_unless_it_is_told_to() {
     let fixed = ["runAsUser", "runAsGroup", "fsGroup", "supplementalGroups"];
