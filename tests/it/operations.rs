@@ -74,8 +74,8 @@ fn every_link_within_leads_somewhere() {
 const BAD_ADVICE: [(&str, &str); 6] = [
     ("logs deploy/konnect-replay", "reads one replica, perhaps the one that stands by"),
     ("--restore-status", "is no flag of Velero"),
-    ("scale deployment", "is a conflict at the next upgrade by server-side apply"),
-    ("kubectl apply -f crds", "is a conflict at the next upgrade by server-side apply"),
+    ("scale deployment", "may be a conflict at the next upgrade by server-side apply"),
+    ("kubectl apply -f crds", "may be a conflict at the next upgrade by server-side apply"),
     ("`trace_id` and `rt`", "is no key: one request makes several events with one trace id"),
     ("au.svc.konghq.com/api", "has no DNS entry"),
 ];

@@ -40,19 +40,3 @@ async fn an_install_is_scaled_to_zero_and_back_by_its_values() {
         run(&["uninstall", "konnect-replay"]);
     }
 }
-
-/// Why no page says `kubectl scale` or `kubectl apply` of what Helm 4 has installed.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_kubectl_has_changed_helm_4_does_not_take_back() {
-    let cluster = Cluster::with_namespaces(&["taken-over"]).await;
-    let run = |arguments: &[&str]| helm(Helm::ALL[1], &cluster, &[arguments, &["-n", "taken-over"]].concat());
-    let values = "crds.enabled=false,rbac.aggregate=false,rbac.create=false";
-    run(&["install", "konnect-replay", CHART, "--set", values]).unwrap();
-    let scaled = cluster.kubectl(&["-n", "taken-over", "scale", "deployment", "konnect-replay", "--replicas=0"], "");
-    assert!(scaled.status.success());
-    let upgrade = ["upgrade", "konnect-replay", CHART, "--reuse-values"];
-    let said = run(&upgrade).unwrap_err();
-    assert!(said.contains(".spec.replicas"), "{said}");
-    run(&[&upgrade[..], &["--force-conflicts"]].concat()).unwrap();
-    assert_eq!(replicas(&cluster, "taken-over"), 2);
-}

@@ -87,7 +87,7 @@ async fn each_overlay_below_each_transformer_is_an_install_that_works() {
     let transformers = [
         ("plain", ""),
         ("namespace", "namespace: platform-ops\n"),
-        ("prefix", "namePrefix: eu-\nnameSuffix: -1\n"),
+        ("prefix", "namePrefix: eu-\nnameSuffix: -one\n"),
         (
             "image",
             "images: [{name: ghcr.io/konnect-replay/konnect-replay, newName: mirror.local/replay, newTag: v1}]\n",
