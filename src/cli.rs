@@ -41,7 +41,7 @@ pub struct RunArgs {
     pub konnect_url: UrlTemplate,
 
     /// The regions that objects may name.
-    #[arg(long, env = "KONNECT_REPLAY_REGIONS", value_delimiter = ',', default_value = "us,eu,au,me,in,sg,ap")]
+    #[arg(long, env = "KONNECT_REPLAY_REGIONS", value_delimiter = ',', default_value = "us,eu,au,me,in,sg")]
     pub regions: Vec<String>,
 
     /// The namespaces to watch; all if not given.

@@ -175,7 +175,7 @@ mod tests {
     fn the_defaults_are_those_of_the_documentation() {
         let config = Config::of_flags(&[]).unwrap();
         assert_eq!(config.policy.konnect_url.to_string(), "https://{region}.api.konghq.com");
-        assert_eq!(config.policy.regions, ["us", "eu", "au", "me", "in", "sg", "ap"]);
+        assert_eq!(config.policy.regions, ["us", "eu", "au", "me", "in", "sg"]);
         assert_eq!(config.policy.poll_interval, Duration::from_secs(15));
         assert_eq!(config.policy.settle_time(), Duration::from_secs(10 + 30 + 30));
         assert_eq!(config.token_prefixes, ["kpat_", "spat_"]);

@@ -77,7 +77,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             konnect_url: UrlTemplate::default(),
-            regions: ["us", "eu", "au", "me", "in", "sg", "ap"].map(str::to_owned).to_vec(),
+            regions: ["us", "eu", "au", "me", "in", "sg"].map(str::to_owned).to_vec(),
             serialize: Serialize::default(),
             poll_interval: Duration::from_secs(15),
             retry_interval: Duration::from_mins(1),

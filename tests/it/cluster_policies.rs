@@ -154,6 +154,14 @@ async fn what_comes_from_git_does_not_go_by_itself() {
         (true, "helm.toolkit.fluxcd.io/name"),
         (true, "argocd.argoproj.io/instance"),
         (false, "argocd.argoproj.io/tracking-id"),
+        // Argo CD 2, and Helm.
+        (true, "app.kubernetes.io/instance"),
+        (false, "meta.helm.sh/release-name"),
+        // Rancher Fleet writes it as a label or as an annotation.
+        (true, "objectset.rio.cattle.io/hash"),
+        (false, "objectset.rio.cattle.io/hash"),
+        (false, "configmanagement.gke.io/managed"),
+        (false, "config.k8s.io/owning-inventory"),
     ];
     for (label, key) in keys {
         let job = owned(label, key);

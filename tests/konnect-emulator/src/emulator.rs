@@ -7,7 +7,8 @@ mod handle;
 mod holds;
 mod operations;
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,9 +134,45 @@ impl Drop for Emulator {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+    let bound = match (TcpListener::bind(address).await, without_ipv6(address)) {
+        (Err(error), Some(instead)) if error.kind() != ErrorKind::AddrInUse => TcpListener::bind(instead).await,
+        (bound, _) => bound,
+    };
+    bound.map_err(|source| Error::Listen { address, source })
+}
+
+/// What stands for `[::]`, all addresses of the machine, where the kernel has no IPv6.
+fn without_ipv6(address: SocketAddr) -> Option<SocketAddr> {
+    (address.ip() == Ipv6Addr::UNSPECIFIED).then_some((Ipv4Addr::UNSPECIFIED, address.port()).into())
 }
 
 fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::net::TcpStream;
+
+    use super::{bind, without_ipv6};
+
+    #[tokio::test]
+    async fn all_addresses_are_those_of_ipv4_and_of_ipv6() {
+        let listener = bind("[::]:0".parse().unwrap()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in ["127.0.0.1", "[::1]"] {
+            let address: SocketAddr = format!("{host}:{port}").parse().unwrap();
+            TcpStream::connect(address).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn without_ipv6_all_addresses_are_those_of_ipv4_and_one_address_stays_as_it_is() {
+        assert_eq!(without_ipv6("[::]:8787".parse().unwrap()), Some("0.0.0.0:8787".parse().unwrap()));
+        for other in ["[::1]:8787", "0.0.0.0:8787", "127.0.0.1:8787"] {
+            assert_eq!(without_ipv6(other.parse().unwrap()), None, "{other}");
+        }
+    }
 }

@@ -20,7 +20,13 @@ pub fn queries() -> Vec<(String, String)> {
         let targets = panel["targets"].as_array().unwrap();
         assert!(!targets.is_empty(), "{} asks nothing", panel["title"]);
         for target in targets {
-            let query = target["expr"].as_str().unwrap().replace("$region", ".*").replace("$__rate_interval", "1h");
+            let query = target["expr"]
+                .as_str()
+                .unwrap()
+                .replace("$cluster", ".*")
+                .replace("$namespace", ".*")
+                .replace("$konnect_region", ".*")
+                .replace("$__rate_interval", "1h");
             assert!(!query.contains('$'), "a variable is left in {query}");
             queries.push((
                 format!("{}: {}", panel["title"].as_str().unwrap(), target["legendFormat"].as_str().unwrap()),

@@ -19,7 +19,8 @@ pub struct Drill {
 
 impl Drill {
     pub async fn start() -> Self {
-        let world = World::new().await;
+        // One region for each condition.
+        let world = World::builder().flag("--regions=us,eu,au,me,in,sg,xx").build().await;
         let broken = Receiver::start(ReceiverOptions::default()).await.unwrap();
         broken.set_outage(Outage::Answer(500));
         Self { world, broken }
@@ -36,7 +37,7 @@ impl Drill {
 
     /// Another scrape, after more calls to Konnect have failed.
     pub async fn scrape_later(&mut self) -> String {
-        let failed = r#"auditlogreplay_konnect_requests_total{region="sg",method="GET",code="503"}"#;
+        let failed = r#"auditlogreplay_konnect_requests_total{konnect_region="sg",method="GET",code="503"}"#;
         let count = |text: &str| exposition::series(text).get(failed).copied();
         let before = count(&self.scrape().await).unwrap();
         let later = |text: &str| count(text).filter(|now| *now > before).map(|_| text.to_owned());
@@ -108,9 +109,9 @@ impl Drill {
     }
 
     async fn a_token_that_is_refused(&self) {
-        self.world.add_portal("ap", &portal(7));
+        self.world.add_portal("xx", &portal(7));
         self.world.create_token("revoked", "token", b"kpat_canary-that-was-revoked").await;
-        self.world.create(Self::job("refused", "ap", 7).secret("revoked", "token")).await;
+        self.world.create(Self::job("refused", "xx", 7).secret("revoked", "token")).await;
         self.world.wait_for_reason("refused", "WaitingForCredentials").await;
     }
 

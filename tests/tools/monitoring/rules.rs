@@ -21,19 +21,21 @@ const fn alert(name: &'static str, labels: &'static str, after: u32) -> Alert {
 }
 
 const DAY: u32 = 24 * 60;
+/// Minutes that an alert of what the leader shows outlives its condition.
+const KEPT: u32 = 5;
 
 /// In the order of the rules file.
 pub const ALERTS: &[Alert] = &[
-    alert("KonnectReplayWindowExpiresIn24h", r#"severity="warning",region="eu",portal="00000001""#, 5),
-    alert("KonnectReplayWindowExpiresIn6h", r#"severity="critical",region="eu",portal="00000001""#, 1),
-    Alert { until: DAY, ..alert("KonnectReplayFailed", r#"severity="critical",region="us""#, 0) },
-    Alert { until: DAY, ..alert("KonnectReplayUndelivered", r#"severity="warning",region="au""#, 0) },
-    alert("KonnectReplayWebhookOff", r#"severity="warning",region="me",portal="00000004""#, 10),
-    alert("KonnectReplayWebhookInactive", r#"severity="warning",region="au",portal="00000003""#, 15),
-    alert("KonnectReplayLaneBlocked", r#"severity="warning",region="in",portal="00000005""#, 60),
-    alert("KonnectReplayCredentialsRejected", r#"severity="warning",region="ap""#, 10),
+    alert("KonnectReplayWindowExpiresIn24h", r#"severity="warning",konnect_region="eu",portal="00000001""#, 5),
+    alert("KonnectReplayWindowExpiresIn6h", r#"severity="critical",konnect_region="eu",portal="00000001""#, 1),
+    Alert { until: DAY + KEPT, ..alert("KonnectReplayFailed", r#"severity="critical",konnect_region="us""#, 0) },
+    Alert { until: DAY + KEPT, ..alert("KonnectReplayUndelivered", r#"severity="warning",konnect_region="au""#, 0) },
+    alert("KonnectReplayWebhookOff", r#"severity="warning",konnect_region="me",portal="00000004""#, 10),
+    alert("KonnectReplayWebhookInactive", r#"severity="warning",konnect_region="au",portal="00000003""#, 15),
+    alert("KonnectReplayLaneBlocked", r#"severity="warning",konnect_region="in",portal="00000005""#, 60),
+    alert("KonnectReplayCredentialsRejected", r#"severity="warning",konnect_region="xx""#, 10),
     alert("KonnectReplayNoLeader", r#"severity="critical""#, 5),
-    alert("KonnectReplayKonnectUnavailable", r#"severity="warning",region="sg""#, 10),
+    alert("KonnectReplayKonnectUnavailable", r#"severity="warning",konnect_region="sg""#, 10),
     alert("KonnectReplayPanics", r#"severity="warning""#, 0),
 ];
 
