@@ -12,9 +12,16 @@ const LONGEST_LAST: Duration = Duration::from_hours(24);
 /// The most seconds that the schema takes, of a deadline or a time to live.
 const MOST_SECONDS: u32 = 31_536_000;
 
+/// The longest duration that is taken for meant: a time that far away can still be computed.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+
 /// A duration such as 90m.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|e| format!("{e}; write a duration like 15m, 1h30m or 24h"))
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration > LONGEST => Err("that is too long; the most is 365d".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; write a duration like 15m, 1h30m or 24h")),
+    }
 }
 
 /// How far a window reaches back from now.
