@@ -60,7 +60,7 @@ pub(crate) enum Error {
 pub(crate) fn load(choice: &Choice) -> Result<Config, Error> {
     let mut config = match read(choice)? {
         Some(kubeconfig) => described(&kubeconfig, choice, &Environment::of_process())?,
-        None => Config::incluster().map_err(Error::Nothing)?,
+        None => of_the_pod(choice)?,
     };
     if choice.impersonate.is_some() {
         config.auth_info.impersonate.clone_from(&choice.impersonate);
@@ -69,6 +69,16 @@ pub(crate) fn load(choice: &Choice) -> Result<Config, Error> {
         config.auth_info.impersonate_groups = Some(choice.impersonate_groups.clone());
     }
     Ok(config)
+}
+
+/// The pod's own cluster, if nothing else was named.
+fn of_the_pod(choice: &Choice) -> Result<Config, Error> {
+    match (&choice.context, &choice.cluster, &choice.user) {
+        (Some(context), _, _) => Err(KubeconfigError::LoadContext(context.clone()).into()),
+        (None, Some(cluster), _) => Err(KubeconfigError::LoadClusterOfContext(cluster.clone()).into()),
+        (None, None, Some(user)) => Err(Error::NoUser(user.clone())),
+        (None, None, None) => Config::incluster().map_err(Error::Nothing),
+    }
 }
 
 /// What the files say together; `None` if none was named and the usual one does not exist.

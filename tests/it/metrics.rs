@@ -136,3 +136,24 @@ async fn only_the_leader_shows_the_jobs() {
     assert_eq!(value(&standing_by, "auditlogreplay_leader"), Some(0.0));
     assert!(!standing_by.contains("auditlogreplay_jobs{"), "{standing_by}");
 }
+
+/// For those who know only the older format: each counter has its type under the name of its series.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_text_gets_what_an_older_scraper_reads() {
+    let mut world = World::new().await;
+    world.create(world.job("held").suspended()).await;
+    world.wait_for_reason("held", "Suspended").await;
+    let suspended = "auditlogreplay_jobs{konnect_region=\"eu\",state=\"suspended\"}";
+    world.operator().wait_for_metrics("the job", |text| value(text, suspended).filter(|count| *count > 0.0)).await;
+    let (content_type, text) = world.operator().metrics_as("text/plain;version=0.0.4").await;
+    assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");
+    assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
+    let typed: BTreeMap<&str, &str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let series = line.split(['{', ' ']).next().unwrap();
+        let names = ["", "_bucket", "_sum", "_count"].iter().filter_map(|suffix| series.strip_suffix(suffix));
+        assert!(names.into_iter().any(|name| typed.contains_key(name)), "{series} has no type in\n{text}");
+        assert!(!series.ends_with("_total") || typed[series] == "counter", "{series}");
+    }
+}

@@ -111,11 +111,6 @@ impl Operator {
         (content_type, answer.text().await.unwrap())
     }
 
-    /// The number of its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until `/metrics` has something.
     pub async fn wait_for_metrics<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
         let looking = async {
