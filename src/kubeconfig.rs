@@ -7,7 +7,7 @@
 mod proxy;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kube::Config;
 use kube::config::{AuthInfo, Cluster, Context, ExecAuthCluster, InClusterError, Kubeconfig, KubeconfigError};
@@ -42,7 +42,10 @@ pub(crate) enum Error {
     /// Files were named and none of them exists. The cluster of the pod is not taken instead: another one was meant.
     #[error("no file that KUBECONFIG names exists: {0}")]
     NoFile(String),
-    /// A file cannot be read, or does not say what is asked for.
+    /// A file is not what it should be.
+    #[error("{}: {}", .0.display(), .1)]
+    File(PathBuf, #[source] Box<KubeconfigError>),
+    /// The files do not say what is asked for.
     #[error(transparent)]
     Kubeconfig(#[from] KubeconfigError),
     /// The command line names a user that no file describes.
@@ -84,7 +87,7 @@ fn of_the_pod(choice: &Choice) -> Result<Config, Error> {
 /// What the files say together; `None` if none was named and the usual one does not exist.
 fn read(choice: &Choice) -> Result<Option<Kubeconfig>, Error> {
     if let Some(file) = &choice.file {
-        return Ok(Some(Kubeconfig::read_from(file)?));
+        return Kubeconfig::read_from(file).map(Some).map_err(|error| of_file(file, error));
     }
     let named = std::env::var_os("KUBECONFIG").unwrap_or_default();
     let named: Vec<PathBuf> = std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()).collect();
@@ -98,13 +101,17 @@ fn read(choice: &Choice) -> Result<Option<Kubeconfig>, Error> {
     Ok(merged)
 }
 
+fn of_file(file: &Path, error: KubeconfigError) -> Error {
+    Error::File(file.to_owned(), Box::new(error))
+}
+
 /// The files that exist, merged: what stands first wins. People list files that are there only on some of their machines.
 fn merge(files: &[PathBuf]) -> Result<Option<Kubeconfig>, Error> {
     let mut merged: Option<Kubeconfig> = None;
     for file in files {
         let mut next = match Kubeconfig::read_from(file) {
             Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == io::ErrorKind::NotFound => continue,
-            read => read?,
+            read => read.map_err(|error| of_file(file, error))?,
         };
         // An empty name is none, and must not hide the one of a later file.
         next.current_context = next.current_context.filter(|name| !name.is_empty());

@@ -32,8 +32,8 @@ use crate::replay::{End, Hold, end, hold_at_first_sight};
 use crate::server::Readiness;
 
 /// Objects on their way at once in lists, of all scopes together. A page is in memory twice, as text, before anything of it is left
-/// out, and an author can make an object 1.5 MB large: 50 of them take 150 MB, and the chart's limit is 256 Mi.
-const PAGE: u32 = 50;
+/// out, and an author can make an object 1.5 MB large: 25 of them take 75 MB, and the chart's limit is 256 Mi.
+const PAGE: u32 = 25;
 /// The same of objects that are read whole, which is done while others may be listed.
 const PAGE_OF_WHOLE: u32 = 10;
 /// Spacing of tries to list objects whose records are repeated.
