@@ -21,7 +21,6 @@ mod kubernetes;
 mod least_privilege;
 mod lifecycle;
 mod logs;
-mod memory;
 mod metrics;
 mod namespaces;
 mod operations;

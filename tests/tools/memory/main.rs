@@ -1,10 +1,18 @@
 //! How much memory the operator takes, whatever authors put into their objects.
+//!
+//! Takes minutes, as 200 objects of more than a megabyte are made: run by `.ci/run memory`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(unreachable_pub)] // a test binary has no API
+
+#[path = "../../it/support/mod.rs"]
+#[allow(unused)] // what the integration tests need of it is not all that is needed here
+mod support;
 
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
 
-use crate::support::World;
+use support::World;
 
 /// The limit of the chart's values.yaml, `resources.limits.memory`: 256Mi.
 const LIMIT: usize = 256 << 20;
