@@ -100,8 +100,8 @@ pub struct RunArgs {
     #[arg(long, env = "KONNECT_REPLAY_CONCURRENCY", value_parser = clap::value_parser!(u16).range(1..=1024), default_value = "16")]
     pub concurrency: u16,
 
-    /// Where /healthz, /readyz and /metrics are served.
-    #[arg(long, env = "KONNECT_REPLAY_LISTEN", default_value = "0.0.0.0:8080")]
+    /// Where /healthz, /readyz and /metrics are served. [::] is every address, of IPv4 too, and of IPv4 alone where there is no IPv6.
+    #[arg(long, env = "KONNECT_REPLAY_LISTEN", default_value = "[::]:8080")]
     pub listen: SocketAddr,
 
     /// File of PEM certificates to trust besides the system's when calling Konnect.

@@ -10,6 +10,8 @@ use crate::replay::{Policy, Serialize};
 
 /// Shortest interval that is taken for meant.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+/// Longest duration that is taken for meant: sums of a few of them, and dates that far away, can still be computed with.
+const LONGEST_DURATION: Duration = Duration::from_hours(365 * 24);
 
 /// Everything the operator was told.
 #[derive(Clone, Debug)]
@@ -61,7 +63,7 @@ impl Config {
         Ok(Self {
             policy: policy(&args),
             token_prefixes: args.token_prefixes.into_iter().filter(|p| !p.is_empty()).collect(),
-            watch_namespaces: args.watch_namespaces,
+            watch_namespaces: each_once(args.watch_namespaces),
             lease: args.leader_elect.then_some(Lease { namespace: args.lease_namespace, name: args.lease_name }),
             concurrency: args.concurrency,
             listen: args.listen,
@@ -93,7 +95,7 @@ impl Config {
 fn policy(args: &RunArgs) -> Policy {
     Policy {
         konnect_url: args.konnect_url.clone(),
-        regions: args.regions.clone(),
+        regions: each_once(args.regions.clone()),
         serialize: match args.serialize {
             SerializeArg::Region => Serialize::Region,
             SerializeArg::Portal => Serialize::Portal,
@@ -131,17 +133,34 @@ fn check_namespaces(flag: &'static str, namespaces: &[String]) -> Result<(), Con
     }
 }
 
+/// The same list, with what is named twice in it once: two watches of one namespace would work on the same objects.
+fn each_once(names: Vec<String>) -> Vec<String> {
+    let mut once = Vec::with_capacity(names.len());
+    for name in names {
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    }
+    once
+}
+
 fn check_intervals(args: &RunArgs) -> Result<(), ConfigError> {
-    for (flag, value) in [
-        ("--poll-interval", args.poll_interval),
-        ("--retry-interval", args.retry_interval),
-        ("--request-timeout", args.request_timeout),
-        ("--retention", args.retention),
-        ("--backoff-base", args.backoff_base),
+    let (any, no_zero) = (Duration::ZERO, SHORTEST_INTERVAL);
+    for (flag, value, least) in [
+        ("--poll-interval", args.poll_interval, no_zero),
+        ("--retry-interval", args.retry_interval, no_zero),
+        ("--request-timeout", args.request_timeout, no_zero),
+        ("--retention", args.retention, no_zero),
+        ("--backoff-base", args.backoff_base, no_zero),
+        ("--ingest-delay", args.ingest_delay, any),
+        ("--get-lag", args.get_lag, any),
     ] {
-        if value < SHORTEST_INTERVAL {
-            let problem = format!("{} is too short; the least is 100ms", humantime::format_duration(value));
-            return Err(ConfigError { flag, problem });
+        let written = humantime::format_duration(value);
+        if value < least {
+            return Err(ConfigError { flag, problem: format!("{written} is too short; the least is 100ms") });
+        }
+        if value > LONGEST_DURATION {
+            return Err(ConfigError { flag, problem: format!("{written} is too long; the most is 365d") });
         }
     }
     Ok(())
@@ -194,11 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_named_twice_is_watched_once() {
+        let config = Config::of_flags(&["--watch-namespaces", "b,a,b", "--regions", "eu,us,eu,eu"]).unwrap();
+        assert_eq!(
+            (config.watch_namespaces, config.policy.regions),
+            (vec!["b".to_owned(), "a".to_owned()], vec!["eu".to_owned(), "us".to_owned()])
+        );
+    }
+
+    #[test]
     fn a_wrong_setting_names_its_flag() {
         for (flags, flag) in [
             (&["--regions", "eu,global"][..], "--regions"),
             (&["--watch-namespaces", "Audit"], "--watch-namespaces"),
             (&["--poll-interval", "0s"], "--poll-interval"),
+            (&["--poll-interval", "366d"], "--poll-interval"),
+            (&["--retry-interval", "400d"], "--retry-interval"),
+            (&["--request-timeout", "500000000000y"], "--request-timeout"),
+            (&["--retention", "2y"], "--retention"),
+            (&["--backoff-base", "13months"], "--backoff-base"),
+            (&["--ingest-delay", "9000d"], "--ingest-delay"),
+            (&["--get-lag", "18446744073709551615s"], "--get-lag"),
             (&["--ca-bundle", "/nowhere/ca.pem"], "--ca-bundle"),
         ] {
             assert_eq!(Config::of_flags(flags).unwrap_err().flag, flag, "{flags:?}");

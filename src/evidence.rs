@@ -1,6 +1,6 @@
 //! The record that each finished job leaves: what was asked, what was sent, to whom, how it ended. For auditors; a SIEM keeps it.
 //!
-//! One JSON object on a line of standard error, whatever `--log-format` and `RUST_LOG` say: what is evidence cannot be switched off
+//! One JSON object on a line of standard output, whatever `--log-format` and `RUST_LOG` say: what is evidence cannot be switched off
 //! by a log level. Its form is [`Record`], printed as a JSON Schema by `konnect-replay evidence-schema`. It is made from the finished
 //! object alone, so that a line that is written again says the same under the same id.
 
@@ -26,6 +26,6 @@ pub fn emit(job: &AuditLogReplayJob, telling: Telling) {
     let Some(record) = Record::of(job, telling == Telling::Repeated, chrono::Utc::now()) else { return };
     if let Ok(line) = serde_json::to_string(&record) {
         // One write a line: lines of other threads do not come between. Where nobody listens, nobody can be told so.
-        let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+        let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
     }
 }

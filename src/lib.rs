@@ -10,6 +10,7 @@ pub mod config;
 pub mod controller;
 pub mod evidence;
 pub mod konnect;
+mod kubeconfig;
 pub mod leader;
 pub mod metrics;
 mod open_enum;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -30,9 +31,16 @@ fn ask(url: url::Url) -> ExitCode {
     }
 }
 
-/// On one thread: what is done waits for answers most of the time.
-fn wait_for<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+/// How long a thread that blocks may hold up the end of the process.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// On one thread: what is done waits for answers most of the time. A look-up of a name, or a program that logs in, that is stuck on a
+/// thread of its own is not waited for at the end.
+pub(crate) fn wait_for<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_MOMENT);
+    Ok(outcome)
 }
 
 fn run(args: RunArgs) -> ExitCode {
@@ -72,4 +80,24 @@ fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
     // A closed standard error leaves the exit code to say it.
     let _ = writeln!(std::io::stderr(), "{message}");
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_up_that_is_stuck_does_not_hold_up_the_end() {
+        let began = std::time::Instant::now();
+        let (begun, begins) = std::sync::mpsc::channel();
+        let stuck = async {
+            tokio::task::spawn_blocking(move || {
+                begun.send(()).unwrap();
+                std::thread::sleep(Duration::from_mins(1));
+            });
+            begins.recv().unwrap();
+        };
+        wait_for(stuck).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    }
 }

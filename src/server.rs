@@ -1,26 +1,37 @@
 //! `/healthz`, `/readyz` and `/metrics`. Konnect being down makes nobody unready: restarting this pod would not help.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
-use tokio::net::{TcpListener, TcpStream};
-use tracing::debug;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::AbortHandle;
+use tracing::{debug, warn};
 
-use crate::metrics::{self, Metrics};
+use crate::metrics::{Exposition, Metrics};
 
-/// How long a request may take to arrive, and a connection may be idle.
-const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// How long a connection may last: one request and its answer. A reader that does not read is dropped after this.
+const CONNECTION_LIMIT: Duration = Duration::from_secs(30);
+/// How many connections may be open at once. One more closes the oldest, so that the kubelet's probes always get through.
+const MAX_CONNECTIONS: usize = 64;
+/// How many connections may wait to be taken.
+const BACKLOG: u32 = 256;
+/// How long a page of metrics is served before it is worked out again. Working it out visits every object.
+const METRICS_KEPT: Duration = Duration::from_secs(1);
 /// How long answers under way may take when the process is to end.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// After a connection that could not be taken.
@@ -66,19 +77,31 @@ impl Readiness {
     }
 }
 
-/// What is served, and what it is told from.
+/// What is served, and what it is told from. Clones share the page of metrics that was worked out last.
 #[derive(Clone, Debug)]
 pub struct Pages {
-    /// Told by `/readyz`.
-    pub readiness: Readiness,
-    /// Told by `/metrics`.
-    pub metrics: Metrics,
+    readiness: Readiness,
+    metrics: Metrics,
+    last_scrape: Arc<Mutex<Option<Scrape>>>,
+}
+
+/// The metrics as they were at one moment, in both formats.
+#[derive(Clone, Debug)]
+struct Scrape {
+    at: Instant,
+    open_metrics: Bytes,
+    text: Bytes,
 }
 
 impl Pages {
-    fn answer(&self, method: &Method, path: &str) -> Response<String> {
-        let reads = matches!(*method, Method::GET | Method::HEAD);
-        match path {
+    /// `/readyz` tells `readiness`, `/metrics` tells `metrics`.
+    pub fn new(readiness: Readiness, metrics: Metrics) -> Self {
+        Self { readiness, metrics, last_scrape: Arc::default() }
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        match request.uri().path() {
             "/healthz" | "/readyz" | "/metrics" if !reads => {
                 said(StatusCode::METHOD_NOT_ALLOWED, "GET is served here\n")
             }
@@ -87,33 +110,99 @@ impl Pages {
             "/readyz" => {
                 said(StatusCode::SERVICE_UNAVAILABLE, "waiting for the AuditLogReplayJobs: is the CRD installed?\n")
             }
-            "/metrics" => self.scrape(),
+            "/metrics" => self.scrape(request.headers()),
             _ => said(StatusCode::NOT_FOUND, "served are /healthz, /readyz and /metrics\n"),
         }
     }
 
-    fn scrape(&self) -> Response<String> {
-        match self.metrics.encode() {
-            Ok(text) => response(StatusCode::OK, metrics::CONTENT_TYPE, text),
-            Err(_) => said(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n"),
+    fn scrape(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
+        let Ok(scrape) = self.last_scrape() else {
+            return said(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n");
+        };
+        let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let format = Exposition::accepted(accepted);
+        let body = match format {
+            Exposition::OpenMetrics => scrape.open_metrics,
+            Exposition::Text => scrape.text,
+        };
+        let mut response = response(StatusCode::OK, format.content_type(), body);
+        response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+        response
+    }
+
+    /// The page of this second. However many ask, it is worked out once: the work is done on the only thread, which also renews the
+    /// lease.
+    fn last_scrape(&self) -> Result<Scrape, std::fmt::Error> {
+        let mut last = self.last_scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scrape) = last.as_ref().filter(|scrape| scrape.at.elapsed() < METRICS_KEPT) {
+            return Ok(scrape.clone());
         }
+        let text = self.metrics.encode()?;
+        let plain = Exposition::Text.of(&text);
+        Ok(last.insert(Scrape { at: Instant::now(), open_metrics: text.into(), text: plain.into() }).clone())
     }
 }
 
-fn said(status: StatusCode, text: &str) -> Response<String> {
-    response(status, "text/plain; charset=utf-8", text.to_owned())
+fn said(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    response(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
 }
 
-fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<String> {
-    let mut response = Response::new(body);
+fn response(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
+/// Opens the port. The default address is `[::]`, which takes IPv4 connections too. Where the kernel has no IPv6, it is every
+/// IPv4 address instead.
+pub fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {
+    match bound(at) {
+        Err(error) if at.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&error) => {
+            warn!(%error, "this machine has no IPv6: serving on IPv4 only");
+            bound((Ipv4Addr::UNSPECIFIED, at.port()).into())
+        }
+        bound => bound,
+    }
+}
+
+fn bound(at: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if at.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    if at.ip() == Ipv6Addr::UNSPECIFIED {
+        // Whatever the machine's own default is (net.ipv6.bindv6only).
+        rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
+    }
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(BACKLOG)
+}
+
+/// Whether a socket of the family cannot be made, or has no address to be bound to.
+fn is_without_ipv6(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+/// The connections that are open, the oldest first.
+#[derive(Debug, Default)]
+struct Open(VecDeque<AbortHandle>);
+
+impl Open {
+    /// Takes note of one more, and closes the oldest if there are too many.
+    fn add(&mut self, connection: AbortHandle) {
+        self.0.retain(|open| !open.is_finished());
+        while self.0.len() >= MAX_CONNECTIONS
+            && let Some(oldest) = self.0.pop_front()
+        {
+            oldest.abort();
+        }
+        self.0.push_back(connection);
+    }
+}
+
 /// Serves probes and metrics until `stop` resolves, and lets answers under way end.
 pub async fn serve(listener: TcpListener, pages: Pages, stop: impl Future<Output = ()>) {
-    let connections = GracefulShutdown::new();
+    let (connections, mut open) = (GracefulShutdown::new(), Open::default());
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -123,8 +212,9 @@ pub async fn serve(listener: TcpListener, pages: Pages, stop: impl Future<Output
         match accepted {
             Ok((connection, _)) => {
                 let connection = connections.watch(speak(connection, pages.clone()));
-                // Whoever asked and went away is nobody's concern.
-                tokio::spawn(async move { drop(connection.await) });
+                // A client that went away, or took too long, needs no answer.
+                let limited = async move { drop(tokio::time::timeout(CONNECTION_LIMIT, connection).await) };
+                open.add(tokio::spawn(limited).abort_handle());
             }
             Err(error) => {
                 debug!(%error, "a connection to the probes could not be taken");
@@ -138,14 +228,12 @@ pub async fn serve(listener: TcpListener, pages: Pages, stop: impl Future<Output
     let _ = tokio::time::timeout(LAST_ANSWERS, connections.shutdown()).await;
 }
 
-/// HTTP/1.1 alone: whoever asks here knows what it asks.
+/// HTTP/1.1, one request a connection: probes and scrapes are seconds apart, and what is idle holds no socket.
 fn speak(connection: TcpStream, pages: Pages) -> impl GracefulConnection<Output = hyper::Result<()>> + Send {
-    let answer = service_fn(move |request: Request<Incoming>| {
-        let answer = pages.answer(request.method(), request.uri().path());
-        future::ready(Ok::<_, Infallible>(answer))
-    });
+    let answer =
+        service_fn(move |request: Request<Incoming>| future::ready(Ok::<_, Infallible>(pages.answer(&request))));
     let mut http1 = http1::Builder::new();
-    http1.timer(TokioTimer::new()).header_read_timeout(REQUEST_LIMIT);
+    http1.timer(TokioTimer::new()).header_read_timeout(CONNECTION_LIMIT).keep_alive(false);
     http1.serve_connection(TokioIo::new(connection), answer)
 }
 
@@ -172,7 +260,7 @@ mod tests {
     }
 
     fn pages() -> Pages {
-        Pages { readiness: Readiness::default(), metrics: Metrics::new(&Config::of_flags(&[]).unwrap()) }
+        Pages::new(Readiness::default(), Metrics::new(&Config::of_flags(&[]).unwrap()))
     }
 
     #[tokio::test]
@@ -189,9 +277,9 @@ mod tests {
         assert_eq!(ask(Method::GET, "/healthz").await, (200, "ok\n".to_owned()));
         assert_eq!(ask(Method::HEAD, "/healthz?verbose").await, (200, String::new()));
         assert_eq!(ask(Method::GET, "/readyz").await.0, 503);
-        assert!(ask(Method::GET, "/metrics").await.1.ends_with("# EOF\n"));
+        assert!(ask(Method::GET, "/metrics").await.1.contains("auditlogreplay_leader 0\n"));
         assert_eq!((ask(Method::POST, "/metrics").await.0, ask(Method::GET, "/").await.0), (405, 404));
-        // One connection of the client is idle by now; this one has not asked for anything, and that one for half of it.
+        // This one has not asked for anything, and that one for half of it.
         let _silent = TcpStream::connect(address).await.unwrap();
         let mut half = TcpStream::connect(address).await.unwrap();
         half.write_all(b"GET /metr").await.unwrap();
@@ -199,5 +287,74 @@ mod tests {
         let limit = LAST_ANSWERS + Duration::from_secs(5);
         tokio::time::timeout(limit, serving).await.unwrap().unwrap();
         assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    }
+
+    /// Starts a server for one test.
+    async fn served(pages: Pages) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, pages, future::pending()));
+        address
+    }
+
+    #[tokio::test]
+    async fn the_metrics_are_worked_out_once_a_second_however_many_ask() {
+        let pages = pages();
+        let worked_out = Arc::new(AtomicUsize::new(0));
+        pages.metrics.leading(Box::new({
+            let worked_out = Arc::clone(&worked_out);
+            move |_| {
+                worked_out.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+        }));
+        let (address, began) = (served(pages).await, Instant::now());
+        for _ in 0..10 {
+            let ask = |_| async { reqwest::get(format!("http://{address}/metrics")).await.unwrap().status() };
+            let answers = futures::future::join_all((0..MAX_CONNECTIONS / 2).map(ask)).await;
+            assert!(answers.iter().all(|status| *status == 200), "{answers:?}");
+        }
+        let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+        let times = worked_out.load(Ordering::Relaxed);
+        assert!((1..=seconds + 1).contains(&times), "{times} times in {seconds} s");
+    }
+
+    #[tokio::test]
+    async fn connections_that_say_nothing_do_not_keep_a_probe_out() {
+        let address = served(pages()).await;
+        let mut silent = Vec::new();
+        for _ in 0..3 * MAX_CONNECTIONS {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let answer = reqwest::get(format!("http://{address}/healthz")).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        // The oldest was closed for the newer ones.
+        let mut oldest = silent.swap_remove(0);
+        let read = tokio::io::AsyncReadExt::read(&mut oldest, &mut [0; 1]).await;
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
+
+    #[tokio::test]
+    async fn the_format_is_the_one_that_was_asked_for() {
+        let address = served(pages()).await;
+        let ask = async |accept: Option<&'static str>| {
+            let request = reqwest::Client::new().get(format!("http://{address}/metrics"));
+            let request = if let Some(accept) = accept { request.header(ACCEPT, accept) } else { request };
+            let answer = request.send().await.unwrap();
+            (answer.headers()[CONTENT_TYPE].to_str().unwrap().to_owned(), answer.text().await.unwrap())
+        };
+        let (type_, text) = ask(Some("application/openmetrics-text; version=1.0.0")).await;
+        assert!(type_.starts_with("application/openmetrics-text") && text.ends_with("# EOF\n"), "{type_}");
+        for accept in [None, Some("*/*"), Some("text/plain;version=0.0.4")] {
+            let (type_, text) = ask(accept).await;
+            assert!(type_.starts_with("text/plain; version=0.0.4") && !text.contains("# EOF"), "{accept:?}: {type_}");
+        }
+    }
+
+    #[test]
+    fn only_a_machine_without_ipv6_is_served_on_ipv4_alone() {
+        let of = |errno: rustix::io::Errno| is_without_ipv6(&std::io::Error::from_raw_os_error(errno.raw_os_error()));
+        assert!(of(rustix::io::Errno::AFNOSUPPORT) && of(rustix::io::Errno::ADDRNOTAVAIL));
+        assert!(!of(rustix::io::Errno::ADDRINUSE) && !of(rustix::io::Errno::ACCESS));
     }
 }

@@ -52,17 +52,17 @@ impl Operator {
             .env("KUBECONFIG", kubeconfig)
             .env("RUST_LOG", log)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
         let started = Instant::now();
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let stderr = child.stderr.take().unwrap();
+        let log = child.stdout.take().unwrap();
         std::thread::spawn({
             let lines = Arc::clone(&lines);
             move || {
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                for line in BufReader::new(log).lines().map_while(Result::ok) {
                     lines.lock().unwrap().push((Instant::now(), line));
                 }
             }

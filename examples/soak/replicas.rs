@@ -120,7 +120,7 @@ fn start(kubeconfig: &Path, konnect_url: &str, log: File, number: usize) -> Resu
         .env("HOSTNAME", format!("{NAMESPACE}-{number}"))
         .env("RUST_LOG", "info,konnect_replay=debug,kube=warn,hyper=warn")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()?;
     Ok(child)

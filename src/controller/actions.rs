@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, PatchParams, Preconditions};
 use tokio::time::timeout;
 
 use super::context::Context;
+use super::slim::Objects;
 use super::{FIELD_MANAGER, secret, status_patch};
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Submission};
 use crate::konnect::{
@@ -64,13 +65,9 @@ impl Context {
         timeout(limit, call).await.map_err(|_| KubeError::Timeout(limit))?.map_err(KubeError::new)
     }
 
-    fn jobs(&self, namespace: &str) -> Api<AuditLogReplayJob> {
-        Api::namespaced(self.client.clone(), namespace)
-    }
-
     /// Reads an object anew, past the watch's cache.
     pub(super) async fn read_job(&self, namespace: &str, name: &str) -> Result<AuditLogReplayJob, KubeError> {
-        self.kube(self.jobs(namespace).get(name)).await
+        self.kube(Objects::new(&self.client).get(namespace, name)).await
     }
 
     /// Writes a status on exactly the version of `job`.
@@ -85,7 +82,7 @@ impl Context {
             .map_err(|e| KubeError::Other(Box::new(kube::Error::SerdeError(e))))?;
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let name = job.metadata.name.as_deref().unwrap_or_default();
-        self.kube(self.jobs(namespace).patch_status(name, &params, &Patch::Merge(patch))).await
+        self.kube(Objects::new(&self.client).patch_status((namespace, name), &params, patch)).await
     }
 
     /// Deletes exactly the version of `job`.
@@ -94,7 +91,8 @@ impl Context {
             Preconditions { uid: job.metadata.uid.clone(), resource_version: job.metadata.resource_version.clone() };
         let params = DeleteParams { preconditions: Some(exactly), ..DeleteParams::default() };
         let name = job.metadata.name.as_deref().unwrap_or_default();
-        self.kube(self.jobs(namespace).delete(name, &params)).await.map(drop)
+        let jobs = Api::<AuditLogReplayJob>::namespaced(self.client.clone(), namespace);
+        self.kube(jobs.delete(name, &params)).await.map(drop)
     }
 
     /// Reads the token from its Secret.

@@ -2,13 +2,15 @@
 //! once, and what went while there was no watch is noticed.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher::Event;
+use kube::runtime::watcher::{self, Event};
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{debug, info, warn};
 
 use super::context::{Context, Guarded};
 use super::replayed::Index;
@@ -19,6 +21,8 @@ use crate::server::Readiness;
 #[derive(Debug, Default)]
 pub(super) struct Listed {
     missing: watch::Sender<BTreeSet<Option<String>>>,
+    /// Whether at least one scope has been listed.
+    any: AtomicBool,
 }
 
 impl Listed {
@@ -29,17 +33,18 @@ impl Listed {
 
     /// Takes note that `scope` has been listed. Answers whether that was the first time.
     fn seen(&self, scope: Option<&String>) -> bool {
+        self.any.store(true, Ordering::Release);
         self.missing.send_if_modified(|missing| missing.remove(&scope.cloned()))
+    }
+
+    /// Waits no longer for `scope`, if another one has been listed. Answers whether it was waited for until now.
+    fn excuse(&self, scope: Option<&String>) -> bool {
+        self.any.load(Ordering::Acquire) && self.missing.send_if_modified(|missing| missing.remove(&scope.cloned()))
     }
 
     /// Whether `scope` has been listed.
     fn has(&self, scope: Option<&String>) -> bool {
         !self.missing.borrow().contains(&scope.cloned())
-    }
-
-    /// Whether nothing is missing.
-    pub(super) fn is_complete_now(&self) -> bool {
-        self.missing.borrow().is_empty()
     }
 
     /// Resolves when nothing is missing.
@@ -57,6 +62,29 @@ pub(super) struct Arrivals {
     pub(super) known: Store<Guarded>,
     pub(super) replayed: Index,
     pub(super) readiness: Readiness,
+    pub(super) refusals: Refusals,
+}
+
+/// What is known of the times that the API server did not let us list a scope.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// Since when each try to list was refused, by the clock of this process.
+    since: Mutex<Option<Duration>>,
+    /// Whether the scope has been listed once.
+    listed: AtomicBool,
+}
+
+impl Refusals {
+    /// One more, at `now`. Answers how long it has been going on.
+    fn note(&self, now: Duration) -> Duration {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        now.saturating_sub(*since.get_or_insert(now))
+    }
+
+    /// They are over. Answers whether there were any.
+    fn end(&self) -> bool {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
 }
 
 impl Arrivals {
@@ -93,11 +121,41 @@ impl Arrivals {
         if !matches!(event, Event::InitDone) {
             return;
         }
+        self.refusals.listed.store(true, Ordering::Release);
+        if self.refusals.end() {
+            info!(namespace = self.scope, "its objects can be listed now");
+        }
         if self.ctx.listed.seen(self.scope.as_ref()) {
             self.readiness.watch_is_complete();
             info!("ready");
         }
         self.look_for_the_vanished();
+    }
+
+    /// Instead of an event. A namespace that is gone, or whose role was taken from us, must not stop the work in all others: after one
+    /// settle time of refusals nothing is expected of it. By then no request of an earlier leader can be on its way there either.
+    pub(super) fn failed(&self, error: &watcher::Error) {
+        let namespace = self.scope.as_deref();
+        if !is_refusal(error) {
+            self.refusals.end();
+            warn!(namespace, %error, "the watch was interrupted and goes on");
+            return;
+        }
+        let lasted = self.refusals.note(self.ctx.clock().mono);
+        if lasted.is_zero() {
+            warn!(namespace, %error, "may not list AuditLogReplayJobs here: is there a RoleBinding? Tried again");
+        } else {
+            debug!(namespace, %error, "may not list AuditLogReplayJobs here");
+        }
+        if lasted >= self.ctx.config.policy.settle_time() && self.ctx.listed.excuse(self.scope.as_ref()) {
+            self.readiness.watch_is_complete();
+            warn!(namespace, "may still not list AuditLogReplayJobs here: the work begins without this namespace");
+        }
+    }
+
+    /// Whether the scope has ever been listed.
+    pub(super) fn has_been_listed(&self) -> bool {
+        self.refusals.listed.load(Ordering::Acquire)
     }
 
     /// Whether a pass would find anything to do. At a start, the thousands that ended long ago need none.
@@ -134,6 +192,17 @@ impl Arrivals {
         let known: Vec<ObjectId> = self.ctx.scheduler().everybody().cloned().collect();
         let gone = known.into_iter().chain(self.ctx.keeper.everybody());
         self.ctx.wake_all(gone.filter(|who| is_gone(&who.namespace, &who.name)).collect());
+    }
+}
+
+/// Whether the API server knows us, and does not let us read there.
+fn is_refusal(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(cause)
+        | watcher::Error::WatchStartFailed(cause)
+        | watcher::Error::WatchFailed(cause) => matches!(cause, kube::Error::Api(status) if status.code == 403),
+        watcher::Error::WatchError(status) => status.code == 403,
+        watcher::Error::NoResourceVersion => false,
     }
 }
 
@@ -177,6 +246,7 @@ mod tests {
             known: reflector::store().0,
             replayed: Index::default(),
             readiness: Readiness::default(),
+            refusals: Refusals::default(),
         };
         let listed = |job: &AuditLogReplayJob| arrivals.needs_a_pass(&Event::InitApply(read(job)));
         let (mut edited, mut to_be_deleted) = (ended(), ended());

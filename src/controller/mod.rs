@@ -5,10 +5,6 @@ mod announce;
 mod arrivals;
 mod context;
 mod events;
-#[cfg(test)]
-#[path = "../../tests/it/support/lines.rs"]
-#[allow(clippy::unwrap_used)]
-mod lines;
 mod log;
 mod memory;
 mod pass;

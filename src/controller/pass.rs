@@ -13,6 +13,7 @@ use super::context::Context;
 use super::log;
 use super::memory::Kept;
 use super::permit::{self, Permit};
+use super::slim;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus};
 use crate::konnect::Token;
 use crate::replay::events;
@@ -127,6 +128,8 @@ impl<'a> Pass<'a> {
             Step::ReadToken | Step::ReadWebhook { .. } | Step::ReadRemoteJob | Step::ReadOtherVersion => {
                 return Ok(self.ask(&step).await);
             }
+            // Told to end, nothing new is recorded: the next leader would have to wait until it must show.
+            Step::WriteIntent(_) if self.ctx.stop.is_requested() => return Ok(Outcome::End(Action::await_change())),
             Step::WriteIntent(status) => self.write_intent(&status).await?,
             Step::Submit { id, .. } => return Ok(self.submit(&id).await),
             Step::WriteStatus(status) if self.taken.as_ref() == Some(&*status) => self.suppose(&status),
@@ -212,6 +215,8 @@ impl<'a> Pass<'a> {
                 Ok(())
             }
             Err(KubeError::Conflict) if self.conflicts < MAX_CONFLICTS => self.read_anew().await,
+            // Refused for certain: what comes next is somebody else's change.
+            Err(KubeError::Conflict) => Err(KubeError::Conflict.into()),
             Err(error) => {
                 self.kept.unconfirmed = Some(Box::new(self.job().clone()));
                 Err(error.into())
@@ -237,7 +242,7 @@ impl<'a> Pass<'a> {
     fn wrote(&mut self, written: AuditLogReplayJob) {
         self.kept.unconfirmed = None;
         self.announcement.written(self.ctx, &mut self.kept.announcer, self.course.job(), &written);
-        self.course.wrote(written, &mut self.kept.own, &mut self.kept.memory);
+        self.course.wrote(slim::slimmed(written), &mut self.kept.own, &mut self.kept.memory);
     }
 
     /// The API server took this very status, and what it stored asks for it again: its definition of the object lacks a field and
@@ -271,7 +276,7 @@ impl<'a> Pass<'a> {
         if job.uid() != self.job().uid() {
             return Err(KubeError::Gone.into());
         }
-        self.course.overtaken(job, &mut self.kept.own, &mut self.kept.memory, self.ctx.clock());
+        self.course.overtaken(slim::slimmed(job), &mut self.kept.own, &mut self.kept.memory, self.ctx.clock());
         self.confirm().await;
         Ok(())
     }

@@ -10,10 +10,12 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::context::Stop;
-use super::work::{self, Scopes};
+use super::work::{self, Scopes, Unserved};
 use crate::config::{Config, Lease};
 use crate::konnect::HttpClient;
-use crate::leader::{self, Departure, Leadership, Succession};
+use crate::konnect::http::SetupError;
+use crate::kubeconfig;
+use crate::leader::{self, Departure, Leadership, Succession, Term};
 use crate::metrics::Metrics;
 use crate::server::{self, Pages, Readiness};
 use crate::telemetry::Verbosity;
@@ -30,9 +32,9 @@ pub enum RunError {
     /// No cluster to speak to.
     #[error("no Kubernetes cluster: set KUBECONFIG, or run in a pod with a service account")]
     NoCluster(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The HTTP client refused its settings.
-    #[error("--ca-bundle: {0}")]
-    Konnect(#[from] crate::konnect::http::SetupError),
+    /// There is no HTTP client to call Konnect with.
+    #[error(transparent)]
+    Konnect(#[from] SetupError),
     /// The address of the probes is taken or not ours.
     #[error("--listen: cannot bind {0}")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
@@ -48,8 +50,8 @@ impl RunError {
     /// Whether a setting is to blame, and not the world.
     pub fn is_setting(&self) -> bool {
         match self {
-            Self::Konnect(_) | Self::Listen(..) => true,
-            Self::NoCluster(_) | Self::Signals(_) | Self::LeaseLost => false,
+            Self::Konnect(SetupError::Bundle(_)) | Self::Listen(..) => true,
+            Self::Konnect(SetupError::Client(_)) | Self::NoCluster(_) | Self::Signals(_) | Self::LeaseLost => false,
         }
     }
 }
@@ -59,15 +61,15 @@ pub async fn run(config: Config, metrics: Metrics, verbosity: Verbosity) -> Resu
     let (say_stop, stop) = Stop::channel();
     stop_on_signals(say_stop)?;
     tokio::spawn(verbosity.follow_signals());
-    let (cluster, namespace) = cluster().await?;
+    let (cluster, namespace) = cluster()?;
     let client = connect(&cluster, config.policy.request_timeout, config.call_silence())?;
     let konnect = HttpClient::new(config.policy.request_timeout, config.ca_bundle.as_deref())?;
-    let listener = TcpListener::bind(config.listen).await.map_err(|e| RunError::Listen(config.listen, e))?;
+    let listener = server::listen(config.listen).map_err(|e| RunError::Listen(config.listen, e))?;
     announce(&config, &listener);
 
     let readiness = Readiness::default();
     let probes = tokio::spawn({
-        let (pages, stop) = (Pages { readiness: readiness.clone(), metrics: metrics.clone() }, stop.clone());
+        let (pages, stop) = (Pages::new(readiness.clone(), metrics.clone()), stop.clone());
         async move { server::serve(listener, pages, stop.requested()).await }
     });
     tokio::spawn(look_for_crd(client.clone(), Scopes::of(&config), readiness.clone()));
@@ -83,7 +85,7 @@ pub async fn run(config: Config, metrics: Metrics, verbosity: Verbosity) -> Resu
         Some(lease) => {
             // Impatient: a call that hangs must leave time for another before the lease runs out.
             let client = connect(&cluster, leader::CALL, leader::CALL)?;
-            Box::pin(lead(&client, &lease, &namespace, &stop, work)).await
+            Box::pin(lead(&client, (&lease, &namespace), &stop, work)).await
         }
     };
     if outcome.is_ok()
@@ -95,28 +97,18 @@ pub async fn run(config: Config, metrics: Metrics, verbosity: Verbosity) -> Resu
     outcome
 }
 
-/// Works under the lease. Who is told to stop while standing by has nothing to finish.
+/// Works under the lease. A replica that is told to stop while it stands by has nothing to finish.
 async fn lead(
     client: &Client,
-    lease: &Lease,
-    own_namespace: &str,
+    (lease, own_namespace): (&Lease, &str),
     stop: &Stop,
     work: impl AsyncFnOnce(Succession) -> Departure,
 ) -> Result<(), RunError> {
     let namespace = lease.namespace.as_deref().unwrap_or(own_namespace);
     let leadership = Leadership::new(client, namespace, &lease.name, &identity());
-    let leads = std::cell::Cell::new(false);
-    let work = async |succession| {
-        leads.set(true);
-        work(succession).await
-    };
-    tokio::select! {
-        outcome = leadership.lead(work) => outcome.map(|_| ()).ok_or(RunError::LeaseLost),
-        () = async {
-            stop.requested().await;
-            // The leader's work hears the word itself, and ends in order.
-            if leads.get() { std::future::pending::<()>().await }
-        } => Ok(()),
+    match leadership.lead(stop.requested(), work).await {
+        Term::NotBegun | Term::Ended(_) => Ok(()),
+        Term::Lost => Err(RunError::LeaseLost),
     }
 }
 
@@ -129,13 +121,19 @@ fn identity() -> String {
 /// A replica that stands by is ready when it could take over.
 async fn look_for_crd(client: Client, scopes: Scopes, readiness: Readiness) {
     let mut wait = CRD_RETRY;
-    while let Err(error) = scopes.are_served(&client).await {
-        warn!(
-            error = work::brief(error.as_ref()),
-            "cannot list AuditLogReplayJobs; is the CRD installed, and may this account list them?"
-        );
+    let refused = loop {
+        match scopes.are_served(&client).await {
+            Ok(refused) => break refused,
+            Err(Unserved { namespace, error }) => warn!(
+                namespace,
+                error, "cannot list AuditLogReplayJobs; is the CRD installed, and may this account list them?"
+            ),
+        }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_CRD_RETRY);
+    };
+    for Unserved { namespace, error } in refused {
+        warn!(namespace, error, "may not list AuditLogReplayJobs here; the other namespaces are served");
     }
     readiness.crd_is_served();
 }
@@ -171,8 +169,8 @@ fn stop_on_signals(say_stop: watch::Sender<bool>) -> Result<(), RunError> {
 }
 
 /// How to reach the cluster, and the namespace we are in.
-async fn cluster() -> Result<(kube::Config, String), RunError> {
-    let mut config = kube::Config::infer().await.map_err(|e| RunError::NoCluster(e.into()))?;
+fn cluster() -> Result<(kube::Config, String), RunError> {
+    let mut config = kubeconfig::load(&kubeconfig::Choice::default()).map_err(|e| RunError::NoCluster(e.into()))?;
     // Retries are ours, visible and bounded.
     config.default_retry = false;
     let namespace = std::fs::read_to_string(NAMESPACE_FILE).unwrap_or_else(|_| config.default_namespace.clone());

@@ -3,17 +3,31 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::GetParams;
-use kube::core::Request;
+use kube::core::{Request, Status};
 use kube::{Client, Error, Resource};
 
 use crate::replay::SecretRef;
 
-/// Reads the Secret that `at` names.
+/// Reads the Secret that `at` names. A name that no Secret can have is not asked for: where the CRD does not refuse it, it would lead to
+/// another place in the API.
 pub(super) async fn read(client: &Client, at: &SecretRef) -> kube::Result<Secret> {
+    if !is_a_name(&at.name) {
+        let status = Status::failure("no Secret can have this name", "NotFound").with_code(404);
+        return Err(Error::Api(Box::new(status)));
+    }
     let secrets = Request::new(Secret::url_path(&(), Some(&at.namespace)));
     let request = secrets.get(&at.name, &GetParams::default()).map_err(Error::BuildRequest)?;
     let text = client.request_text(request).await?;
     serde_json::from_str(&text).map_err(Error::SerdeError)
+}
+
+/// Whether it is a DNS subdomain, which is what the API server takes as the name of a Secret.
+fn is_a_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let inner = label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 #[cfg(test)]
@@ -23,7 +37,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::controller::lines::Lines;
+    use crate::controller::testing::Lines;
 
     /// `kpat_canary`, as a Secret holds it.
     const ENCODED: &str = "a3BhdF9jYW5hcnk=";
@@ -62,6 +76,25 @@ mod tests {
             let (secret, logged) = answered(&format!(r#"{{"data":{{"token":"{ENCODED}"}},{odd}}}"#)).await;
             assert!(matches!(secret, Err(Error::SerdeError(_))), "{secret:?}");
             assert!(!logged.contains(ENCODED), "{logged}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_would_lead_elsewhere_is_not_asked_for() {
+        // Nobody is there: what is asked for ends with another error.
+        let client = Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+        for (name, is_name) in [
+            ("konnect-token", true),
+            ("a.b-c.d0", true),
+            ("a/../../namespaces/b/secrets/c", false),
+            ("..", false),
+            ("a?watch=1", false),
+            ("Token", false),
+            ("", false),
+        ] {
+            let at = SecretRef { namespace: "audit".into(), name: name.into(), key: "token".into() };
+            let refused = matches!(read(&client, &at).await, Err(Error::Api(status)) if status.code == 404);
+            assert_eq!(refused, !is_name, "{name:?}");
         }
     }
 }

@@ -8,20 +8,77 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
+use kube::api::{GetParams, ListParams, ObjectList, ObjectMeta, Patch, PatchParams};
+use kube::core::Request;
 use kube::core::error_boundary::InvalidObject;
-use kube::core::{DeserializeGuard, ObjectMeta};
-use kube::{Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, Condition, ConditionType, GROUP, WebhookEvidence,
+    AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, Condition, ConditionType, REQUESTED_AT,
+    WebhookEvidence,
 };
+use crate::konnect::limits;
 use crate::replay::is_finished;
 
-/// An object with all that the apiserver keeps there.
-pub(super) type Whole = DeserializeGuard<AuditLogReplayJob>;
+/// How much of [`REQUESTED_AT`] is read.
+const REQUESTED_CHARS: usize = 128;
+
+/// An object with all of its spec and status and with who wrote them, as the record of its end tells it. Whatever else others may write
+/// into the metadata without limit is passed over here too.
+#[derive(Clone, Debug)]
+pub(super) struct Whole(Result<Box<AuditLogReplayJob>, String>);
+
+impl Whole {
+    /// The object, if it is one.
+    pub(super) fn job(&self) -> Option<&AuditLogReplayJob> {
+        self.0.as_deref().ok()
+    }
+
+    /// The same; an error if it does not parse.
+    pub(super) fn into_job(self) -> kube::Result<AuditLogReplayJob> {
+        self.0.map(|job| *job).map_err(|error| kube::Error::SerdeError(serde::de::Error::custom(error)))
+    }
+}
+
+/// Calls for objects that are read as [`Whole`].
+pub(super) struct Objects(Client);
+
+impl Objects {
+    pub(super) fn new(client: &Client) -> Self {
+        Self(client.clone())
+    }
+
+    /// One page of those of a namespace, or of all.
+    pub(super) async fn list(&self, namespace: Option<&str>, params: &ListParams) -> kube::Result<ObjectList<Whole>> {
+        self.0.request(at(namespace).list(params).map_err(kube::Error::BuildRequest)?).await
+    }
+
+    /// One by its name.
+    pub(super) async fn get(&self, namespace: &str, name: &str) -> kube::Result<AuditLogReplayJob> {
+        let request = at(Some(namespace)).get(name, &GetParams::default()).map_err(kube::Error::BuildRequest)?;
+        self.0.request::<Whole>(request).await?.into_job()
+    }
+
+    /// Writes a part of its status.
+    pub(super) async fn patch_status(
+        &self,
+        (namespace, name): (&str, &str),
+        params: &PatchParams,
+        patch: Value,
+    ) -> kube::Result<AuditLogReplayJob> {
+        let patch = Patch::Merge(patch);
+        let request = at(Some(namespace)).patch_subresource("status", name, params, &patch);
+        self.0.request::<Whole>(request.map_err(kube::Error::BuildRequest)?).await?.into_job()
+    }
+}
+
+fn at(namespace: Option<&str>) -> Request {
+    Request::new(AuditLogReplayJob::url_path(&(), namespace))
+}
 
 /// An object as the watch delivers it: one that does not parse is isolated, not fatal. It is made small while it is read, so that a page
 /// of a list never lies in memory as a whole. Copies share it.
@@ -67,17 +124,115 @@ struct Metadata {
     generation: Option<i64>,
     creation_timestamp: Option<Time>,
     deletion_timestamp: Option<Time>,
-    labels: Option<BTreeMap<String, String>>,
-    annotations: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    annotations: Annotations,
+}
+
+/// The one annotation that is read, cut to what is read of it. An author may write 256 KiB of others, and labels without limit, into
+/// each object: none of that may lie in memory, or who may create objects could end the operator at its next start.
+#[derive(Default)]
+struct Annotations(Option<String>);
+
+impl<'de> Deserialize<'de> for Annotations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_option(OneAnnotation)
+    }
+}
+
+struct OneAnnotation;
+
+impl<'de> Visitor<'de> for OneAnnotation {
+    type Value = Annotations;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("annotations")
+    }
+
+    fn visit_none<E>(self) -> Result<Annotations, E> {
+        Ok(Annotations::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<Annotations, E> {
+        Ok(Annotations::default())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Annotations, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Annotations, A::Error> {
+        let mut found = Annotations::default();
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            if name == REQUESTED_AT {
+                found.0 = Some(shortened(&map.next_value::<Cow<'de, str>>()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What is read of the value of an annotation.
+fn shortened(value: &str) -> String {
+    value.chars().take(REQUESTED_CHARS).collect()
+}
+
+/// The object without what others keep in its metadata: what is kept of one that was read or written past the watch.
+pub(super) fn slimmed(job: AuditLogReplayJob) -> AuditLogReplayJob {
+    let AuditLogReplayJob { metadata, spec, status } = job;
+    let requested = metadata.annotations.as_ref().and_then(|annotations| annotations.get(REQUESTED_AT));
+    let metadata = Metadata {
+        annotations: Annotations(requested.map(|value| shortened(value))),
+        name: metadata.name,
+        namespace: metadata.namespace,
+        uid: metadata.uid,
+        resource_version: metadata.resource_version,
+        generation: metadata.generation,
+        creation_timestamp: metadata.creation_timestamp,
+        deletion_timestamp: metadata.deletion_timestamp,
+    };
+    AuditLogReplayJob { metadata: metadata.into(), spec, status }
+}
+
+/// What the record of an end reads of an object.
+#[derive(Deserialize)]
+struct WholeParts {
+    metadata: OwnedMetadata,
+    #[serde(default)]
+    spec: Value,
+    status: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct OwnedMetadata {
+    #[serde(flatten)]
+    metadata: Metadata,
+    #[serde(rename = "managedFields", default)]
+    owners: Option<Vec<Owner>>,
+}
+
+/// Who owns a part of the object, and whether that is a part of the spec.
+#[derive(Deserialize)]
+struct Owner {
+    manager: Option<String>,
+    time: Option<Time>,
+    subresource: Option<String>,
+    #[serde(rename = "fieldsV1")]
+    fields: Option<OwnedFields>,
+}
+
+#[derive(Deserialize)]
+struct OwnedFields {
+    #[serde(rename = "f:spec")]
+    spec: Option<IgnoredAny>,
 }
 
 impl<'de> Deserialize<'de> for Guarded {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Parts { metadata, spec, status } = Parts::deserialize(deserializer)?;
-        let mut metadata = ObjectMeta::from(metadata);
-        let parsed = AuditLogReplayJobSpec::deserialize(spec)
-            .and_then(|spec| Ok((spec, status.map(AuditLogReplayJobStatus::deserialize).transpose()?)));
-        Ok(Self(Arc::new(match parsed {
+        let metadata = ObjectMeta::from(metadata);
+        Ok(Self(Arc::new(match parsed(spec, status) {
             Ok((spec, status)) => {
                 let mut job = AuditLogReplayJob { metadata, spec, status };
                 if is_over(&job) {
@@ -85,19 +240,45 @@ impl<'de> Deserialize<'de> for Guarded {
                 }
                 Ok(job)
             }
-            Err(error) => {
-                metadata.labels = None;
-                Err(InvalidObject { error: error.to_string(), metadata })
-            }
+            Err(error) => Err(InvalidObject { error: limits::clean(&error.to_string()), metadata }),
         })))
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let WholeParts { metadata: OwnedMetadata { metadata, owners }, spec, status } =
+            WholeParts::deserialize(deserializer)?;
+        let mut metadata = ObjectMeta::from(metadata);
+        metadata.managed_fields = owners.map(|owners| owners.into_iter().map(ManagedFieldsEntry::from).collect());
+        let job = parsed(spec, status).map(|(spec, status)| Box::new(AuditLogReplayJob { metadata, spec, status }));
+        Ok(Self(job.map_err(|error| limits::clean(&error.to_string()))))
+    }
+}
+
+type SpecAndStatus = (AuditLogReplayJobSpec, Option<AuditLogReplayJobStatus>);
+
+fn parsed(spec: Value, status: Option<Value>) -> Result<SpecAndStatus, serde_json::Error> {
+    let spec = AuditLogReplayJobSpec::deserialize(spec)?;
+    Ok((spec, status.map(AuditLogReplayJobStatus::deserialize).transpose()?))
+}
+
+impl From<Owner> for ManagedFieldsEntry {
+    fn from(owner: Owner) -> Self {
+        let owns_spec = owner.fields.is_some_and(|fields| fields.spec.is_some());
+        Self {
+            manager: owner.manager,
+            time: owner.time,
+            subresource: owner.subresource,
+            fields_v1: owns_spec.then(|| FieldsV1(serde_json::json!({ "f:spec": {} }))),
+            ..Self::default()
+        }
     }
 }
 
 impl From<Metadata> for ObjectMeta {
     fn from(read: Metadata) -> Self {
-        let ours = |name: &String| name.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'));
-        let annotations: BTreeMap<_, _> =
-            read.annotations.into_iter().flatten().filter(|(name, _)| ours(name)).collect();
+        let requested = read.annotations.0.map(|value| (REQUESTED_AT.to_owned(), value));
         Self {
             name: read.name,
             namespace: read.namespace,
@@ -106,8 +287,7 @@ impl From<Metadata> for ObjectMeta {
             generation: read.generation,
             creation_timestamp: read.creation_timestamp,
             deletion_timestamp: read.deletion_timestamp,
-            labels: read.labels,
-            annotations: Some(annotations).filter(|annotations| !annotations.is_empty()),
+            annotations: requested.map(|requested| BTreeMap::from([requested])),
             ..Self::default()
         }
     }
@@ -150,7 +330,7 @@ fn is_over(job: &AuditLogReplayJob) -> bool {
 
 /// What is still asked of a finished object: which one it is, how and when it ended, whose window was replayed.
 fn leave_the_end(job: &mut AuditLogReplayJob) {
-    (job.metadata.labels, job.metadata.annotations) = (None, None);
+    job.metadata.annotations = None;
     job.status = job.status.take().map(|whole| AuditLogReplayJobStatus {
         observed_generation: whole.observed_generation,
         conditions: whole.conditions.into_iter().filter_map(verdict).collect(),
@@ -192,7 +372,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::REQUESTED_AT;
 
     fn object(observed_generation: i64, ended: Option<&str>) -> Value {
         let condition = |type_: &str| {
@@ -206,7 +385,7 @@ mod tests {
                 "name": "a", "namespace": "audit", "uid": "u", "resourceVersion": "7", "generation": 2,
                 "creationTimestamp": "2026-11-20T09:00:00Z", "labels": { "team": "siem" },
                 "annotations": { REQUESTED_AT: "now", "kubectl.kubernetes.io/last-applied-configuration": "{}",
-                                 "konnect-replay.device/other": "x" },
+                                 "konnect-replay.device/other": "x", "konnect-replay.dev/other": "x" },
                 "managedFields": [{ "manager": "kubectl", "operation": "Update" }],
             },
             "spec": {
@@ -248,10 +427,45 @@ mod tests {
         for unfinished in [object(2, None), object(1, Some("Complete"))] {
             let whole: AuditLogReplayJob = serde_json::from_value(unfinished.clone()).unwrap();
             let job = read(&unfinished).job().unwrap().clone();
-            assert_eq!((&job.spec, &job.status, job.labels()), (&whole.spec, &whole.status, whole.labels()));
+            assert_eq!((&job.spec, &job.status, job.labels().len()), (&whole.spec, &whole.status, 0));
             assert_eq!(job.annotations().keys().collect::<Vec<_>>(), [REQUESTED_AT]);
             assert_eq!(job.metadata.managed_fields, None);
         }
+    }
+
+    #[test]
+    fn of_the_annotation_that_is_read_no_more_is_kept_than_is_read() {
+        let mut long = object(2, None);
+        long["metadata"]["annotations"][REQUESTED_AT] = json!("é".repeat(200_000));
+        let job = read(&long).job().unwrap().clone();
+        assert_eq!(job.annotations()[REQUESTED_AT], "é".repeat(REQUESTED_CHARS));
+        let whole: AuditLogReplayJob = serde_json::from_value(long).unwrap();
+        assert_eq!(slimmed(whole).metadata, job.metadata);
+        for none in [json!(null), json!({})] {
+            let mut object = object(2, None);
+            object["metadata"]["annotations"] = none;
+            assert_eq!(read(&object).job().unwrap().metadata.annotations, None);
+        }
+    }
+
+    #[test]
+    fn the_record_of_an_object_read_without_its_labels_tells_the_same() {
+        let mut object = object(2, Some("Complete"));
+        object["status"]["conditions"].as_array_mut().unwrap().push(json!({
+            "type": "Finished", "status": "True", "reason": "Completed", "message": "",
+            "observedGeneration": 2, "lastTransitionTime": "2026-11-20T10:00:00Z" }));
+        object["metadata"]["managedFields"] = json!([
+            { "manager": "later", "time": "2026-11-20T09:30:00Z", "fieldsV1": { "f:spec": { "f:suspend": {} } } },
+            { "manager": "kubectl", "time": "2026-11-20T09:00:00Z", "fieldsV1": { "f:metadata": {}, "f:spec": {} } },
+            { "manager": "labeller", "time": "2026-11-20T09:00:00Z", "fieldsV1": { "f:metadata": { "f:labels": {} } } },
+            { "manager": "ours", "subresource": "status", "fieldsV1": { "f:status": {}, "f:spec": {} } },
+        ]);
+        let whole: AuditLogReplayJob = serde_json::from_value(object.clone()).unwrap();
+        let less: Whole = serde_json::from_str(&object.to_string()).unwrap();
+        let at = chrono::DateTime::UNIX_EPOCH;
+        let record = |job: &AuditLogReplayJob| crate::evidence::Record::of(job, true, at).unwrap();
+        assert_eq!(record(less.job().unwrap()), record(&whole));
+        assert_eq!(record(&whole).job.spec_managers, ["kubectl", "later"]);
     }
 
     #[test]

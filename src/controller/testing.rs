@@ -1,12 +1,15 @@
 //! What all passes share, without a cluster.
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use kube::Client;
 use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::context::{Context, Guarded, Stop};
 use super::events;
@@ -15,6 +18,34 @@ use crate::config::Config;
 use crate::konnect::HttpClient;
 use crate::metrics::Metrics;
 use crate::replay::Candidate;
+
+/// Takes what is logged, and keeps it.
+#[derive(Clone, Default)]
+pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
 
 /// An object of the one lane there is. Of two, the one whose window starts at the earlier hour goes first.
 pub(super) fn job(name: &str, hour: u32) -> AuditLogReplayJob {

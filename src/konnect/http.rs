@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::redirect;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tracing::warn;
 
 use super::answer::RawAnswer;
 use super::error::CallError;
@@ -21,8 +24,14 @@ pub struct HttpClient(reqwest::Client);
 
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up the HTTP client: {0}")]
-pub struct SetupError(String);
+pub enum SetupError {
+    /// The CA bundle has nothing that could be used.
+    #[error("--ca-bundle: {0}")]
+    Bundle(String),
+    /// The system's authorities cannot be read, or TLS does not work here.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(String),
+}
 
 impl HttpClient {
     /// A client whose calls each end within `timeout`, trusting the system's authorities and those of `ca_bundle` (PEM).
@@ -39,15 +48,11 @@ impl HttpClient {
             .retry(reqwest::retry::never())
             .referer(false)
             .pool_max_idle_per_host(0);
-        let Some(pem) = ca_bundle else {
-            return builder.build().map(Self).map_err(|e| SetupError(describe(&e)));
+        let builder = match ca_bundle {
+            Some(pem) => builder.tls_certs_merge(authorities(pem)?),
+            None => builder,
         };
-        let unreadable = |e: reqwest::Error| SetupError(format!("the CA bundle cannot be read: {}", describe(&e)));
-        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(unreadable)?;
-        if certificates.is_empty() {
-            return Err(SetupError("the CA bundle holds no certificate".to_owned()));
-        }
-        builder.tls_certs_merge(certificates).build().map(Self).map_err(unreadable)
+        builder.build().map(Self).map_err(|e| SetupError::Client(describe(&e)))
     }
 
     /// Sends `request` once.
@@ -64,6 +69,28 @@ impl HttpClient {
         let answer = read(response).await?;
         Ok(RawAnswer { body: token.redact(&answer.body), ..answer })
     }
+}
+
+/// The certificates of a bundle that can be used. One that cannot is left out and named: bundles of companies have hundreds, and one
+/// that is broken must not stop the calls that the others are for.
+fn authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, SetupError> {
+    let mut good = Vec::new();
+    for (number, read) in (1..).zip(CertificateDer::pem_slice_iter(pem)) {
+        match read.map_err(|e| e.to_string()).and_then(|der| authority(&der)) {
+            Ok(certificate) => good.push(certificate),
+            Err(problem) => warn!(number, problem, "--ca-bundle: this certificate cannot be used and is left out"),
+        }
+    }
+    if good.is_empty() {
+        return Err(SetupError::Bundle("the CA bundle holds no certificate that can be used".to_owned()));
+    }
+    Ok(good)
+}
+
+fn authority(der: &CertificateDer<'_>) -> Result<reqwest::Certificate, String> {
+    // Asked alone, so that it is known which one is refused.
+    rustls::RootCertStore::empty().add(der.clone()).map_err(|e| e.to_string())?;
+    reqwest::Certificate::from_der(der).map_err(|e| describe(&e))
 }
 
 /// Reads at most [`MAX_BODY_BYTES`]. A body that breaks off after a refusal changes nothing; after a success it leaves the

@@ -2,8 +2,10 @@
 //! change for as long as it holds. Every write is one on exactly the version that was read or written before, so that of two only one
 //! succeeds.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::FutureExt;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
@@ -12,8 +14,8 @@ use kube::api::PostParams;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at};
 use tracing::{error, info, warn};
 
-use super::Departure;
 use super::lease::{self, Observed};
+use super::{Departure, Succession};
 
 /// How long the leader tries to renew before it gives up: less than the lease holds.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
@@ -49,38 +51,72 @@ enum Look {
     },
 }
 
+/// The lease as it was read.
+struct Seen {
+    lease: Option<Lease>,
+    at: Instant,
+}
+
 impl Election {
     pub(super) fn new(leases: Api<Lease>, name: &str, identity: &str) -> Self {
         Self { leases, name: name.to_owned(), identity: identity.to_owned() }
     }
 
-    /// Waits until the lease is ours.
-    pub(super) async fn win(&self) -> Held {
-        let (mut observed, mut stands_by) = (Observed::default(), false);
+    /// Waits until the lease is ours; `None` if `stop` comes first. A write that is on its way then is waited for, and what it won
+    /// is given back: else the lease would be that of a process which is gone.
+    pub(super) async fn win(&self, stop: impl Future<Output = ()>) -> Option<Held> {
+        let (mut observed, mut stands_by, mut stop) = (Observed::default(), false, pin!(stop));
         loop {
             let soon = Instant::now() + RETRY_PERIOD;
-            match self.look(&mut observed).await {
-                Ok(Look::Won(held)) => {
-                    info!(lease = self.name, identity = self.identity, "leading");
-                    return *held;
-                }
+            let seen = tokio::select! {
+                seen = self.see() => seen,
+                () = &mut stop => return None,
+            };
+            let look = match seen {
+                Ok(seen) => self.take(seen, &mut observed).await,
+                Err(error) => Err(error),
+            };
+            let again = match look {
+                Ok(Look::Won(held)) => return self.unless_stopped(*held, stop).await,
                 Ok(Look::Taken { until }) => {
                     if !std::mem::replace(&mut stands_by, true) {
                         info!(lease = self.name, identity = self.identity, "another replica leads; standing by");
                     }
-                    sleep_until(soon.min(until)).await;
+                    soon.min(until)
                 }
                 Err(error) => {
                     self.complain(&error);
-                    sleep_until(soon).await;
+                    soon
                 }
+            };
+            tokio::select! {
+                () = sleep_until(again) => {}
+                () = &mut stop => return None,
             }
         }
     }
 
-    async fn look(&self, observed: &mut Observed) -> kube::Result<Look> {
-        let seen = self.leases.get_opt(&self.name).await?;
-        let (since, now) = (Instant::now(), MicroTime(Timestamp::now()));
+    async fn unless_stopped(&self, held: Held, stop: impl Future<Output = ()>) -> Option<Held> {
+        if stop.now_or_never().is_some() {
+            // No work was begun. What the leader before left may still be on its way, and is not for us to vouch for.
+            let before = match lease::succession(&held.lease) {
+                Succession::InOrder => Departure::Settled,
+                Succession::Unknown | Succession::Unclean => Departure::Unsettled,
+            };
+            self.give_back(held, before).await;
+            return None;
+        }
+        info!(lease = self.name, identity = self.identity, "leading");
+        Some(held)
+    }
+
+    async fn see(&self) -> kube::Result<Seen> {
+        let lease = self.leases.get_opt(&self.name).await?;
+        Ok(Seen { lease, at: Instant::now() })
+    }
+
+    async fn take(&self, Seen { lease: seen, at: since }: Seen, observed: &mut Observed) -> kube::Result<Look> {
+        let now = MicroTime(Timestamp::now());
         let written = match &seen {
             None => self.leases.create(&PostParams::default(), &lease::first(&self.name, &self.identity, now)).await,
             Some(lease) => {

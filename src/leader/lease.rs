@@ -65,12 +65,13 @@ fn spec(identity: &str, term: i32, since: MicroTime, now: MicroTime) -> LeaseSpe
     }
 }
 
-/// Judged by a lease that we have just taken: the first term follows nobody, any other must follow one that ended in order.
+/// Judged by a lease that we have just taken: of what was before the first term it says nothing, any other must follow one that ended
+/// in order.
 pub(super) fn succession(lease: &Lease) -> Succession {
     let word = lease.metadata.annotations.as_ref().and_then(|annotations| annotations.get(LEFT_IN_ORDER));
     let ended: Option<i32> = word.and_then(|word| word.parse().ok());
     match term(lease) {
-        0 => Succession::InOrder,
+        0 => Succession::Unknown,
         ours if ended == Some(ours - 1) => Succession::InOrder,
         _ => Succession::Unclean,
     }
@@ -110,7 +111,7 @@ mod tests {
     #[test]
     fn only_a_term_that_says_so_ended_in_order() {
         for (term, word, expected) in [
-            (0, None, Succession::InOrder),
+            (0, None, Succession::Unknown),
             (1, None, Succession::Unclean),
             (1, Some("0"), Succession::InOrder),
             // The term before ours crashed; the one before that had left in order.

@@ -27,6 +27,8 @@ pub const CALL: Duration = Duration::from_secs(5);
 pub enum Succession {
     /// There was none, or it ended its work and said so: nothing of its can still be on the way.
     InOrder,
+    /// Nobody can tell: there was no lease. This is the first start, or somebody deleted the lease.
+    Unknown,
     /// It crashed, or lost the lease: a request of its may still be on the way.
     Unclean,
 }
@@ -40,6 +42,17 @@ pub enum Departure {
     Unsettled,
 }
 
+/// What became of the wish to lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// It was given up before the work began.
+    NotBegun,
+    /// The lease was lost, and the work dropped.
+    Lost,
+    /// The work ended by itself, so.
+    Ended(Departure),
+}
+
 /// A place in the queue for the lease.
 pub struct Leadership(Election);
 
@@ -49,19 +62,19 @@ impl Leadership {
         Self(Election::new(Api::namespaced(client.clone(), namespace), name, identity))
     }
 
-    /// Waits for the lease, then does `work` under it. `work` is dropped when the lease is lost, and the answer is `None`; when it
-    /// ends by itself, the lease is given back with the word on how, and the next replica takes it at once.
-    pub async fn lead(&self, work: impl AsyncFnOnce(Succession) -> Departure) -> Option<Departure> {
-        let mut held = self.0.win().await;
+    /// Waits for the lease, then does `work` under it. `work` is dropped when the lease is lost ([`Term::Lost`]); when it ends by itself,
+    /// the lease is given back with the word on how, and the next replica takes it at once. `stop` ends the waiting, not the work.
+    pub async fn lead(&self, stop: impl Future<Output = ()>, work: impl AsyncFnOnce(Succession) -> Departure) -> Term {
+        let Some(mut held) = self.0.win(stop).await else { return Term::NotBegun };
         let work = pin!(work(lease::succession(&held.lease)));
         let departure = match future::select(work, pin!(self.0.keep(&mut held))).await {
             Either::Left((departure, _)) => departure,
-            Either::Right(((), _)) => return None,
+            Either::Right(((), _)) => return Term::Lost,
         };
         if departure == Departure::Unsettled {
             info!("a request of a deleted object may be on its way: the next leader rests first");
         }
         self.0.give_back(held, departure).await;
-        Some(departure)
+        Term::Ended(departure)
     }
 }

@@ -1,6 +1,7 @@
 //! Candidates against leases in memory, on a clock that runs ahead whenever everybody waits.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -133,19 +134,19 @@ type Reign = (Instant, Option<Instant>);
 #[derive(Clone, Default)]
 struct Record(Arc<Mutex<Vec<Reign>>>);
 
-struct Term(Record, usize);
+struct Running(Record, usize);
 
-impl Drop for Term {
+impl Drop for Running {
     fn drop(&mut self) {
         self.0.0.lock().unwrap()[self.1].1 = Some(Instant::now());
     }
 }
 
 impl Record {
-    fn begin(&self) -> Term {
+    fn begin(&self) -> Running {
         let mut terms = self.0.lock().unwrap();
         terms.push((Instant::now(), None));
-        Term(self.clone(), terms.len() - 1)
+        Running(self.clone(), terms.len() - 1)
     }
 
     fn terms(&self) -> Vec<Reign> {
@@ -162,14 +163,15 @@ fn lead_for(
     let record = record.clone();
     tokio::spawn(async move {
         let mut how = None;
-        let departure = candidate
-            .lead(async |succession| {
+        let term = candidate
+            .lead(pending(), async |succession| {
                 how = Some(succession);
                 let _term = record.begin();
                 sleep(work).await;
                 Departure::Settled
             })
             .await;
+        let departure = if let Term::Ended(departure) = term { Some(departure) } else { None };
         (departure, how)
     })
 }
@@ -189,7 +191,7 @@ async fn a_leader_renews_by_one_call_each_two_seconds() {
     let (server, record) = (Server::new(), Record::default());
     let leads = lead_for(server.candidate("only"), &record, LONG);
     sleep(LONG + SECOND).await;
-    assert_eq!(leads.await.unwrap(), (Some(Departure::Settled), Some(Succession::InOrder)));
+    assert_eq!(leads.await.unwrap(), (Some(Departure::Settled), Some(Succession::Unknown)), "there was no lease");
     assert_eq!((server.called(&Method::GET), server.called(&Method::POST)), (1, 1));
     let renewals = server.called(&Method::PUT) - 1;
     assert!((1_799..=1_800).contains(&renewals), "{renewals}");
@@ -278,6 +280,45 @@ async fn a_lease_that_is_deleted_is_lost() {
     sleep(61 * SECOND).await;
     *server.stored.lock().unwrap() = None;
     assert_lost_at_once(leads).await;
+}
+
+/// A process that is told to stop while its request for the lease is on its way would else leave a lease that nobody renews.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_won_while_told_to_stop_is_given_back_at_once() {
+    let (server, record) = (Server::new(), Record::default());
+    let first = lead_for(server.candidate("first"), &record, 50 * SECOND);
+    sleep(SECOND).await;
+    let slow = server.clone();
+    let service = tower::service_fn(move |request: Request<Body>| -> BoxFuture<'static, _> {
+        let server = slow.clone();
+        Box::pin(async move {
+            if request.method() == Method::PUT {
+                sleep(3 * SECOND).await;
+            }
+            Ok::<_, Infallible>(server.call(request, &|_: &Method| Fate::Answered).await)
+        })
+    });
+    let second = Leadership::new(&Client::new(service, "default"), "default", "lease", "second");
+    let stopped = first.await.unwrap();
+    assert_eq!(stopped.0, Some(Departure::Settled));
+    // The lease is free: the look at it is answered at once, and the write that takes it 3 s later.
+    let began = Instant::now();
+    let term = second.lead(sleep(2 * SECOND), async |_| panic!("no work is begun")).await;
+    assert_eq!(term, Term::NotBegun);
+    assert!(began.elapsed() >= 3 * SECOND, "{:?}", began.elapsed());
+    assert_eq!(lease::holder(server.stored.lock().unwrap().as_ref().unwrap()), None);
+    let third = lead_for(server.candidate("third"), &record, SECOND);
+    assert_eq!(third.await.unwrap().1, Some(Succession::InOrder), "nothing was begun in between");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_is_told_to_stop_ends_at_once_whatever_the_api_server_does() {
+    let server = Server::new();
+    let client = server.client(|_| Fate::Lost);
+    let began = Instant::now();
+    let candidate = Leadership::new(&client, "default", "lease", "only");
+    let term = candidate.lead(sleep(SECOND), async |_| panic!("no work is begun")).await;
+    assert_eq!((term, began.elapsed()), (Term::NotBegun, SECOND));
 }
 
 /// Whatever becomes of whose calls, in any order: at no moment do two lead, and somebody does as soon as calls are answered.

@@ -12,8 +12,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use super::figures::Figures;
-use super::labels::{Names, OTHER, Place, Region};
+use super::figures::{Busy, Figures};
+use super::labels::{Names, OTHER, Place, Portals, Region};
 use super::state::JobState;
 use crate::api::AuditLogReplayJob;
 use crate::replay::Policy;
@@ -30,6 +30,7 @@ pub(super) struct Board {
     policy: Policy,
     objects: Mutex<Option<Arc<Objects>>>,
     webhooks: Mutex<BTreeMap<Place, Reading>>,
+    portals: Mutex<Portals>,
     /// Outlives the objects: a team deletes them, or has them deleted.
     last_success: Mutex<BTreeMap<String, i64>>,
 }
@@ -41,23 +42,40 @@ struct Reading {
     active: Option<bool>,
 }
 
+impl Reading {
+    /// Two of them as one.
+    fn or_worse(self, other: Self) -> Self {
+        let active = match (self.active, other.active) {
+            (Some(one), Some(two)) => Some(one && two),
+            (one, two) => one.or(two),
+        };
+        Self { at: self.at.max(other.at), enabled: self.enabled && other.enabled, active }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
-    region: String,
+    konnect_region: String,
     state: JobState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Held {
-    region: String,
+    konnect_region: String,
     portal: String,
     owner: &'static str,
 }
 
 impl Board {
     pub(super) fn new(names: Names, policy: Policy) -> Self {
-        let (objects, webhooks, last_success) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { names, policy, objects, webhooks, last_success }
+        Self {
+            names,
+            policy,
+            objects: Mutex::default(),
+            webhooks: Mutex::default(),
+            portals: Mutex::default(),
+            last_success: Mutex::default(),
+        }
     }
 
     /// From now on the objects are shown.
@@ -92,6 +110,16 @@ impl Board {
         Some(figures)
     }
 
+    /// The same figures and readings with at most so many portals in them, those of all others joined: the worst of them is shown.
+    fn bounded(&self, mut figures: Figures, readings: BTreeMap<Place, Reading>) -> (Figures, BTreeMap<Place, Reading>) {
+        let mut portals = self.portals.lock().unwrap_or_else(PoisonError::into_inner);
+        portals.only(figures.to_expiry.keys().chain(figures.busy.keys()).chain(readings.keys()));
+        figures.to_expiry = portals.bounded(figures.to_expiry, i64::min);
+        figures.busy = portals.bounded(figures.busy, Busy::or);
+        let readings = portals.bounded(readings, Reading::or_worse);
+        (figures, readings)
+    }
+
     fn readings(&self) -> BTreeMap<Place, Reading> {
         let mut readings = self.webhooks.lock().unwrap_or_else(PoisonError::into_inner);
         readings.retain(|_, reading| reading.at.elapsed() < READING_HOLDS);
@@ -106,7 +134,7 @@ impl Board {
             .map(|key| {
                 let count = figures.jobs.get(&key).copied().unwrap_or_default();
                 #[allow(clippy::cast_precision_loss)] // counts of objects
-                (InState { region: key.0, state: key.1 }, count as f64)
+                (InState { konnect_region: key.0, state: key.1 }, count as f64)
             })
             .collect()
     }
@@ -115,6 +143,7 @@ impl Board {
 impl Collector for Board {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let Some(figures) = self.figures() else { return Ok(()) };
+        let (figures, readings) = self.bounded(figures, self.readings());
         gauge(&mut encoder, "jobs", "AuditLogReplayJobs, by state", None, self.jobs(&figures))?;
         gauge(
             &mut encoder,
@@ -123,9 +152,12 @@ impl Collector for Board {
             None,
             figures.to_expiry.into_iter().map(|(place, left)| (place, seconds(left))),
         )?;
-        let busy = figures.busy.into_iter().flat_map(|(Place { region, portal }, busy)| {
+        let busy = figures.busy.into_iter().flat_map(|(Place { konnect_region, portal }, busy)| {
             [("self", busy.ours), ("external", busy.external)].map(|(owner, busy)| {
-                (Held { region: region.clone(), portal: portal.clone(), owner }, f64::from(u8::from(busy)))
+                (
+                    Held { konnect_region: konnect_region.clone(), portal: portal.clone(), owner },
+                    f64::from(u8::from(busy)),
+                )
             })
         });
         gauge(
@@ -144,29 +176,20 @@ impl Collector for Board {
                 figures.last_undelivered,
             ),
         ] {
-            let times = times.into_iter().map(|(region, at)| (Region { region }, seconds(at)));
+            let times = times.into_iter().map(|(konnect_region, at)| (Region { konnect_region }, seconds(at)));
             gauge(&mut encoder, name, help, Some(&Unit::Seconds), times)?;
         }
-        self.encode_webhooks(&mut encoder)
+        encode_webhooks(&mut encoder, &readings)
     }
 }
 
-impl Board {
-    fn encode_webhooks(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        let readings = self.readings();
-        let flag = |on: bool| f64::from(u8::from(on));
-        let enabled = readings.iter().map(|(place, reading)| (place.clone(), flag(reading.enabled)));
-        gauge(
-            encoder,
-            "webhook_enabled",
-            "Whether the webhook was on when last read, if within an hour",
-            None,
-            enabled,
-        )?;
-        let active = readings.iter().filter_map(|(place, reading)| Some((place.clone(), flag(reading.active?))));
-        let help = "Whether the webhook's last delivery had worked when last read, if within an hour";
-        gauge(encoder, "webhook_active", help, None, active)
-    }
+fn encode_webhooks(encoder: &mut DescriptorEncoder, readings: &BTreeMap<Place, Reading>) -> fmt::Result {
+    let flag = |on: bool| f64::from(u8::from(on));
+    let enabled = readings.iter().map(|(place, reading)| (place.clone(), flag(reading.enabled)));
+    gauge(encoder, "webhook_enabled", "Whether the webhook was on when last read, if within an hour", None, enabled)?;
+    let active = readings.iter().filter_map(|(place, reading)| Some((place.clone(), flag(reading.active?))));
+    let help = "Whether the webhook's last delivery had worked when last read, if within an hour";
+    gauge(encoder, "webhook_active", help, None, active)
 }
 
 impl fmt::Debug for Board {

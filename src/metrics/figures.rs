@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::labels::{Names, Place};
+use super::labels::{self, Names, Place};
 use super::state::JobState;
 use crate::api::{AuditLogReplayJob, SubmissionState};
 use crate::replay::{Policy, end, planned_expiry};
@@ -36,6 +36,13 @@ pub(super) struct Busy {
     pub(super) external: bool,
 }
 
+impl Busy {
+    /// Both together.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { ours: self.ours || other.ours, external: self.external || other.external }
+    }
+}
+
 impl Figures {
     /// Adds one object.
     pub(super) fn add(&mut self, job: &AuditLogReplayJob, names: &Names, policy: &Policy, now: DateTime<Utc>) {
@@ -45,8 +52,8 @@ impl Figures {
         if state.is_finished() {
             self.add_finished(&region, job);
         } else {
-            let portal = names.portal(job.spec.target.portal_id.as_deref());
-            self.add_unfinished(Place { region, portal }, job, state, policy, now);
+            let portal = labels::portal(job.spec.target.portal_id.as_deref());
+            self.add_unfinished(Place { konnect_region: region, portal }, job, state, policy, now);
         }
     }
 

@@ -33,13 +33,13 @@ const BAD_ENDS: [Reason; 8] = [
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
-    region: String,
+    konnect_region: String,
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EndedFor {
-    region: String,
+    konnect_region: String,
     outcome: &'static str,
     reason: &'static str,
 }
@@ -74,7 +74,7 @@ impl Jobs {
         jobs.register_counters(registry);
         jobs.register_histograms(registry);
         for region in names.regions() {
-            let region = Region { region: region.clone() };
+            let region = Region { konnect_region: region.clone() };
             jobs.begin_at_zero(&region);
             for counter in [&jobs.superseded, &jobs.adopted, &jobs.duplicates_skipped, &jobs.windows_expired] {
                 drop(counter.get_or_create(&region));
@@ -86,11 +86,15 @@ impl Jobs {
     /// What is there from the start shows its first increase; most regions have but a few replays a year.
     fn begin_at_zero(&self, region: &Region) {
         for (outcome, reasons) in [(COMPLETE, &GOOD_ENDS[..]), (FAILED, &BAD_ENDS)] {
-            let region = region.region.clone();
+            let konnect_region = region.konnect_region.clone();
             for reason in reasons.iter().map(|reason| reason.as_str()) {
-                drop(self.finished.get_or_create(&EndedFor { region: region.clone(), outcome, reason }));
+                drop(self.finished.get_or_create(&EndedFor {
+                    konnect_region: konnect_region.clone(),
+                    outcome,
+                    reason,
+                }));
             }
-            drop(self.duration.get_or_create(&Ended { region, outcome }));
+            drop(self.duration.get_or_create(&Ended { konnect_region, outcome }));
         }
         drop((self.queue_wait.get_or_create(region), self.submission_latency.get_or_create(region)));
     }
@@ -136,7 +140,7 @@ impl Jobs {
     }
 
     pub(super) fn count(&self, region: String, change: &Change) {
-        let region = Region { region };
+        let region = Region { konnect_region: region };
         match change {
             Change::Began { waited } => self.queue_wait.get_or_create(&region).observe(waited.as_secs_f64()),
             Change::Accepted { after } => {
@@ -157,8 +161,8 @@ impl Jobs {
             _ => {}
         }
         let reason = reason.map_or(OTHER, Reason::as_str);
-        self.finished.get_or_create(&EndedFor { region: region.region.clone(), outcome, reason }).inc();
-        let ended = Ended { region: region.region.clone(), outcome };
+        self.finished.get_or_create(&EndedFor { konnect_region: region.konnect_region.clone(), outcome, reason }).inc();
+        let ended = Ended { konnect_region: region.konnect_region.clone(), outcome };
         self.duration.get_or_create(&ended).observe(end.took.as_secs_f64());
     }
 }

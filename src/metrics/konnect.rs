@@ -15,14 +15,14 @@ const BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
-    region: String,
+    konnect_region: String,
     method: String,
     code: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
-    region: String,
+    konnect_region: String,
     method: String,
 }
 
@@ -66,7 +66,7 @@ impl Calls {
         );
         for region in names.regions() {
             // A counter that is there from the start shows its first increase.
-            let region = Region { region: region.clone() };
+            let region = Region { konnect_region: region.clone() };
             drop((calls.conflicts.get_or_create(&region), calls.rate_limited.get_or_create(&region)));
         }
         calls
@@ -79,14 +79,14 @@ impl Calls {
             Ok(_) => OTHER.to_owned(),
             Err(category) => category.to_owned(),
         };
-        let by_region = Region { region: region.clone() };
+        let by_region = Region { konnect_region: region.clone() };
         match outcome {
             Ok(409) if method == "PUT" => drop(self.conflicts.get_or_create(&by_region).inc()),
             Ok(429) => drop(self.rate_limited.get_or_create(&by_region).inc()),
             _ => {}
         }
-        let asked = Asked { region: region.clone(), method: method.to_owned() };
+        let asked = Asked { konnect_region: region.clone(), method: method.to_owned() };
         self.duration.get_or_create(&asked).observe(elapsed.as_secs_f64());
-        self.requests.get_or_create(&Answered { region, method: method.to_owned(), code }).inc();
+        self.requests.get_or_create(&Answered { konnect_region: region, method: method.to_owned(), code }).inc();
     }
 }

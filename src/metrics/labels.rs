@@ -1,7 +1,7 @@
 //! Labels, each with a bounded number of values: no name of an object ever becomes one.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -12,17 +12,16 @@ const ORGANIZATION: &str = "organization";
 /// How many portals have a value of their own.
 const MAX_PORTALS: usize = 64;
 
-/// The values that `region` and `portal` may have. Clones share what they have given out.
+/// The values that `konnect_region` and `portal` may have.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
     regions: Arc<Vec<String>>,
-    portals: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Names {
-    /// The installer's regions; portals come as they are seen.
+    /// The installer's regions.
     pub(super) fn new(regions: &[String]) -> Self {
-        Self { regions: Arc::new(regions.to_vec()), portals: Arc::default() }
+        Self { regions: Arc::new(regions.to_vec()) }
     }
 
     /// Every region that has series from the start.
@@ -34,31 +33,60 @@ impl Names {
     pub(super) fn region(&self, region: &str) -> String {
         if self.regions.iter().any(|known| known == region) { region.to_owned() } else { OTHER.to_owned() }
     }
+}
 
-    /// The first group of a Dev Portal's id: enough to recognise it in the PORTAL column, and short enough to read. The first
-    /// [`MAX_PORTALS`] that this process meets have a value of their own.
-    pub(super) fn portal(&self, portal_id: Option<&str>) -> String {
-        let Some(id) = portal_id else { return ORGANIZATION.to_owned() };
-        let short: String = id.chars().take_while(char::is_ascii_hexdigit).take(8).collect();
-        let mut known = self.portals.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.contains(&short) || (known.len() < MAX_PORTALS && known.insert(short.clone())) {
-            short
-        } else {
-            OTHER.to_owned()
+/// The first group of a Dev Portal's id: enough to recognise it in the PORTAL column, and short enough to read.
+pub(super) fn portal(portal_id: Option<&str>) -> String {
+    let Some(id) = portal_id else { return ORGANIZATION.to_owned() };
+    id.chars().take_while(char::is_ascii_hexdigit).take(8).collect()
+}
+
+/// The portals that have a value of their own: at most [`MAX_PORTALS`], and one that has it keeps it for as long as there is something to
+/// show of it. Judged anew each time: ids that somebody invented, and deleted again, keep nobody else out.
+#[derive(Debug, Default)]
+pub(super) struct Portals(BTreeSet<String>);
+
+impl Portals {
+    /// Only these are there now.
+    pub(super) fn only<'a>(&mut self, present: impl IntoIterator<Item = &'a Place>) {
+        let present: BTreeSet<&str> = present.into_iter().map(|place| place.portal.as_str()).collect();
+        self.0.retain(|portal| present.contains(portal.as_str()));
+        for portal in present.into_iter().filter(|portal| *portal != ORGANIZATION) {
+            if self.0.len() >= MAX_PORTALS {
+                break;
+            }
+            self.0.insert(portal.to_owned());
         }
+    }
+
+    /// The values of places, those of portals without a value of their own joined into one.
+    pub(super) fn bounded<T>(&self, values: BTreeMap<Place, T>, join: fn(T, T) -> T) -> BTreeMap<Place, T> {
+        let mut bounded = BTreeMap::new();
+        for (mut place, value) in values {
+            if place.portal != ORGANIZATION && !self.0.contains(&place.portal) {
+                OTHER.clone_into(&mut place.portal);
+            }
+            let joined = match bounded.remove(&place) {
+                Some(before) => join(before, value),
+                None => value,
+            };
+            bounded.insert(place, joined);
+        }
+        bounded
     }
 }
 
-/// `{region}`
+/// `{konnect_region}`. Not `region`: that is what the target labels of many clusters call the region of the cloud, and a Prometheus that
+/// has such a label renames ours, or merges series that differ in it alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
 pub(super) struct Region {
-    pub(super) region: String,
+    pub(super) konnect_region: String,
 }
 
-/// `{region,portal}`
+/// `{konnect_region,portal}`
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
 pub(super) struct Place {
-    pub(super) region: String,
+    pub(super) konnect_region: String,
     pub(super) portal: String,
 }
 
@@ -72,14 +100,34 @@ mod tests {
         assert_eq!(["eu", "us", "zz", ""].map(|region| names.region(region)), ["eu", "us", OTHER, OTHER]);
     }
 
+    fn places(portals: impl IntoIterator<Item = String>) -> BTreeMap<Place, i64> {
+        portals.into_iter().map(|portal| (Place { konnect_region: "eu".to_owned(), portal }, 1)).collect()
+    }
+
+    fn shown(portals: &mut Portals, values: &BTreeMap<Place, i64>) -> BTreeMap<String, i64> {
+        portals.only(values.keys());
+        let bounded = portals.bounded(values.clone(), |a, b| a + b);
+        bounded.into_iter().map(|(place, value)| (place.portal, value)).collect()
+    }
+
     #[test]
     fn portals_are_bounded_and_those_known_keep_their_value() {
-        let names = Names::new(&[]);
-        assert_eq!(names.portal(Some("6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10")), "6b1e4f0c");
-        assert_eq!(names.portal(None), ORGANIZATION);
-        let values: BTreeSet<String> = (0..1000).map(|n| names.portal(Some(&format!("{n:08x}-0000")))).collect();
-        assert_eq!(values.len(), MAX_PORTALS, "63 more, and {OTHER}");
-        assert!(values.contains(OTHER));
-        assert_eq!(names.portal(Some("6b1e4f0c-2f0f")), "6b1e4f0c");
+        let ours = portal(Some("6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10"));
+        assert_eq!((ours.as_str(), portal(None).as_str()), ("6b1e4f0c", ORGANIZATION));
+        let mut portals = Portals::default();
+        let mut values = places([ours.clone(), ORGANIZATION.to_owned()]);
+        shown(&mut portals, &values);
+        values.extend(places((0..1000).map(|n| format!("{n:08x}"))));
+        let shown = shown(&mut portals, &values);
+        assert_eq!(shown.len(), MAX_PORTALS + 2, "the organisation, and {OTHER}");
+        assert_eq!((shown[&ours], shown[ORGANIZATION], shown[OTHER]), (1, 1, 1001 - 64));
+    }
+
+    #[test]
+    fn ids_that_are_gone_keep_nobody_out() {
+        let mut portals = Portals::default();
+        shown(&mut portals, &places((0..1000).map(|n| format!("{n:08x}"))));
+        let later = shown(&mut portals, &places(["ffffffff".to_owned()]));
+        assert_eq!(later.keys().collect::<Vec<_>>(), ["ffffffff"]);
     }
 }

@@ -4,6 +4,7 @@
 //! Labels never name an object. What the objects say is shown by the leader alone; everything else by each replica of itself.
 
 mod board;
+mod exposition;
 mod figures;
 mod jobs;
 mod konnect;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use board::Board;
 pub use board::Objects;
+pub use exposition::Exposition;
 use jobs::Jobs;
 use konnect::Calls;
 use labels::{Names, Place};
@@ -32,9 +34,6 @@ pub use state::JobState;
 use crate::config::Config;
 use crate::konnect::{CallError, RemoteTarget};
 use crate::replay::{Change, WebhookReading};
-
-/// What a scrape is answered as.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Everything that is measured. Clones are the same.
 #[derive(Clone, Debug)]
@@ -70,7 +69,7 @@ impl Metrics {
         Self(Arc::new(Measured { registry: root, names, calls, jobs, passes, board, leader, panics }))
     }
 
-    /// All of it, as [`CONTENT_TYPE`].
+    /// All of it, as [`Exposition::OpenMetrics`].
     pub fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         text::encode(&mut text, &self.0.registry)?;
@@ -109,8 +108,8 @@ impl Metrics {
         let status = reading.status.as_ref().and_then(|status| status.webhook_status.as_deref());
         let active = status.filter(|_| enabled).map(|status| status == "active");
         let region = self.0.names.region(&target.region);
-        let portal = self.0.names.portal(target.portal_id.as_deref());
-        self.0.board.webhook(Place { region, portal }, enabled, active);
+        let portal = labels::portal(target.portal_id.as_deref());
+        self.0.board.webhook(Place { konnect_region: region, portal }, enabled, active);
     }
 
     /// Something happened to a job of this region.

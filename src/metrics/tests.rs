@@ -69,7 +69,7 @@ fn figures(jobs: &[AuditLogReplayJob]) -> Figures {
 }
 
 fn place() -> Place {
-    Place { region: "eu".to_owned(), portal: "6b1e4f0c".to_owned() }
+    Place { konnect_region: "eu".to_owned(), portal: "6b1e4f0c".to_owned() }
 }
 
 fn metrics_of(jobs: Vec<AuditLogReplayJob>) -> Metrics {
@@ -176,7 +176,7 @@ fn a_success_outlives_its_object() {
     };
     metrics.changed("eu", &Change::Finished(end));
     let text = metrics.encode().unwrap();
-    assert!(text.contains("auditlogreplay_last_success_timestamp_seconds{region=\"eu\"} 60"), "{text}");
+    assert!(text.contains("auditlogreplay_last_success_timestamp_seconds{konnect_region=\"eu\"} 60"), "{text}");
 }
 
 #[test]
@@ -194,8 +194,8 @@ fn one_that_stands_by_shows_no_objects() {
 fn every_state_of_every_region_is_shown_and_names_of_objects_are_not() {
     let text = metrics_of(vec![unfinished("Queued"), job("zz", &json!(null))]).encode().unwrap();
     assert_eq!(text.matches("auditlogreplay_jobs{").count(), 3 * JobState::ALL.len(), "{text}");
-    assert!(text.contains("auditlogreplay_jobs{region=\"eu\",state=\"queued\"} 1"), "{text}");
-    assert!(text.contains("auditlogreplay_jobs{region=\"other\",state=\"pending\"} 1"), "{text}");
+    assert!(text.contains("auditlogreplay_jobs{konnect_region=\"eu\",state=\"queued\"} 1"), "{text}");
+    assert!(text.contains("auditlogreplay_jobs{konnect_region=\"other\",state=\"pending\"} 1"), "{text}");
     assert!(!text.contains("secret") && !text.contains("zz"), "{text}");
 }
 
@@ -219,12 +219,12 @@ fn calls_count_by_what_was_answered() {
     metrics.called(&target(), "GET", Err(&CallError::NotConnected(String::new())), took);
     let text = metrics.encode().unwrap();
     for line in [
-        "auditlogreplay_conflicts_total{region=\"eu\"} 1",
-        "auditlogreplay_conflicts_total{region=\"us\"} 0",
-        "auditlogreplay_rate_limited_total{region=\"eu\"} 1",
-        "auditlogreplay_konnect_requests_total{region=\"eu\",method=\"GET\",code=\"other\"} 1",
-        "auditlogreplay_konnect_requests_total{region=\"eu\",method=\"GET\",code=\"not_connected\"} 1",
-        "auditlogreplay_konnect_request_duration_seconds_count{region=\"eu\",method=\"GET\"} 4",
+        "auditlogreplay_conflicts_total{konnect_region=\"eu\"} 1",
+        "auditlogreplay_conflicts_total{konnect_region=\"us\"} 0",
+        "auditlogreplay_rate_limited_total{konnect_region=\"eu\"} 1",
+        "auditlogreplay_konnect_requests_total{konnect_region=\"eu\",method=\"GET\",code=\"other\"} 1",
+        "auditlogreplay_konnect_requests_total{konnect_region=\"eu\",method=\"GET\",code=\"not_connected\"} 1",
+        "auditlogreplay_konnect_request_duration_seconds_count{konnect_region=\"eu\",method=\"GET\"} 4",
     ] {
         assert!(text.contains(&format!("{line}\n")), "{line} is not in\n{text}");
     }
@@ -241,11 +241,11 @@ fn a_webhook_is_shown_as_it_was_read_and_an_unread_one_is_not() {
     assert!(!metrics.encode().unwrap().contains("auditlogreplay_webhook"));
     metrics.webhook(&target(), &reading(true, "inactive"));
     let text = metrics.encode().unwrap();
-    assert!(text.contains("auditlogreplay_webhook_enabled{region=\"eu\",portal=\"6b1e4f0c\"} 1"), "{text}");
-    assert!(text.contains("auditlogreplay_webhook_active{region=\"eu\",portal=\"6b1e4f0c\"} 0"), "{text}");
+    assert!(text.contains("auditlogreplay_webhook_enabled{konnect_region=\"eu\",portal=\"6b1e4f0c\"} 1"), "{text}");
+    assert!(text.contains("auditlogreplay_webhook_active{konnect_region=\"eu\",portal=\"6b1e4f0c\"} 0"), "{text}");
     metrics.webhook(&target(), &reading(false, "active"));
     let text = metrics.encode().unwrap();
-    assert!(text.contains("auditlogreplay_webhook_enabled{region=\"eu\",portal=\"6b1e4f0c\"} 0"), "{text}");
+    assert!(text.contains("auditlogreplay_webhook_enabled{konnect_region=\"eu\",portal=\"6b1e4f0c\"} 0"), "{text}");
     assert!(!text.contains("webhook_active"), "what is off is not active or inactive");
 }
 
@@ -283,11 +283,11 @@ fn an_end_counts_under_its_reason_and_where_it_has_a_name_of_its_own() {
     }
     let text = metrics.encode().unwrap();
     for line in [
-        "auditlogreplay_duplicates_skipped_total{region=\"eu\"} 1",
-        "auditlogreplay_windows_expired_total{region=\"eu\"} 1",
-        "auditlogreplay_jobs_finished_total{region=\"eu\",outcome=\"complete\",reason=\"AlreadyReplayed\"} 1",
-        "auditlogreplay_jobs_finished_total{region=\"eu\",outcome=\"failed\",reason=\"other\"} 1",
-        "auditlogreplay_job_duration_seconds_bucket{le=\"300.0\",region=\"eu\",outcome=\"failed\"} 2",
+        "auditlogreplay_duplicates_skipped_total{konnect_region=\"eu\"} 1",
+        "auditlogreplay_windows_expired_total{konnect_region=\"eu\"} 1",
+        "auditlogreplay_jobs_finished_total{konnect_region=\"eu\",outcome=\"complete\",reason=\"AlreadyReplayed\"} 1",
+        "auditlogreplay_jobs_finished_total{konnect_region=\"eu\",outcome=\"failed\",reason=\"other\"} 1",
+        "auditlogreplay_job_duration_seconds_bucket{le=\"300.0\",konnect_region=\"eu\",outcome=\"failed\"} 2",
     ] {
         assert!(text.contains(&format!("{line}\n")), "{line} is not in\n{text}");
     }

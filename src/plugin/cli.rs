@@ -15,7 +15,8 @@ const HEADING: &str = "Cluster";
 
 /// Has Kong Konnect send a window of audit logs again, by way of the konnect-replay operator.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not finished in time, 130 stopped waiting by Ctrl-C.
+/// Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not finished in time, 130 stopped waiting by Ctrl-C, 141 stopped waiting because
+/// nobody reads the output any more.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-replay",
@@ -44,6 +45,18 @@ pub(super) struct ClusterArgs {
     /// File to read instead of $KUBECONFIG or ~/.kube/config
     #[arg(long, global = true, help_heading = HEADING, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) kubeconfig: Option<PathBuf>,
+    /// Cluster of the kubeconfig, instead of that of the context
+    #[arg(long, global = true, help_heading = HEADING, value_name = "NAME")]
+    pub(super) cluster: Option<String>,
+    /// User of the kubeconfig, instead of that of the context
+    #[arg(long, global = true, help_heading = HEADING, value_name = "NAME")]
+    pub(super) user: Option<String>,
+    /// User to act as
+    #[arg(long = "as", global = true, help_heading = HEADING, value_name = "USER")]
+    pub(super) impersonate: Option<String>,
+    /// Group to act as; may be given several times
+    #[arg(long = "as-group", global = true, help_heading = HEADING, value_name = "GROUP", requires = "impersonate")]
+    pub(super) impersonate_groups: Vec<String>,
     /// How long one call to the cluster may take
     #[arg(long, global = true, help_heading = HEADING, value_name = "DURATION", value_parser = times::duration, default_value = "30s")]
     pub(super) request_timeout: Duration,
@@ -75,6 +88,18 @@ pub(super) enum Command {
         /// Which shell; kubectl is for `kubectl replay` in whichever shell kubectl itself completes
         shell: CompletionFor,
     },
+}
+
+impl Command {
+    /// Whether it was asked to follow a job to its end.
+    pub(super) fn waits(&self) -> bool {
+        match self {
+            Self::Create(args) => args.then.wait.wait,
+            Self::Status(args) => args.wait.wait,
+            Self::Again(args) => args.then.wait.wait,
+            Self::List(_) | Self::Suspend { .. } | Self::Resume { .. } | Self::Completion { .. } => false,
+        }
+    }
 }
 
 const COMPLETION_HELP: &str = "\

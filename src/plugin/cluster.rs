@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::ExecInteractiveMode;
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, Config};
 
 use super::cli::ClusterArgs;
 use super::error::PluginError;
 use crate::api::AuditLogReplayJob;
+use crate::kubeconfig::{self, Choice};
 
 /// An object that may not parse.
 pub(super) type Guarded = DeserializeGuard<AuditLogReplayJob>;
@@ -17,11 +18,18 @@ pub(super) type Guarded = DeserializeGuard<AuditLogReplayJob>;
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
     args: ClusterArgs,
+    /// Whether a program that logs in may speak to the user.
+    interactive: bool,
 }
 
 impl Cluster {
     pub(super) fn new(args: &ClusterArgs) -> Self {
-        Self { args: args.clone() }
+        Self { args: args.clone(), interactive: true }
+    }
+
+    /// The same for where nobody can answer: a program that logs in gets no terminal, and does not print to it.
+    pub(super) fn silent(args: &ClusterArgs) -> Self {
+        Self { args: args.clone(), interactive: false }
     }
 
     /// The namespace that was named, if one was.
@@ -29,39 +37,63 @@ impl Cluster {
         self.args.namespace.as_deref()
     }
 
-    /// Reads the kubeconfig and makes a client. Nothing is called yet.
+    /// Reads the kubeconfig and makes a client. The API server is not called yet; a program that logs in may run.
     pub(super) async fn connect(&self) -> Result<Connection, PluginError> {
-        let config = self.config().await?;
+        let config = self.config()?;
         let server = config.cluster_url.to_string();
         let namespace = self.args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let auth_provider = config.auth_info.auth_provider.as_ref().map(|provider| provider.name.clone());
+        // On a thread of its own: a program that logs in is waited for, and must not hold up a time limit or Ctrl-C.
+        let client = tokio::task::spawn_blocking(|| Client::try_from(config)).await.map_err(std::io::Error::other)?;
         let wrong = |error| PluginError::Cluster { error: Box::new(error), server: server.clone() };
-        let client = Client::try_from(config).map_err(wrong)?;
-        Ok(Connection { client, namespace, server, flags: self.flags(), limit: self.args.request_timeout })
+        let client = client.map_err(wrong)?;
+        let (flags, limit) = (self.flags(), self.args.request_timeout);
+        Ok(Connection { client, namespace, server, flags, limit, auth_provider, cluster: self.clone() })
     }
 
-    /// The flags that say which cluster and namespace, as they were given.
+    /// The flags that say which cluster, namespace and user, as they were given; quoted where a shell needs it.
     fn flags(&self) -> String {
-        let ClusterArgs { namespace, context, kubeconfig, request_timeout: _ } = &self.args;
+        let ClusterArgs { namespace, context, kubeconfig, cluster, user, impersonate, impersonate_groups, .. } =
+            &self.args;
         let kubeconfig = kubeconfig.as_ref().map(|path| path.display().to_string());
-        let flags = [("-n", namespace), ("--context", context), ("--kubeconfig", &kubeconfig)];
-        flags.iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", value.as_ref()?))).collect()
+        let flags = [
+            ("-n", namespace),
+            ("--context", context),
+            ("--kubeconfig", &kubeconfig),
+            ("--cluster", cluster),
+            ("--user", user),
+            ("--as", impersonate),
+        ];
+        let once = flags.iter().filter_map(|(flag, value)| Some((*flag, value.as_ref()?)));
+        let groups = impersonate_groups.iter().map(|group| ("--as-group", group));
+        once.chain(groups).map(|(flag, value)| format!(" {flag} {}", quoted(value))).collect()
     }
 
-    async fn config(&self) -> Result<Config, PluginError> {
-        let kubeconfig = match &self.args.kubeconfig {
-            Some(path) => Kubeconfig::read_from(path),
-            None => Kubeconfig::read(),
+    fn config(&self) -> Result<Config, PluginError> {
+        let args = self.args.clone();
+        let choice = Choice {
+            file: args.kubeconfig,
+            context: args.context,
+            cluster: args.cluster,
+            user: args.user,
+            impersonate: args.impersonate,
+            impersonate_groups: args.impersonate_groups,
         };
-        let options = KubeConfigOptions { context: self.args.context.clone(), ..KubeConfigOptions::default() };
-        let config = match kubeconfig {
-            Ok(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options).await,
-            // Nothing was named and nothing is there: a pod has its ServiceAccount, as kubectl has it.
-            Err(error) if self.args.kubeconfig.is_none() && self.args.context.is_none() => {
-                Config::incluster().map_err(|_| error)
-            }
-            Err(error) => Err(error),
-        };
-        config.map_err(|error| PluginError::Kubeconfig(Box::new(error)))
+        let mut config = kubeconfig::load(&choice).map_err(|error| PluginError::Kubeconfig(Box::new(error)))?;
+        if let Some(exec) = config.auth_info.exec.as_mut().filter(|_| !self.interactive) {
+            exec.interactive_mode = Some(ExecInteractiveMode::Never);
+        }
+        Ok(config)
+    }
+}
+
+/// A word as a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -75,6 +107,9 @@ pub(super) struct Connection {
     /// What a command that is recommended needs besides, to be about the same object; begins with a space unless empty.
     pub(super) flags: String,
     limit: Duration,
+    /// The kind of login that only kubectl can renew, if it is one.
+    auth_provider: Option<String>,
+    cluster: Cluster,
 }
 
 impl Connection {
@@ -101,7 +136,47 @@ impl Connection {
         self.call(self.jobs().get(name)).await
     }
 
+    /// The same cluster after another log-in: what was kept of the first one is no longer taken.
+    pub(super) async fn renewed(&self) -> Result<Self, PluginError> {
+        self.cluster.connect().await
+    }
+
     pub(super) fn wrong(&self, error: kube::Error) -> PluginError {
-        PluginError::Cluster { error: Box::new(error), server: self.server.clone() }
+        match &self.auth_provider {
+            Some(name) if is_unauthorized(&error) => PluginError::AuthProvider { name: name.clone() },
+            _ => PluginError::Cluster { error: Box::new(error), server: self.server.clone() },
+        }
+    }
+}
+
+/// Whether the cluster does not know who asks.
+pub(super) fn is_unauthorized(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 401)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recommended_commands_can_be_pasted() {
+        let args = ClusterArgs {
+            namespace: Some("audit".to_owned()),
+            context: Some("it's prod".to_owned()),
+            kubeconfig: Some("/my files/config".into()),
+            impersonate: Some("system:serviceaccount:a:b".to_owned()),
+            impersonate_groups: vec!["a b".to_owned(), String::new()],
+            ..ClusterArgs::default()
+        };
+        let expected = [
+            "",
+            "-n audit",
+            r"--context 'it'\''s prod'",
+            "--kubeconfig '/my files/config'",
+            "--as system:serviceaccount:a:b",
+            "--as-group 'a b'",
+            "--as-group ''",
+        ];
+        assert_eq!(Cluster::new(&args).flags(), expected.join(" "));
     }
 }

@@ -97,11 +97,12 @@ fn completer(names: Vec<String>) -> ArgValueCompleter {
     })
 }
 
-/// Names of jobs, if the cluster is quick to tell: no completion is better than a terminal that hangs, or an error in it.
+/// Names of jobs, if the cluster is quick to tell: no completion is better than a terminal that hangs, or an error in it. A program that
+/// logs in has no longer than that either, and no terminal.
 async fn names(words: &[OsString]) -> Vec<String> {
     let args = cluster_args(words);
     let patience = if words.iter().any(|word| word == "--request-timeout") { args.request_timeout } else { PATIENCE };
-    let listed = tokio::time::timeout(patience, list(&Cluster::new(&args))).await;
+    let listed = tokio::time::timeout(patience, list(&Cluster::silent(&args))).await;
     listed.ok().and_then(Result::ok).unwrap_or_default()
 }
 

@@ -16,7 +16,17 @@ pub(super) enum PluginError {
     Unfit(String),
     /// No kubeconfig to work with.
     #[error("no cluster to talk to: {}. See --kubeconfig, --context and KUBECONFIG.", chain(.0))]
-    Kubeconfig(Box<kube::config::KubeconfigError>),
+    Kubeconfig(Box<crate::kubeconfig::Error>),
+    /// The login has expired, and only kubectl can renew it: renewing uses the refresh token up, and kubectl writes the next one into
+    /// the kubeconfig.
+    #[error(
+        "the cluster does not know you (401), and the login by the auth-provider {name} of the kubeconfig is renewed by kubectl \
+         alone: run `kubectl get alrj`, then this again; or log in by an exec plugin instead, such as kubelogin"
+    )]
+    AuthProvider {
+        /// Its name, such as `oidc`.
+        name: String,
+    },
     /// The cluster said no, or nothing.
     #[error("{}", explained(.error, .server))]
     Cluster {
@@ -48,6 +58,7 @@ impl PluginError {
             Self::Invalid(_) | Self::Usage(_) => 2,
             Self::Unfit(_)
             | Self::Kubeconfig(_)
+            | Self::AuthProvider { .. }
             | Self::Cluster { .. }
             | Self::Silent { .. }
             | Self::Io(_)
@@ -83,7 +94,19 @@ pub(super) fn explained(error: &kube::Error, server: &str) -> String {
         kube::Error::SerdeError(error) => {
             format!("{server} answered with something that is no AuditLogReplayJob: {error}")
         }
-        other => format!("cannot reach the cluster at {server}: {}", root(other)),
+        other => {
+            let cause = root(other);
+            format!("cannot reach the cluster at {server}: {cause}{}", hint(&cause))
+        }
+    }
+}
+
+/// What a failed TLS handshake is most often about.
+fn hint(cause: &str) -> &'static str {
+    if cause.contains("UnknownIssuer") {
+        ". The certificate-authority of the kubeconfig must be the authority that signed the server's certificate, not that certificate"
+    } else {
+        ""
     }
 }
 

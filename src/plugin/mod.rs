@@ -28,6 +28,8 @@ use cli::{Cli, Command};
 use cluster::Cluster;
 use error::PluginError;
 
+use crate::program;
+
 /// How a command ended that did not fail to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -53,20 +55,23 @@ impl Outcome {
     }
 }
 
+/// What a shell reports of a program whose output nobody reads any more (128 + SIGPIPE).
+const UNREAD: u8 = 141;
+
 /// Runs the plugin with these arguments, the first of which is its name. Wrong arguments end the process with 2.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&PluginError::Io(error)),
+    let (outcome, waits) = if let Some(words) = completion::words(&args) {
+        (program::wait_for(completion::candidates(words)), false)
+    } else {
+        let cli = Cli::parse_from(args);
+        let waits = cli.command.waits();
+        (program::wait_for(run(cli)), waits)
     };
-    let outcome = match completion::words(&args) {
-        Some(words) => runtime.block_on(completion::candidates(words)),
-        None => runtime.block_on(run(Cli::parse_from(args))),
-    };
-    match outcome {
+    match outcome.map_err(PluginError::Io).flatten() {
         Ok(outcome) => ExitCode::from(outcome.code()),
-        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        // Who waits is told how the job ended, by the code; here nobody knows.
+        Err(error) if error.is_closed_pipe() => ExitCode::from(if waits { UNREAD } else { 0 }),
         Err(error) => fail(&error),
     }
 }

@@ -12,14 +12,22 @@ const LONGEST_LAST: Duration = Duration::from_hours(24);
 /// The most seconds that the schema takes, of a deadline or a time to live.
 const MOST_SECONDS: u32 = 31_536_000;
 
-/// A duration such as 90m.
+/// The longest duration that is taken for meant: a time that far away can still be computed.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+
+/// How long something is waited for, such as 90m.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let waited = parsed(text)?;
+    if waited > LONGEST { Err("that is too long; the most is 365d".to_owned()) } else { Ok(waited) }
+}
+
+fn parsed(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}; write a duration like 15m, 1h30m or 24h"))
 }
 
 /// How far a window reaches back from now.
 pub(super) fn last(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
+    match parsed(text)? {
         last if last < Duration::from_secs(1) => Err("name at least a second".to_owned()),
         last if last > LONGEST_LAST => {
             Err("that is longer than 24h; name a longer window, of up to 7 days, by --from and --to".to_owned())
@@ -41,7 +49,7 @@ pub(super) fn time_to_live(text: &str) -> Result<u32, String> {
 
 /// Whole seconds, unless they are more than the schema takes.
 fn seconds(text: &str) -> Result<Option<u32>, String> {
-    let seconds = u32::try_from(duration(text)?.as_secs()).ok();
+    let seconds = u32::try_from(parsed(text)?.as_secs()).ok();
     Ok(seconds.filter(|seconds| *seconds <= MOST_SECONDS))
 }
 

@@ -11,10 +11,11 @@ use futures::StreamExt;
 use kube::ResourceExt;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watch_object};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::cluster::Connection;
+use super::cluster::{Connection, is_unauthorized};
 use super::error::{PluginError, explained};
 use super::{Outcome, remark, text};
 use crate::api::{AuditLogReplayJob, ConditionType};
@@ -27,37 +28,114 @@ const UNSEEN_FOR: Duration = Duration::from_secs(10);
 /// Width of a terminal that does not tell its own.
 const USUAL_WIDTH: usize = 80;
 
-/// Follows `job` until it has finished, for at most `limit`.
+/// Follows `job` until it has finished, for at most `limit`. A login that expires meanwhile is made again.
 pub(super) async fn until_finished(
     connection: &Connection,
     job: &AuditLogReplayJob,
     limit: Duration,
 ) -> Result<Outcome, PluginError> {
-    let (name, uid) = (job.name_any(), job.uid());
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let deadline = Instant::now() + limit;
-    let mut versions = pin!(watch_object(connection.jobs(), &name).default_backoff());
-    let mut screen = Screen::new();
+    let mut waiting = Waiting {
+        name: job.name_any(),
+        uid: job.uid(),
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
+        limit,
+        deadline: Instant::now() + limit,
+        screen: Screen::new(),
+        logged_in: true,
+    };
+    let mut renewed: Option<Connection> = None;
     loop {
-        tokio::select! {
-            version = versions.next() => {
-                if let Some(outcome) = seen(connection, &mut screen, version, &name, uid.as_deref())? {
-                    return Ok(outcome);
-                }
-            }
-            () = screen.tick() => screen.redraw()?,
-            () = sleep_until(deadline) => {
-                screen.leave()?;
-                remark(&format!(
-                    "kubectl-replay: {name} has not finished within {} ({}). {}",
-                    humantime::format_duration(limit), screen.state, goes_on(connection, &name),
-                ));
-                return Ok(Outcome::TimedOut);
-            }
-            _ = interrupt.recv() => return interrupted(connection, &mut screen, &name),
-            _ = terminate.recv() => return interrupted(connection, &mut screen, &name),
+        let connection = renewed.as_ref().unwrap_or(connection);
+        match waiting.follow(connection).await? {
+            Followed::Ended(outcome) => return Ok(outcome),
+            Followed::LoggedOut => match waiting.log_in_again(connection).await? {
+                Ok(again) => renewed = Some(again),
+                Err(outcome) => return Ok(outcome),
+            },
         }
+    }
+}
+
+/// What there is to know of one waiting.
+struct Waiting {
+    name: String,
+    uid: Option<String>,
+    interrupt: Signal,
+    terminate: Signal,
+    limit: Duration,
+    deadline: Instant,
+    screen: Screen,
+    /// Whether the cluster has known us since the last login.
+    logged_in: bool,
+}
+
+/// What following a job by one connection came to.
+enum Followed {
+    /// There is nothing to wait for any more.
+    Ended(Outcome),
+    /// The cluster no longer knows us, as it did before.
+    LoggedOut,
+}
+
+impl Waiting {
+    async fn follow(&mut self, connection: &Connection) -> Result<Followed, PluginError> {
+        let mut versions = pin!(watch_object(connection.jobs(), &self.name).default_backoff());
+        let outcome = loop {
+            tokio::select! {
+                version = versions.next() => {
+                    self.logged_in |= matches!(version, Some(Ok(_)));
+                    if self.logged_in && is_logged_out(version.as_ref()) {
+                        self.logged_in = false;
+                        return Ok(Followed::LoggedOut);
+                    }
+                    let seen = seen(connection, &mut self.screen, version, &self.name, self.uid.as_deref());
+                    if let Some(outcome) = seen? {
+                        break outcome;
+                    }
+                }
+                () = self.screen.tick() => self.screen.redraw()?,
+                () = sleep_until(self.deadline) => break self.timed_out(connection)?,
+                _ = self.interrupt.recv() => break interrupted(connection, &mut self.screen, &self.name)?,
+                _ = self.terminate.recv() => break interrupted(connection, &mut self.screen, &self.name)?,
+            }
+        };
+        Ok(Followed::Ended(outcome))
+    }
+
+    /// A program that logs in may ask the user something, and be left unanswered.
+    async fn log_in_again(&mut self, connection: &Connection) -> Result<Result<Connection, Outcome>, PluginError> {
+        tokio::select! {
+            renewed = connection.renewed() => Ok(Ok(renewed?)),
+            () = sleep_until(self.deadline) => Ok(Err(self.timed_out(connection)?)),
+            _ = self.interrupt.recv() => Ok(Err(interrupted(connection, &mut self.screen, &self.name)?)),
+            _ = self.terminate.recv() => Ok(Err(interrupted(connection, &mut self.screen, &self.name)?)),
+        }
+    }
+
+    fn timed_out(&mut self, connection: &Connection) -> Result<Outcome, PluginError> {
+        self.screen.leave()?;
+        remark(&format!(
+            "kubectl-replay: {} has not finished within {} ({}). {}",
+            self.name,
+            humantime::format_duration(self.limit),
+            self.screen.state,
+            goes_on(connection, &self.name),
+        ));
+        Ok(Outcome::TimedOut)
+    }
+}
+
+/// Whether the cluster did not know us: by now, a login that was good when the waiting began may have expired.
+fn is_logged_out(version: Option<&Version>) -> bool {
+    match version {
+        Some(Err(
+            watcher::Error::InitialListFailed(cause)
+            | watcher::Error::WatchStartFailed(cause)
+            | watcher::Error::WatchFailed(cause),
+        )) => is_unauthorized(cause),
+        Some(Err(watcher::Error::WatchError(status))) => status.code == 401,
+        Some(Err(watcher::Error::NoResourceVersion) | Ok(_)) | None => false,
     }
 }
 
@@ -186,13 +264,7 @@ impl Screen {
             return Ok(());
         }
         let line = format!("{:>5}  {}", self.elapsed(), self.line);
-        let width = width();
-        let cut = if line.chars().count() > width {
-            line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-        } else {
-            line
-        };
-        write(&format!("\r\x1b[K{cut}"))
+        write(&format!("\r\x1b[K{}", cut(line, width())))
     }
 
     /// The last word, in full.
@@ -213,6 +285,22 @@ impl Screen {
     }
 }
 
+/// As much of `line` as stands in so many columns: some characters take two, some none.
+fn cut(line: String, columns: usize) -> String {
+    if line.width() <= columns {
+        return line;
+    }
+    let mut left = columns.saturating_sub(1);
+    let fits = |c: &char| match left.checked_sub(c.width().unwrap_or_default()) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    line.chars().take_while(fits).chain(['…']).collect()
+}
+
 /// Columns of the terminal that standard output is.
 fn width() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stdout());
@@ -222,4 +310,27 @@ fn width() -> usize {
 fn write(text: &str) -> Result<(), PluginError> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(PluginError::Io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_by_the_columns_that_it_takes() {
+        for (line, expected) in [
+            ("running", "running"),
+            ("1234567890", "1234567890"),
+            ("12345678901", "123456789…"),
+            ("監査ログ再送", "監査ログ…"),
+            ("a監査ログ再", "a監査ログ…"),
+            ("監査ログ再", "監査ログ再"),
+            ("e\u{301}e\u{301}", "e\u{301}e\u{301}"),
+        ] {
+            let cut = cut(line.to_owned(), 10);
+            assert_eq!(cut, expected);
+            assert!(cut.width() <= 10, "{cut}");
+        }
+        assert_eq!(cut("ab".to_owned(), 0), "…");
+    }
 }

@@ -68,6 +68,10 @@ fn a_wrong_setting_ends_with_2_and_names_the_flag() {
         "--retention=0h",
         "--ingest-delay=-1s",
         "--get-lag=long",
+        "--get-lag=1000y",
+        "--ingest-delay=366d",
+        "--poll-interval=18446744073709551615s",
+        "--backoff-base=9999999999d",
         "--konnect-url=konghq.com",
         "--konnect-url=ftp://konghq.com",
         "--konnect-url=https://user:secret@konghq.com",
@@ -141,10 +145,10 @@ fn text_that_goes_to_a_pipe_has_no_colours() {
         .env_clear()
         .envs(env)
         .args(["run", "--log-format=text", "--listen=127.0.0.1:0"])
-        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     let mut said = Vec::new();
     for line in lines.map_while(Result::ok) {
         said.push(line);

@@ -167,7 +167,8 @@ async fn an_end_whose_write_got_no_answer_leaves_its_record_once_and_is_counted_
     is_valid(&record);
     assert_eq!(record["repeated"], false);
     assert_eq!(record["job"]["fieldManager"], done.managed_fields()[0].manager.clone().unwrap());
-    let counted = "auditlogreplay_jobs_finished_total{region=\"eu\",outcome=\"complete\",reason=\"Completed\"} 1\n";
+    let counted =
+        "auditlogreplay_jobs_finished_total{konnect_region=\"eu\",outcome=\"complete\",reason=\"Completed\"} 1\n";
     assert!(world.operator().metrics().await.contains(counted));
     // An edit brings another pass over the object.
     world.suspend("done", true).await;

@@ -218,6 +218,10 @@ async fn an_edit_of_a_finished_object_moves_nothing_but_observed_generation() {
     for job in [seen, after] {
         let mut status = job.status.unwrap();
         status.observed_generation = 1;
+        // `kubectl wait` compares the generation of a condition, so it follows too.
+        for condition in &mut status.conditions {
+            condition.observed_generation = Some(1);
+        }
         assert_eq!(Some(status), done.status);
     }
     assert!(world.emulator.calls().is_empty());

@@ -23,6 +23,9 @@ async fn a_transition_is_one_line_with_all_that_finds_it_and_a_poll_is_none() {
     for field in ["namespace", "name", "uid", "region", "attempt"] {
         assert!(!accepted[field].is_null(), "{field} is not in {accepted}");
     }
+    assert_eq!(accepted["severity"], "INFO", "{accepted}");
+    let with_spans = lines(&operator).into_iter().find(|line| !line["spans"].is_null() || !line["span"].is_null());
+    assert_eq!(with_spans, None, "what libraries say of their own spans stands in no line");
     world.emulator.advance(&world.portal, Status::Running).unwrap();
     operator.wait_for_log("that it runs", |line| line["reason"] == "Running").await;
     let before = operator.log().len();

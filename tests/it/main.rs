@@ -24,6 +24,7 @@ mod least_privilege;
 mod lifecycle;
 mod logs;
 mod metrics;
+mod namespaces;
 mod operations;
 mod plugin;
 mod policies;

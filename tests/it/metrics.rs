@@ -88,7 +88,7 @@ async fn what_is_served_after_jobs_of_every_kind_is_what_is_documented() {
     world.create(world.job("held").suspended()).await;
     world.wait_for_reason("held", "Suspended").await;
 
-    let suspended = "auditlogreplay_jobs{region=\"eu\",state=\"suspended\"}";
+    let suspended = "auditlogreplay_jobs{konnect_region=\"eu\",state=\"suspended\"}";
     let is_shown = |text: &str| (value(text, suspended) == Some(1.0)).then(|| text.to_owned());
     let text = world.operator().wait_for_metrics("the suspended job", is_shown).await;
     let (served, documented) = (served(&text), documented());
@@ -100,13 +100,13 @@ async fn what_is_served_after_jobs_of_every_kind_is_what_is_documented() {
     for (series, expected) in [
         ("auditlogreplay_leader", 1.0),
         ("auditlogreplay_panics_total", 0.0),
-        ("auditlogreplay_jobs{region=\"eu\",state=\"complete\"}", 1.0),
-        ("auditlogreplay_jobs{region=\"eu\",state=\"failed\"}", 1.0),
-        ("auditlogreplay_windows_expired_total{region=\"eu\"}", 1.0),
-        ("auditlogreplay_webhook_enabled{region=\"eu\",portal=\"6b1e4f0c\"}", 1.0),
-        ("auditlogreplay_konnect_requests_total{region=\"eu\",method=\"PUT\",code=\"202\"}", 1.0),
-        ("auditlogreplay_job_duration_seconds_count{region=\"eu\",outcome=\"complete\"}", 1.0),
-        ("auditlogreplay_submission_latency_seconds_count{region=\"eu\"}", 1.0),
+        ("auditlogreplay_jobs{konnect_region=\"eu\",state=\"complete\"}", 1.0),
+        ("auditlogreplay_jobs{konnect_region=\"eu\",state=\"failed\"}", 1.0),
+        ("auditlogreplay_windows_expired_total{konnect_region=\"eu\"}", 1.0),
+        ("auditlogreplay_webhook_enabled{konnect_region=\"eu\",portal=\"6b1e4f0c\"}", 1.0),
+        ("auditlogreplay_konnect_requests_total{konnect_region=\"eu\",method=\"PUT\",code=\"202\"}", 1.0),
+        ("auditlogreplay_job_duration_seconds_count{konnect_region=\"eu\",outcome=\"complete\"}", 1.0),
+        ("auditlogreplay_submission_latency_seconds_count{konnect_region=\"eu\"}", 1.0),
         ("controller_runtime_max_concurrent_reconciles{controller=\"auditlogreplayjob\"}", 16.0),
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
@@ -115,7 +115,7 @@ async fn what_is_served_after_jobs_of_every_kind_is_what_is_documented() {
     #[allow(clippy::cast_precision_loss)]
     let completed = ended(done.status.as_ref().unwrap()) as f64;
     for name in ["last_success", "last_undelivered"] {
-        let series = format!("auditlogreplay_{name}_timestamp_seconds{{region=\"eu\"}}");
+        let series = format!("auditlogreplay_{name}_timestamp_seconds{{konnect_region=\"eu\"}}");
         assert_eq!(value(&text, &series), Some(completed), "{series} in\n{text}");
     }
     let names_of_objects = ["undelivered", "held", "late", &world.namespace, "konnect-token"];
@@ -130,9 +130,30 @@ async fn only_the_leader_shows_the_jobs() {
     let second = world.start_replica();
     second.wait_for_log("that it stands by", |line| line["message"] == "another replica leads; standing by").await;
     world.create(world.job("held").suspended()).await;
-    let suspended = "auditlogreplay_jobs{region=\"eu\",state=\"suspended\"}";
+    let suspended = "auditlogreplay_jobs{konnect_region=\"eu\",state=\"suspended\"}";
     first.wait_for_metrics("the job", |text| value(text, suspended).filter(|count| *count > 0.0)).await;
     let standing_by = second.metrics().await;
     assert_eq!(value(&standing_by, "auditlogreplay_leader"), Some(0.0));
     assert!(!standing_by.contains("auditlogreplay_jobs{"), "{standing_by}");
+}
+
+/// For those who know only the older format: each counter has its type under the name of its series.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_text_gets_what_an_older_scraper_reads() {
+    let mut world = World::new().await;
+    world.create(world.job("held").suspended()).await;
+    world.wait_for_reason("held", "Suspended").await;
+    let suspended = "auditlogreplay_jobs{konnect_region=\"eu\",state=\"suspended\"}";
+    world.operator().wait_for_metrics("the job", |text| value(text, suspended).filter(|count| *count > 0.0)).await;
+    let (content_type, text) = world.operator().metrics_as("text/plain;version=0.0.4").await;
+    assert_eq!(content_type, "text/plain; version=0.0.4; charset=utf-8");
+    assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
+    let typed: BTreeMap<&str, &str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let series = line.split(['{', ' ']).next().unwrap();
+        let names = ["", "_bucket", "_sum", "_count"].iter().filter_map(|suffix| series.strip_suffix(suffix));
+        assert!(names.into_iter().any(|name| typed.contains_key(name)), "{series} has no type in\n{text}");
+        assert!(!series.ends_with("_total") || typed[series] == "counter", "{series}");
+    }
 }

@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
+use k8s_openapi::api::coordination::v1::Lease;
 use konnect_emulator::{Hold, PathKind, Status};
+use kube::Api;
+use kube::api::DeleteParams;
+use serde_json::Value;
 
 use crate::support::{Operator, PATIENCE, World};
 
@@ -92,4 +96,25 @@ async fn a_leader_that_was_stopped_and_wakes_up_late_sends_nothing() {
     assert_eq!(first.exit().await.code(), Some(1), "{}", first.log().join("\n"));
     assert_eq!((world.puts(), world.runs().len()), (1, 1));
     assert_eq!(world.emulator.job(&world.portal).unwrap().status, Status::Completed);
+}
+
+/// A prune, or somebody who wants to force an election: the lease is gone, and with it the word on how its leader ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_lease_that_was_deleted_nothing_is_begun_while_something_may_be_on_its_way() {
+    let world = World::builder().without_operator().build().await;
+    world.emulator.set_manual(&world.portal, true).unwrap();
+    let mut first = world.start_replica();
+    leads(&first).await;
+    world.create(world.job("under-way")).await;
+    world.wait_for_reason("under-way", "Accepted").await;
+    let leases: Api<Lease> = Api::namespaced(world.client.clone(), "konnect-replay");
+    leases.delete(&world.namespace, &DeleteParams::default()).await.unwrap();
+    assert_eq!(first.exit().await.code(), Some(1));
+
+    let second = world.start_replica();
+    let rests = |line: &Value| line["message"].as_str().is_some_and(|said| said.starts_with("there was no lease"));
+    second.wait_for_log("that it rests", rests).await;
+    world.emulator.advance(&world.portal, Status::Completed).unwrap();
+    world.wait_until_complete("under-way").await;
+    assert_eq!((world.puts(), world.runs().len()), (1, 1));
 }

@@ -157,6 +157,11 @@ impl Scheduler {
         self.rest_until = mono;
     }
 
+    /// Whether no job starts at `mono` because of that.
+    pub fn is_resting(&self, mono: Duration) -> bool {
+        self.rest_until > mono
+    }
+
     /// Every job it knows.
     pub fn everybody(&self) -> impl Iterator<Item = &ObjectId> {
         self.jobs.keys()

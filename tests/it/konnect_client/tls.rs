@@ -41,6 +41,20 @@ async fn a_private_ca_works_when_it_is_in_the_bundle() {
 }
 
 #[tokio::test]
+async fn a_broken_certificate_in_the_bundle_does_not_stop_the_others() {
+    let authority = Authority::new();
+    let section = |inner: &str| format!("-----BEGIN CERTIFICATE-----\n{inner}\n-----END CERTIFICATE-----\n");
+    for broken in [section("bm8gY2VydGlmaWNhdGU="), section("%%%%"), section("")] {
+        let bundle = format!("{}{broken}{}", Authority::new().pem(), authority.pem());
+        let client = HttpClient::new(AMPLE, Some(bundle.as_bytes())).unwrap();
+        let server = RawServer::answering_tls(authority.acceptor(HTTP_1), json(202, ACCEPTED)).await;
+        assert_eq!(put(&client, &server.url("")).await.unwrap().value.status, RemoteStatus::Accepted, "{broken}");
+        let error = HttpClient::new(AMPLE, Some(broken.as_bytes())).unwrap_err();
+        assert!(error.to_string().starts_with("--ca-bundle: "), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_ca_is_not_talked_to() {
     let authority = Authority::new();
     for (client, protocols) in [(client(), H2), (client(), HTTP_1), (trusting(&Authority::new()), HTTP_1)] {

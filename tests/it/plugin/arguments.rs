@@ -69,6 +69,8 @@ fn wrong_arguments_end_with_2_and_a_hint() {
             "spec.ttlSecondsAfterFinished: ttlSecondsAfterFinished is at least 60",
         ),
         (&["create", "--region", "eu", "--organization", "--last", "1h", "--timeout", "1h"], "--wait"),
+        (&["status", "x", "--wait", "--timeout", "500000000000y"], "the most is 365d"),
+        (&["list", "--request-timeout", "366d"], "the most is 365d"),
         (
             &["create", "--region", "eu", "--organization", "--last", "1h", "--wait", "-o", "yaml"],
             "cannot be used with",

@@ -67,3 +67,20 @@ async fn ctrl_c_leaves_the_cursor_on_a_line_of_its_own() {
     super::eventually(|| waiting.out().ends_with("\r\n"), || format!("{:?}", waiting.out())).await;
     assert!(world.get("outage").await.metadata.deletion_timestamp.is_none());
 }
+
+/// As in `kubectl replay create … --wait | head -1`: nobody can tell from the code that the job has completed, for it has not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_leaves_is_no_success_for_who_waits() {
+    let world = World::builder().without_operator().build().await;
+    let plugin = Plugin::of(&world);
+    let closed_after_a_line = async |args: &[&str]| {
+        let mut child = plugin.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        let mut out = std::io::BufReader::with_capacity(16, child.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+        drop(out);
+        tokio::task::spawn_blocking(move || child.wait().unwrap().code()).await.unwrap()
+    };
+    let create = ["create", "outage", "--region", "eu", "--portal", PORTAL, "--last", "1h"];
+    assert_eq!(closed_after_a_line(&[&create[..], &["--wait", "--timeout", "2m"]].concat()).await, Some(141));
+}

@@ -9,6 +9,7 @@ mod operator;
 mod oracle;
 mod outlets;
 mod readers;
+mod tunnel;
 mod world;
 
 pub use cluster::SERVICE_ACCOUNT;
@@ -19,6 +20,7 @@ pub(crate) use lines::Lines;
 pub use operator::{Operator, Unread};
 pub use outlets::{CANARY, outlets, shows_a_token};
 pub use readers::{Reader, ask};
+pub use tunnel::{Tunnel, edited, moved};
 pub use world::{PORTAL, TOKEN, World};
 
 /// How long anything that a test waits for may take. Generous: the machine may be busy with other tests.

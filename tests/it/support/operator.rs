@@ -22,7 +22,7 @@ fn command(kubeconfig: &Path, flags: &[String]) -> Command {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("KUBECONFIG", kubeconfig)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
 }
@@ -31,10 +31,10 @@ fn command(kubeconfig: &Path, flags: &[String]) -> Command {
 pub struct Unread(Child);
 
 impl Unread {
-    /// Starts it, and closes the other end of its standard error.
+    /// Starts it, and closes the other ends of its standard output and error.
     pub fn start(kubeconfig: &Path, flags: &[String]) -> Self {
         let mut child = command(kubeconfig, flags).spawn().unwrap();
-        drop(child.stderr.take());
+        drop((child.stdout.take(), child.stderr.take()));
         Self(child)
     }
 
@@ -58,6 +58,16 @@ pub struct Operator {
     changed: watch::Receiver<usize>,
 }
 
+/// Keeps each line that comes out of a pipe.
+fn collect(from: impl std::io::Read + Send + 'static, lines: Arc<Mutex<Vec<String>>>, tell: watch::Sender<usize>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            lines.lock().unwrap().push(line);
+            tell.send_modify(|n| *n += 1);
+        }
+    });
+}
+
 impl Operator {
     /// Starts the binary with these flags, and nothing of this process's environment but the path.
     pub fn start(kubeconfig: &Path, flags: &[String]) -> Self {
@@ -76,28 +86,29 @@ impl Operator {
 
     fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
-        let stderr = child.stderr.take().unwrap();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (tell, changed) = watch::channel(0);
-        std::thread::spawn({
-            let lines = Arc::clone(&lines);
-            move || {
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    lines.lock().unwrap().push(line);
-                    tell.send_modify(|n| *n += 1);
-                }
-            }
-        });
+        collect(stdout, Arc::clone(&lines), tell.clone());
+        collect(stderr, Arc::clone(&lines), tell);
         Self { child, lines, changed }
     }
 
-    /// What `/metrics` serves.
+    /// What `/metrics` serves to Prometheus.
     pub async fn metrics(&self) -> String {
-        let answer = reqwest::get(format!("{}/metrics", self.probes().await)).await.unwrap();
+        let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        let (content_type, text) = self.metrics_as("application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;
+        assert_eq!(content_type, open_metrics);
+        text
+    }
+
+    /// What it serves to somebody who accepts this, and the type of that.
+    pub async fn metrics_as(&self, accept: &str) -> (String, String) {
+        let request = reqwest::Client::new().get(format!("{}/metrics", self.probes().await));
+        let answer = request.header("accept", accept).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 200);
         let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
-        assert_eq!(content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-        answer.text().await.unwrap()
+        (content_type, answer.text().await.unwrap())
     }
 
     /// Waits until `/metrics` has something.

@@ -7,6 +7,7 @@
 #![allow(unreachable_pub)] // a test binary has no API
 
 mod documents;
+mod environments;
 mod shell;
 mod stage;
 #[path = "../../it/support/mod.rs"]
@@ -51,4 +52,13 @@ async fn kubectl_prints_what_the_documents_show() {
         wrong.extend(stage.compare(chapter).await);
     }
     assert!(wrong.is_empty(), "not what is printed:\n\n{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_replay_finds_the_cluster_that_kubectl_finds() {
+    let world = support::World::builder().without_operator().build().await;
+    let home =
+        std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("environments-{}", std::process::id()));
+    std::fs::create_dir_all(&home).unwrap();
+    environments::compare(&world, home).await;
 }
