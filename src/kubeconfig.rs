@@ -95,8 +95,8 @@ fn read(choice: &Choice) -> Result<Option<Kubeconfig>, Error> {
     let files = if named.is_empty() { usual().into_iter().collect() } else { named.clone() };
     let merged = merge(&files)?;
     if merged.is_none() && !named.is_empty() {
-        let names: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
-        return Err(Error::NoFile(names.join(", ")));
+        let listed: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
+        return Err(Error::NoFile(listed.join(", ")));
     }
     Ok(merged)
 }
@@ -195,6 +195,7 @@ mod tests {
         described(&Kubeconfig::from_yaml(text).unwrap(), choice, &Environment::default())
     }
 
+    #[allow(clippy::unnecessary_wraps)] // as the choice has it
     fn name(name: &str) -> Option<String> {
         Some(name.to_owned())
     }

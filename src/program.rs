@@ -89,13 +89,13 @@ mod tests {
     #[test]
     fn a_look_up_that_is_stuck_does_not_hold_up_the_end() {
         let began = std::time::Instant::now();
-        let (begun, begins) = std::sync::mpsc::channel();
+        let (report, started) = std::sync::mpsc::channel();
         let stuck = async {
             tokio::task::spawn_blocking(move || {
-                begun.send(()).unwrap();
+                report.send(()).unwrap();
                 std::thread::sleep(Duration::from_mins(1));
             });
-            begins.recv().unwrap();
+            started.recv().unwrap();
         };
         wait_for(stuck).unwrap();
         assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());

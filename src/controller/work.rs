@@ -28,7 +28,7 @@ use crate::evidence::{self, Telling};
 use crate::konnect::HttpClient;
 use crate::leader::{Departure, Succession};
 use crate::metrics::Metrics;
-use crate::replay::{End, Hold, end, hold_at_first_sight};
+use crate::replay::{End, end, is_under_way};
 use crate::server::Readiness;
 
 /// Objects on their way at once in lists, of all scopes together. A page is in memory twice, as text, before anything of it is left
@@ -62,8 +62,8 @@ impl Scopes {
         for scope in &self.0 {
             match is_served(client, scope.as_ref()).await {
                 Ok(()) => served = true,
-                Err(error) if is_refusal(error.as_ref()) => refused.push(Unserved::new(scope.as_ref(), error)),
-                Err(error) => return Err(Unserved::new(scope.as_ref(), error)),
+                Err(error) if is_refusal(error.as_ref()) => refused.push(Unserved::new(scope.as_ref(), &error)),
+                Err(error) => return Err(Unserved::new(scope.as_ref(), &error)),
             }
         }
         match refused.pop() {
@@ -91,7 +91,7 @@ pub(super) struct Unserved {
 }
 
 impl Unserved {
-    fn new(scope: Option<&String>, error: ListError) -> Self {
+    fn new(scope: Option<&String>, error: &ListError) -> Self {
         Self { namespace: scope.cloned(), error: brief(error.as_ref()) }
     }
 }
@@ -161,7 +161,7 @@ fn rest_from_the_start(ctx: &Context) -> bool {
 /// Work that ends by itself, beside work that goes on.
 async fn and_then_nothing(work: impl Future<Output = ()>) {
     work.await;
-    future::pending().await
+    future::pending::<()>().await;
 }
 
 /// The metrics show the objects as soon as all have been seen.
@@ -308,8 +308,7 @@ impl Watching {
     /// Where nobody said how the last leader ended, as its lease was deleted, an object that is under way tells that there was one.
     fn rest_if_under_way(&self, event: &Event<Guarded>) {
         let (Event::InitApply(object), Succession::Unknown) = (event, self.succession) else { return };
-        let hold = object.job().map_or(Hold::Nothing, hold_at_first_sight);
-        if hold != Hold::Nothing && hold != Hold::Queued && rest_from_the_start(&self.ctx) {
+        if object.job().is_ok_and(is_under_way) && rest_from_the_start(&self.ctx) {
             info!(
                 "there was no lease, and a replay is under way: no request is begun until nothing of a leader before can be on its way"
             );

@@ -66,7 +66,9 @@ impl Cluster {
         ];
         let once = flags.iter().filter_map(|(flag, value)| Some((*flag, value.as_ref()?)));
         let groups = impersonate_groups.iter().map(|group| ("--as-group", group));
-        once.chain(groups).map(|(flag, value)| format!(" {flag} {}", quoted(value))).collect()
+        let words: Vec<String> =
+            once.chain(groups).flat_map(|(flag, value)| [flag.to_owned(), quoted(value)]).collect();
+        words.iter().flat_map(|word| [" ", word.as_str()]).collect()
     }
 
     fn config(&self) -> Result<Config, PluginError> {

@@ -111,6 +111,6 @@ async fn a_program_that_does_not_log_in_does_not_hang_completion() {
     command.env("KUBECONFIG", stuck);
     let began = Instant::now();
     let ran = tokio::task::spawn_blocking(|| run(command)).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), ":4\n", ""));
 }
