@@ -98,6 +98,11 @@ fn bare_status(job: &AuditLogReplayJob) -> Value {
     for counter in ["attempts", "conflicts", "lastConflictTime"] {
         status.as_object_mut().unwrap().remove(counter);
     }
+    // As conflicts, requests that Konnect did not take are counted, and brought no run. Any other counter stays.
+    let retries = status["retries"].as_object().cloned().unwrap_or_default();
+    if retries.keys().all(|key| ["notTaken", "nextTime", "requestedAt"].contains(&key.as_str())) {
+        status.as_object_mut().unwrap().remove("retries");
+    }
     let submission = &status["submission"];
     let known = ["Accepted", "Adopted"].contains(&submission["state"].as_str().unwrap_or_default());
     status["submission"] = json!({ "window": submission["window"], "known": known });
