@@ -100,7 +100,10 @@ fn bare_status(job: &AuditLogReplayJob) -> Value {
     }
     // As conflicts, requests that Konnect did not take are counted, and brought no run. Any other counter stays.
     let retries = status["retries"].as_object().cloned().unwrap_or_default();
-    if retries.keys().all(|key| ["notTaken", "nextTime", "requestedAt"].contains(&key.as_str())) {
+    let brought_no_run = |(key, value): (&String, &Value)| {
+        ["notTaken", "nextTime", "requestedAt"].contains(&key.as_str()) || *value == 0
+    };
+    if retries.iter().all(brought_no_run) {
         status.as_object_mut().unwrap().remove("retries");
     }
     let submission = &status["submission"];
