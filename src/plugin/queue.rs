@@ -68,7 +68,7 @@ impl Queue {
         if text::holds(job, &ConditionType::Finished) {
             return Place::Finished;
         }
-        let id = id(job);
+        let id = ObjectId::of(job);
         let Some(candidate) = self.candidates.get(&id) else { return Place::Aside };
         let blocked = self.blocked.get(&candidate.route.lane).into_iter().flatten().map(|(_, id)| id);
         let mut line = blocked.chain(self.scheduler.waiting(&candidate.route.lane));
@@ -77,7 +77,7 @@ impl Queue {
 
     /// Who is in the way of a job that stands in line: who has its lane or target, or goes first.
     pub(super) fn blocker(&self, job: &AuditLogReplayJob) -> Option<ObjectId> {
-        let candidate = self.candidates.get(&id(job))?;
+        let candidate = self.candidates.get(&ObjectId::of(job))?;
         matches!(self.place(job), Place::InLine(_)).then(|| self.scheduler.blocker(candidate, Duration::ZERO)).flatten()
     }
 
@@ -92,11 +92,6 @@ impl Queue {
             (finished, lane, self.place(job), expires, job.name_any())
         });
     }
-}
-
-fn id(job: &AuditLogReplayJob) -> ObjectId {
-    let (namespace, uid) = (job.namespace().unwrap_or_default(), job.uid().unwrap_or_default());
-    ObjectId { namespace, name: job.name_any(), uid }
 }
 
 /// Whether Konnect may be running something for it, by what the object says.

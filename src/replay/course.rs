@@ -138,13 +138,8 @@ impl Course {
         let Some(who) = self.candidate(policy).filter(|_| !is_finished(&self.job)) else {
             return scheduler.gone(&ObjectId::of(&self.job), now);
         };
-        if is_under_way_to(&self.job, memory) {
-            self.reserve_or_idle(&who, memory, scheduler, now)
-        } else if waits {
-            scheduler.wait(&who, now)
-        } else {
-            scheduler.idle(&who, now)
-        }
+        let cause = if waits { WaitCause::Turn } else { WaitCause::Retry };
+        self.leave(&who, Some(cause), memory, scheduler, now)
     }
 }
 
