@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_that_delivered_all_of_the_window_to_the_target_are_found_and_no_others() {
+    fn objects_that_replayed_all_of_the_window_to_the_target_are_found_and_no_others() {
         let replayed = Replayed::default();
         let index = replayed.add();
         let (start, end) = WINDOW;
@@ -141,7 +141,7 @@ mod tests {
         ] {
             index.see(&watcher::Event::Apply(object(name, region, window, code)));
         }
-        assert_eq!(covering(&replayed, "eu"), ["same", "longer"]);
+        assert_eq!(covering(&replayed, "eu"), ["refused-by-the-receiver", "same", "longer"]);
         assert_eq!(covering(&replayed, "us"), ["elsewhere"]);
     }
 

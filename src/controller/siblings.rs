@@ -41,7 +41,7 @@ impl Stores {
 }
 
 impl Context {
-    /// The objects of the namespace of `job` whose records show all of its window delivered, itself left out.
+    /// The objects of the namespace of `job` whose records show all of its window replayed, itself left out.
     pub(super) fn siblings(&self, job: &AuditLogReplayJob) -> Vec<Sibling> {
         let Ok(validated) = ValidatedJob::new(job, &self.config.policy) else { return Vec::new() };
         let namespace = job.namespace().unwrap_or_default();

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::window::delta;
+use super::report::remote_job;
+use super::window::{self, delta};
 use crate::api::{AuditLogReplayJobStatus, TimeRange};
-use crate::konnect::RemoteStatus;
+use crate::konnect::{RemoteJob, RemoteStatus};
 
 /// By how much Konnect's clock, which dates the answer, may be behind the one that dates the run.
 const CLOCKS: Duration = Duration::from_mins(2);
@@ -22,24 +23,26 @@ pub(super) fn is_success(code: i32) -> bool {
     (200..300).contains(&code)
 }
 
-/// What the record of a completed run shows to have been delivered.
+/// What the record of a completed run says of its deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Delivered {
-    /// The window that Konnect replayed, as Konnect showed it at the end.
+pub(super) struct Recorded {
+    /// The run, as Konnect showed it at the end.
+    pub(super) run: RemoteJob,
+    /// The window that Konnect replayed.
     pub(super) window: TimeRange,
     /// Konnect's id of the destination; `None` where it names none (organisations in v2).
     pub(super) destination: Option<String>,
-    /// The webhook's last answer, a success.
-    pub(super) code: i32,
+    /// The webhook's last answer, if that shows a delivery: a success that is not older than the run.
+    pub(super) delivered: Option<i32>,
 }
 
-/// Reads the record of a job that is Complete; `None` where it shows no delivery: nothing was sent for it, or the webhook's last answer
-/// was no success, or is older than the run.
-pub(super) fn delivered(status: &AuditLogReplayJobStatus) -> Option<Delivered> {
-    let (began, webhook) = (status.start_time?, status.webhook.as_ref()?);
-    let code = webhook.last_response_code.filter(|code| is_success(*code))?;
-    let shown = status.konnect.as_ref().filter(|job| job.status == RemoteStatus::Completed)?;
-    let window = TimeRange { start_at: shown.start_at?, end_at: shown.end_at? };
-    let destination = webhook.destination_id.clone();
-    is_since(webhook.last_attempt_time, began).then_some(Delivered { window, destination, code })
+/// Reads the record of a job that is Complete; `None` where nothing was sent for it.
+pub(super) fn recorded(status: &AuditLogReplayJobStatus) -> Option<Recorded> {
+    let began = status.start_time?;
+    let run = status.konnect.as_ref().filter(|job| job.status == RemoteStatus::Completed).map(remote_job)?;
+    let window = window::of_remote(&run)?;
+    let webhook = status.webhook.as_ref();
+    let answered = webhook.filter(|webhook| is_since(webhook.last_attempt_time, began));
+    let delivered = answered.and_then(|webhook| webhook.last_response_code).filter(|code| is_success(*code));
+    Some(Recorded { run, window, destination: webhook.and_then(|webhook| webhook.destination_id.clone()), delivered })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::delivery::{self, Delivered};
+use super::delivery::{self, Recorded};
 use super::job::ValidatedJob;
 use super::observed::{Observed, WebhookReading};
 use super::scheduler::TargetKey;
@@ -20,30 +20,30 @@ use crate::replay::Policy;
 /// How long before Konnect says that a run has completed its last delivery may have been.
 const LAST_DELIVERY: Duration = Duration::from_mins(10);
 
-/// Another object of the same namespace, which is Complete and whose record shows that its window was delivered.
+/// Another object of the same namespace, which is Complete, and the record of its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sibling {
     name: String,
     target: TargetKey,
-    delivered: Delivered,
+    recorded: Recorded,
 }
 
 impl Sibling {
-    /// What is to be known of `job`; `None` unless it is Complete and its record shows a delivery.
+    /// What is to be known of `job`; `None` unless it is Complete and a run of its is on record.
     pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
-        let delivered = delivered(job)?;
+        let recorded = recorded(job)?;
         let validated = ValidatedJob::new(job, policy).ok()?;
-        Some(Self { name: job.name_any(), target: validated.target_key(), delivered })
+        Some(Self { name: job.name_any(), target: validated.target_key(), recorded })
     }
 }
 
-fn delivered(job: &AuditLogReplayJob) -> Option<Delivered> {
-    job.status.as_ref().filter(|status| report::is_complete(status)).and_then(delivery::delivered)
+fn recorded(job: &AuditLogReplayJob) -> Option<Recorded> {
+    job.status.as_ref().filter(|status| report::is_complete(status)).and_then(delivery::recorded)
 }
 
-/// The window that the record of a Complete object shows to have been delivered; `None` of any other object.
+/// The window of the run that a Complete object has on record, delivered or not; `None` of any other object.
 pub fn replayed_window(job: &AuditLogReplayJob) -> Option<TimeRange> {
-    delivered(job).map(|delivered| delivered.window)
+    recorded(job).map(|recorded| recorded.window)
 }
 
 /// The siblings are looked at before the first request, and not once Konnect has taken one.
@@ -72,13 +72,16 @@ pub(super) fn skip(o: &Observed, job: &ValidatedJob, remote: &RemoteJob) -> Opti
     }
     let Some(seen) = &o.learned.webhook else { return Some(Decision::Do(Step::ReadWebhook { brief: true })) };
     let by_sibling = by_sibling(&siblings, &seen.what);
-    let (by, code) = by_sibling.or_else(|| Some((None, by_konnect(remote, window, &seen.what)?)))?;
+    // What a record says of the very run that Konnect shows is better than what the webhook answers today.
+    let is_on_record = siblings.iter().any(|s| s.recorded.run == *remote);
+    let by_konnect = || Some((None, by_konnect(remote, window, &seen.what).filter(|_| !is_on_record)?));
+    let (by, code) = by_sibling.or_else(by_konnect)?;
     Some(Decision::Be(Situation::AlreadyReplayed { by, code }, Step::AwaitChange))
 }
 
 /// The siblings that have replayed all of `window` to the target of `job`.
 fn siblings_of<'a>(o: &'a Observed, job: &ValidatedJob, window: TimeRange) -> Vec<&'a Sibling> {
-    let covers = |s: &&Sibling| s.target == job.target_key() && window::contains(s.delivered.window, window);
+    let covers = |s: &&Sibling| s.target == job.target_key() && window::contains(s.recorded.window, window);
     let siblings = o.learned.siblings.as_ref().filter(|_| looks_for_siblings(o, job));
     siblings.into_iter().flatten().filter(covers).collect()
 }
@@ -86,8 +89,9 @@ fn siblings_of<'a>(o: &'a Observed, job: &ValidatedJob, window: TimeRange) -> Ve
 /// The first of them by name that delivered to the destination of today, with the answer that its record shows.
 fn by_sibling(siblings: &[&Sibling], today: &WebhookReading) -> Option<(Option<String>, i32)> {
     let destination = &today.config.as_ref().ok()?.audit_log_destination_id;
-    let same = siblings.iter().filter(|s| s.delivered.destination == *destination);
-    same.min_by(|a, b| a.name.cmp(&b.name)).map(|s| (Some(s.name.clone()), s.delivered.code))
+    let same = siblings.iter().filter(|s| s.recorded.destination == *destination);
+    let delivered = same.filter_map(|s| Some((&s.name, s.recorded.delivered?)));
+    delivered.min().map(|(name, code)| (Some(name.clone()), code))
 }
 
 /// The webhook's last answer, if it is a success and not older than the deliveries of Konnect's last job, which covered `window`. There

@@ -108,6 +108,18 @@ fn an_object_whose_deliveries_failed_does_not_count_however_the_webhook_answers_
     assert!(skipped(&s) && s.message().contains("204"), "{:?}", s.ready());
 }
 
+/// The receiver refused the events of the run, and was mended since: the record of the very run that Konnect still shows decides, and
+/// not what the webhook answers today.
+#[test]
+fn a_record_that_shows_no_delivery_outweighs_what_the_webhook_answers_today() {
+    for sibling in [answered(403, None), answered(200, Some("2026-11-20T12:00:00Z"))] {
+        let mut s = after(&sibling);
+        s.konnect.job = crate::replay::report::remote_job(sibling.status.as_ref().unwrap().konnect.as_ref().unwrap());
+        s.pass();
+        assert_eq!((s.reason().as_str(), s.puts.len()), ("Accepted", 1), "{:?}", sibling.status.unwrap().webhook);
+    }
+}
+
 fn that_could_not_look_at_the_webhook() -> AuditLogReplayJob {
     let mut s = story(job());
     s.pass();
