@@ -3,7 +3,7 @@
 use super::job::ValidatedJob;
 use super::observed::{Clock, Observed};
 use super::over::{self, Ending};
-use super::policy::{PORTAL_PATIENCE, Policy};
+use super::policy::Policy;
 use super::settle::{self, Finding};
 use super::situation::{Decision, Situation};
 use super::step::Step;
@@ -43,7 +43,7 @@ fn late_or(late: Option<(Reason, String)>, otherwise: Decision) -> Decision {
 /// A single failed look changes nothing; the run goes on without us.
 fn unread(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
     let gone_for = o.memory.missing_since().map(|since| o.clock.mono.saturating_sub(since));
-    if gone_for.is_some_and(|d| d >= PORTAL_PATIENCE.max(policy.settle_time())) && version::is_unknown_for_certain(o) {
+    if gone_for.is_some_and(|d| d >= policy.portal_patience()) && version::is_unknown_for_certain(o) {
         let message = "Konnect accepted the replay, and then no longer knew the portal: it was deleted, or the token belongs to \
                        another organisation now. What was sent before that cannot be told from here; look at the receiver."
             .to_owned();

@@ -18,9 +18,9 @@ pub(super) const MAX_WINDOW: Duration = Duration::from_hours(168);
 pub(super) const STALL_AFTER: Duration = Duration::from_mins(5);
 /// How long a run may be unreadable or unchanged before others of its lane may go.
 pub(super) const QUIET: Duration = Duration::from_hours(1);
-/// How long the target of an accepted run may be unknown to Konnect (404) before the job is given up: a gateway answers so for a while
-/// during a deployment, and so it does to a token of another organisation that is put right again.
-pub(super) const PORTAL_PATIENCE: Duration = Duration::from_mins(10);
+/// How many retry intervals the target of an accepted run may be unknown to Konnect (404) before the job is given up: a gateway answers
+/// so for a while during a deployment, and so it does to a token of another organisation that is put right again.
+const PORTAL_RETRIES: u32 = 10;
 /// How long Konnect may say the same in a word that this version does not know before the object says Stalled.
 pub(super) const UNKNOWN_WORD_PATIENCE: Duration = Duration::from_hours(2);
 /// How long an unreadable webhook holds a replay back.
@@ -95,5 +95,10 @@ impl Policy {
     /// 10 s of its reading, ends within the timeout, and shows within the lag.
     pub fn settle_time(&self) -> Duration {
         MAX_READING_AGE + self.request_timeout + self.get_lag
+    }
+
+    /// How long the target of an accepted run may be unknown to Konnect before the job is given up: ten minutes by default.
+    pub(super) fn portal_patience(&self) -> Duration {
+        self.retry_interval.saturating_mul(PORTAL_RETRIES).max(self.settle_time())
     }
 }

@@ -5,7 +5,7 @@ use kube::Api;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::support::{JobBuilder, PORTAL, World, condition, is_true};
+use crate::support::{PORTAL, World, condition, is_true};
 
 async fn world() -> World {
     World::builder().without_operator().build().await
@@ -218,30 +218,6 @@ async fn the_rest_may_be_mended_at_any_time() {
         .await;
     assert!(is_true(&seen, &ConditionType::Complete));
     assert_eq!(world.runs().len(), 1);
-}
-
-/// The schema lets a counter through that no version of ours writes: the object does not parse.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_object_that_does_not_parse_stops_nobody_else() {
-    let world = world().await;
-    world.create(world.job("odd")).await;
-    let params = PatchParams::default();
-    let patch = |attempts: u64| Patch::Merge(json!({ "status": { "attempts": attempts } }));
-    api(&world).patch_status("odd", &params, &patch(5_000_000_000)).await.unwrap();
-    assert!(world.jobs().get("odd").await.is_err(), "it parses, so that this test shows nothing");
-
-    let operator = world.start_operator(&[]).await;
-    let is_left_alone =
-        |line: &Value| line["name"] == "odd" && line["message"].as_str().is_some_and(|m| m.contains("does not parse"));
-    operator.wait_for_log("that it leaves the object alone", is_left_alone).await;
-    world.add_portal("us", PORTAL);
-    world.create(JobBuilder::portal("plain", "us", PORTAL)).await;
-    world.wait_until_complete("plain").await;
-    assert_eq!(world.status_writes("odd").await, 1, "only the one of this test");
-    assert!(world.calls("GET").iter().all(|call| call.path.starts_with("/us/")));
-
-    api(&world).patch_status("odd", &params, &patch(0)).await.unwrap();
-    world.wait_until_complete("odd").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,8 +3,8 @@
 use konnect_emulator::{ApiVersion, Emulator, Options, Receiver, ReceiverOptions, TargetKey, Timings, Webhook};
 use konnect_replay::api::{AuditLogReplayJob, ConditionType, SubmissionState};
 use kube::Api;
-use kube::api::PostParams;
-use serde_json::Value;
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
 
 use control_plane::ControlPlane;
 
@@ -13,11 +13,11 @@ use crate::support::{History, JobBuilder, Operator, PATIENCE, PORTAL, TOKEN, is_
 const STATUS: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties";
 const RECORD: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/submission/properties";
 
-/// The definition as it might have been before it had this field.
+/// The definition as it might have been before it had this field, or this bound of a field.
 fn definition_without(field: &str, parent: &str) -> String {
     let mut crd: Value = serde_saphyr::from_str(include_str!("../../crds/auditlogreplayjobs.yaml")).unwrap();
     let fields = crd.pointer_mut(parent).unwrap();
-    assert!(fields.as_object_mut().unwrap().remove(field).is_some(), "{field} is no field of {parent}");
+    assert!(fields.as_object_mut().unwrap().remove(field).is_some(), "{field} is nothing of {parent}");
     serde_json::to_string(&crd).unwrap()
 }
 
@@ -144,5 +144,30 @@ async fn a_failing_window_is_not_sent_again_where_its_count_is_dropped() {
     let again = |_: &AuditLogReplayJob| skewed.history.of("failing").len() >= seen + 6;
     skewed.history.wait("failing", PATIENCE, again).await.unwrap();
     assert_eq!(skewed.emulator.runs(&skewed.portal).unwrap().len(), 1);
+    skewed.stop().await;
+}
+
+/// A definition without today's bounds lets a counter through that no version writes: the object does not parse.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_does_not_parse_stops_nobody_else() {
+    let skewed = Skewed::without("maximum", &format!("{STATUS}/attempts")).await;
+    let jobs: Api<AuditLogReplayJob> = Api::namespaced(skewed.plane.admin_client().unwrap(), "default");
+    skewed.create(JobBuilder::portal("odd", "eu", PORTAL)).await;
+    skewed.completes("odd").await;
+    let params = PatchParams::default();
+    let patch = |attempts: u64| Patch::Merge(json!({ "status": { "attempts": attempts } }));
+    // The answer does not parse either.
+    assert!(jobs.patch_status("odd", &params, &patch(5_000_000_000)).await.is_err());
+    assert!(jobs.get("odd").await.is_err(), "it parses, so that this test shows nothing");
+
+    let is_left_alone =
+        |line: &Value| line["name"] == "odd" && line["message"].as_str().is_some_and(|m| m.contains("does not parse"));
+    skewed.operator.wait_for_log("that it leaves the object alone", is_left_alone).await;
+    let start = chrono::Utc::now() - chrono::TimeDelta::hours(50);
+    let window = (start, start + chrono::TimeDelta::hours(1));
+    skewed.create(JobBuilder::portal("plain", "eu", PORTAL).window(window.0, window.1)).await;
+    skewed.completes("plain").await;
+    jobs.patch_status("odd", &params, &patch(1)).await.unwrap();
+    assert_eq!(skewed.emulator.runs(&skewed.portal).unwrap().len(), 2);
     skewed.stop().await;
 }

@@ -43,7 +43,7 @@ enum Gate {
     /// The last PUT at its target failed, and may be tried again.
     PutAgain { since: Duration },
     /// What a GET found may be over: one job looks.
-    Probe { since: Duration },
+    Probe,
     /// Not before then.
     Shut { until: Duration },
 }
@@ -62,8 +62,8 @@ struct Next {
 struct Best<'a> {
     /// The first that may start.
     first: Option<&'a Place>,
-    /// The one whose look at something that has failed is the longest overdue.
-    probe: Option<(Duration, &'a Place)>,
+    /// The one whose target was looked at longest ago, of those where something has failed.
+    probe: Option<(Option<Duration>, &'a Place)>,
     /// The one whose PUT failed and is the longest overdue.
     put_again: Option<(Duration, &'a Place)>,
     /// When the first of those that may not start yet may.
@@ -80,7 +80,7 @@ impl<'a> Best<'a> {
     }
 }
 
-fn longest_overdue<'a>(best: &mut Option<(Duration, &'a Place)>, since: Duration, place: &'a Place) {
+fn longest_ago<'a, T: Ord + Copy>(best: &mut Option<(T, &'a Place)>, since: T, place: &'a Place) {
     *best = Some(best.map_or((since, place), |best| best.min((since, place))));
 }
 
@@ -113,16 +113,18 @@ impl Scheduler {
         (Turn::Ours, woken)
     }
 
-    /// If `who` starts to look whether a failure is over, others do not.
+    /// If `who` starts to look whether a failure is over, others do not, and the other targets of the lane are next.
     fn note_probe(&mut self, who: &Candidate, now: Duration) {
-        let probes =
-            self.group(&who.route).is_some_and(|group| matches!(self.gate(&who.route, group, now), Gate::Probe { .. }));
-        if !probes {
+        let group = self.group(&who.route);
+        if group.is_none_or(|group| self.gate(&who.route, group, now) != Gate::Probe) {
             return;
         }
         self.backoff.probing(&Key::Region(who.route.base_url().to_owned()), &who.id, now + self.poll_interval);
         if let Some(lane) = self.lanes.get_mut(&who.route.lane) {
             lane.prober = Some(who.id.clone());
+            if let Some(group) = lane.groups.get_mut(&who.route) {
+                group.probed = Some(now);
+            }
         }
     }
 
@@ -206,8 +208,8 @@ impl Scheduler {
             match self.gate(route, group, now) {
                 Gate::Clear => best.start(place),
                 Gate::PutAgain { .. } if !lane.put_failed => best.start(place),
-                Gate::PutAgain { since } => longest_overdue(&mut best.put_again, since, place),
-                Gate::Probe { since } => longest_overdue(&mut best.probe, since, place),
+                Gate::PutAgain { since } => longest_ago(&mut best.put_again, since, place),
+                Gate::Probe => longest_ago(&mut best.probe, group.probed, place),
                 Gate::Shut { until } => best.later(until),
             }
         }
@@ -239,7 +241,7 @@ impl Scheduler {
         }
         match (shut, probe, put) {
             (Some(until), ..) => Gate::Shut { until },
-            (None, Some(since), _) => Gate::Probe { since },
+            (None, Some(_), _) => Gate::Probe,
             (None, None, Some(since)) => Gate::PutAgain { since },
             (None, None, None) => Gate::Clear,
         }

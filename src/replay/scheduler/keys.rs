@@ -101,6 +101,14 @@ pub enum Key {
     Region(String),
 }
 
+impl Access {
+    /// The same under the version that is asked. A job that has not found its version yet (`Auto`) asks v2 first, and shares what v2 says
+    /// of webhooks and requests; whether v2 knows the target concerns it in another way.
+    pub(super) fn asked(&self) -> Self {
+        Self { version: VersionChoice::Settled(self.version.asked_first()), ..self.clone() }
+    }
+}
+
 impl Route {
     /// The token, and where.
     pub fn account(&self) -> &Account {
@@ -115,14 +123,14 @@ impl Route {
     /// The keys of its jobs, what holds up most jobs first.
     pub(super) fn keys(&self) -> Vec<Key> {
         let (account, access) = (self.account(), &self.access);
-        let webhook = self.needs_webhook.then(|| Key::Webhook(access.clone()));
+        let webhook = self.needs_webhook.then(|| Key::Webhook(access.asked()));
         let others = [
             Key::Secret(access.secret.clone()),
             Key::Region(account.base_url.clone()),
             Key::Token(account.clone()),
             Key::Target(access.clone()),
             Key::Busy(account.clone()),
-            Key::Put(access.clone()),
+            Key::Put(access.asked()),
         ];
         others.into_iter().chain(webhook).collect()
     }

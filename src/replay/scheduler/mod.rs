@@ -92,6 +92,8 @@ struct Group {
     keys: Vec<Key>,
     members: usize,
     waiting: BTreeSet<Place>,
+    /// When a job of it last looked at something that had failed.
+    probed: Option<Duration>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -307,7 +309,7 @@ impl Scheduler {
             self.users.entry(key.clone()).or_default().insert(Arc::clone(&route));
         }
         self.targets.entry(route.access.target.clone()).or_default().routes.insert(Arc::clone(&route));
-        lane.groups.insert(Arc::clone(&route), Group { keys, members: 1, waiting: BTreeSet::new() });
+        lane.groups.insert(Arc::clone(&route), Group { keys, members: 1, waiting: BTreeSet::new(), probed: None });
         route
     }
 

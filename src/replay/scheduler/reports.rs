@@ -46,7 +46,7 @@ impl Scheduler {
             WaitCause::Permission | WaitCause::Portal | WaitCause::RemoteJob | WaitCause::Rejected => {
                 self.strike(Key::Target(access), &report);
             }
-            WaitCause::Webhook => self.strike(Key::Webhook(access), &report),
+            WaitCause::Webhook => self.strike(Key::Webhook(access.asked()), &report),
             WaitCause::Konnect => {
                 self.strike(Key::Target(access), &report);
                 let next = self.account_after(&account);
@@ -90,7 +90,7 @@ impl Scheduler {
     }
 
     fn put_failed(&mut self, who: &Candidate, report: &Report) {
-        let key = Key::Put(who.route.access.clone());
+        let key = Key::Put(who.route.access.asked());
         if self.has_users(&key) {
             self.backoff.strike_doubling(key, report, self.retry_interval);
         }
@@ -129,7 +129,7 @@ impl Scheduler {
 
     /// The webhook of a route is enabled.
     pub fn webhook_enabled(&mut self, route: &Route, now: Duration) -> Woken {
-        self.over([Key::Webhook(route.access.clone())], now)
+        self.over([Key::Webhook(route.access.asked())], now)
     }
 
     /// Konnect accepted a PUT of a route: what an earlier PUT found is over, there and for the account.
@@ -137,7 +137,7 @@ impl Scheduler {
         if let Some(lane) = self.lanes.get_mut(&route.lane) {
             lane.put_failed = false;
         }
-        self.over([Key::Busy(route.account().clone()), Key::Put(route.access.clone())], now)
+        self.over([Key::Busy(route.account().clone()), Key::Put(route.access.asked())], now)
     }
 
     /// Ends entries of the backoff table. Wakes the jobs whose status speaks of them, and those whose turn it is now.

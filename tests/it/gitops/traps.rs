@@ -61,14 +61,15 @@ async fn pruned_and_made_again_nothing_is_replayed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_made_again_konnect_remembers_only_the_last() {
     let world = World::new().await;
-    let (first, second) = (world.job("first").window(ago(9), ago(8)), world.job("second").window(ago(5), ago(4)));
+    let (begin, end) = (ago(9), ago(8));
+    let (first, second) = (world.job("first").window(begin, end), world.job("second").window(ago(5), ago(4)));
     replayed(&world, &first).await;
     replayed(&world, &second).await;
 
     // One object that is still there remembers its own window: so nothing is sent.
     world.delete("second").await;
     assert_eq!(apply_to_the_end(&world, FLUX, &second).await, "AlreadyReplayed");
-    let copy = world.job("first-copy").window(ago(9), ago(8));
+    let copy = world.job("first-copy").window(begin, end);
     assert_eq!(apply_to_the_end(&world, FLUX, &copy).await, "AlreadyReplayed");
     assert_eq!(world.puts(), 2);
 

@@ -201,6 +201,29 @@ fn a_lane_looks_once_per_poll_interval_at_what_has_failed_and_its_targets_take_t
     assert_eq!(looked[6..12], looked[..6]);
 }
 
+/// A 429 that one portal alone answers: what is looked at is not always the earliest.
+#[test]
+fn the_targets_of_a_token_take_turns_at_looking_whether_konnect_accepts_it_again() {
+    let mut w = world();
+    let (broken, good) = (job("broken").expiring_in(1), job("good").at("q"));
+    w.waits(&good);
+    w.starts_and_finds(&broken, WaitCause::RateLimit);
+    assert_eq!(w.after(mins(1)).due(), ["broken"], "the earliest of those that have not looked");
+    w.starts_and_finds(&broken, WaitCause::RateLimit);
+    assert_eq!(w.after(mins(1)).due(), ["good"]);
+    assert!(w.starts(&good));
+}
+
+/// A job that has not found its version asks v2 first: what another found there about the webhook concerns it.
+#[test]
+fn a_job_that_finds_its_version_shares_what_v2_says_of_the_webhook_and_not_that_it_does_not_know_the_target() {
+    for (cause, goes) in [(WaitCause::Webhook, false), (WaitCause::PutRefused, false), (WaitCause::Portal, true)] {
+        let mut w = world();
+        w.starts_and_finds(&job("settled"), cause);
+        assert_eq!(w.starts(&job("open").finding_its_version()), goes, "{cause:?}");
+    }
+}
+
 /// Findings F14 and B1: what nobody mended was never forgotten.
 #[test]
 fn nothing_is_kept_of_a_key_whose_last_job_is_gone() {

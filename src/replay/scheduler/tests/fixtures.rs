@@ -81,6 +81,11 @@ impl Job {
         self
     }
 
+    pub(super) fn finding_its_version(mut self) -> Self {
+        self.version = VersionChoice::Open;
+        self
+    }
+
     pub(super) fn ignoring_the_webhook(mut self) -> Self {
         self.needs_webhook = false;
         self

@@ -61,7 +61,7 @@ impl List {
             let looked = keys.iter().filter(|key| !is_found_by_a_put(key)).filter_map(not_before).max();
             let put = keys.iter().filter(|key| matches!(key, Key::Put(_))).filter_map(not_before).max();
             match (looked, put) {
-                (Some(since), _) => probes.push((since, order(who))),
+                (Some(_), _) => probes.push((known.groups[&who.route].probed, order(who))),
                 (None, Some(since)) if known.put_failed => puts.push((since, order(who))),
                 (None, _) => first.push(order(who)),
             }
