@@ -242,7 +242,8 @@ impl<'a> Pass<'a> {
     fn wrote(&mut self, written: AuditLogReplayJob) {
         self.kept.unconfirmed = None;
         self.announcement.written(self.ctx, &mut self.kept.announcer, self.course.job(), &written);
-        self.course.wrote(slim::slimmed(written), &mut self.kept.own, &mut self.kept.memory);
+        let clock = self.ctx.clock();
+        self.course.wrote(slim::slimmed(written), &mut self.kept.own, &mut self.kept.memory, clock);
     }
 
     /// The API server took this very status, and what it stored asks for it again: its definition of the object lacks a field and

@@ -13,10 +13,11 @@ use super::next::{is_finished, is_under_way_to, next, reserves};
 use super::observed::{Clock, Draw, Learned, Observed, Seen, TokenProblem, WebhookReading};
 use super::over::limits_as_much;
 use super::policy::Policy;
+use super::report::says_one_of;
 use super::scheduler::{Answer, Candidate, ObjectId, Route, Scheduler, Woken};
 use super::step::{Step, WaitCause};
 use super::version::VersionChoice;
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, SubmissionState};
+use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Reason, SubmissionState};
 use crate::konnect::{CallError, Reading, RemoteJob};
 
 /// One pass over one object.
@@ -245,8 +246,11 @@ impl Course {
     }
 
     /// A write of ours made the object `written`.
-    pub fn wrote(&mut self, written: AuditLogReplayJob, own: &mut OwnWrites, memory: &mut Memory) {
+    pub fn wrote(&mut self, written: AuditLogReplayJob, own: &mut OwnWrites, memory: &mut Memory, clock: Clock) {
         memory.conflicts_recorded();
+        if written.status.as_ref().is_some_and(|status| says_one_of(status, &[Reason::Queued])) {
+            memory.said_queued(clock);
+        }
         own.note(self.job.resource_version().unwrap_or_default(), &written);
         self.go_on_with(written);
     }

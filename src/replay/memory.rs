@@ -169,6 +169,8 @@ pub struct Memory {
     missing_since: Option<Duration>,
     conflicts: u32,
     last_conflict: Option<DateTime<Utc>>,
+    /// When this process last made the object say that it is queued.
+    said_queued: Option<Duration>,
 }
 
 /// The windows that are no stranger's: ours, the one that was there before ours, and the one that is asked for, unless whoever runs
@@ -401,6 +403,17 @@ impl Memory {
     /// Takes note that the status now says `conflicts`, so that they are not counted again.
     pub fn conflicts_recorded(&mut self) {
         self.conflicts = 0;
+    }
+
+    /// Takes note that this process made the object say that it is queued, and behind what.
+    pub(super) fn said_queued(&mut self, clock: Clock) {
+        self.said_queued = Some(clock.mono);
+    }
+
+    /// How long the object goes on saying so, if it was told less than `spacing` ago. Two operators that work on one object, and see
+    /// different reasons to wait, would rewrite it without end.
+    pub(super) fn goes_on_saying_queued(&self, clock: Clock, spacing: Duration) -> Option<Duration> {
+        (self.said_queued? + spacing).checked_sub(clock.mono).filter(|left| !left.is_zero())
     }
 
     fn remember(&mut self, id: &str, clock: Clock, progress: Progress) {

@@ -143,7 +143,18 @@ fn turn(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
     if looks_at_its_token && let Some(decision) = token(o, policy) {
         return Some(decision);
     }
-    Some(Decision::Be(situation, then))
+    let spaced = o.memory.goes_on_saying_queued(o.clock, policy.poll_interval);
+    match spaced.filter(|_| says_one_of(o, &[Reason::Queued]) && !matches!(situation, Situation::TakingOver)) {
+        Some(wait) if would_change(o, policy, &situation) => {
+            Some(Decision::Do(Step::Wait { wait, cause: WaitCause::Turn }))
+        }
+        Some(_) | None => Some(Decision::Be(situation, then)),
+    }
+}
+
+/// Whether the object would say something else than it says.
+fn would_change(o: &Observed, policy: &Policy, situation: &Situation) -> bool {
+    report::is_news(&o.status(), &report::status(o, policy, situation))
 }
 
 /// A job whose Secret is missing looks at it at the usual spacing while others go first, so that its status stays true. Reading a Secret

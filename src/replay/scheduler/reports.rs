@@ -134,10 +134,12 @@ impl Scheduler {
 
     /// Konnect accepted a PUT of a route: what an earlier PUT found is over, there and for the account.
     pub fn accepted(&mut self, route: &Route, now: Duration) -> Woken {
-        if let Some(lane) = self.lanes.get_mut(&route.lane) {
-            lane.put_failed = false;
-        }
-        self.over([Key::Busy(route.account().clone()), Key::Put(route.access.asked())], now)
+        let lane = self.lanes.get_mut(&route.lane);
+        let had_failed = lane.is_some_and(|lane| std::mem::replace(&mut lane.put_failed, false));
+        let over = self.over([Key::Busy(route.account().clone()), Key::Put(route.access.asked())], now);
+        // The order of the lane is another one then.
+        let lanes = had_failed.then(|| route.lane.clone()).into_iter().collect();
+        over.and(self.examine_all(lanes, None, now))
     }
 
     /// Ends entries of the backoff table. Wakes the jobs whose status speaks of them, and those whose turn it is now.

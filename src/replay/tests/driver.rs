@@ -126,7 +126,7 @@ impl Story {
         }
         self.job.status = Some(stored);
         self.writes.push(status.clone());
-        self.course.wrote(self.job.clone(), &mut self.own, &mut self.memory);
+        self.course.wrote(self.job.clone(), &mut self.own, &mut self.memory, self.clock);
         self.course.stored(status);
     }
 

@@ -20,13 +20,25 @@ async fn however_the_events_are_sent_it_runs_once() {
         row("signed-anew", |behaviour| behaviour.q7 = Q7::New),
         row("live-events-come-late", |behaviour| behaviour.delivery.lag = Duration::from_secs(2)),
         row("the-status-is-behind", |behaviour| behaviour.status_lag = Duration::from_secs(2)),
-        row("the-status-is-an-hour-behind", |behaviour| behaviour.status_lag = Duration::from_hours(1)),
         row("calls-leave-events", |behaviour| behaviour.q10 = Q10::AnswersTrace),
     ];
     each_ends_as_it_must(&world, rows, |world, target| {
         world.emulator.emit(target, Emit::now(1)).unwrap();
     })
     .await;
+}
+
+/// The status of a webhook is another reading of it: while that says that there is none, a run might go nowhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_that_is_long_behind_is_waited_for_and_then_it_runs_once() {
+    let world = World::new().await;
+    world.emulator.change_behaviour(&world.portal, |behaviour| behaviour.status_lag = Duration::from_hours(1)).unwrap();
+    world.create(world.job("behind")).await;
+    world.wait_for_reason("behind", "WaitingForWebhook").await;
+    assert!(world.runs().is_empty());
+    world.emulator.change_behaviour(&world.portal, |behaviour| behaviour.status_lag = Duration::ZERO).unwrap();
+    world.wait_until_complete("behind").await;
+    assert_eq!(world.runs().len(), 1);
 }
 
 /// A receiver that is back before the last attempt misses nothing: no second run is needed for it.

@@ -228,7 +228,7 @@ impl Turn<'_> {
         match written {
             Written::Done(version) => {
                 let was_intent = matches!(pass.waits_for, WaitsFor::Write { intent: true, .. });
-                pass.course.wrote(self.rules.statuses.object(object, version), own, memory);
+                pass.course.wrote(self.rules.statuses.object(object, version), own, memory, clock);
                 pass.waits_for = WaitsFor::GoingOn;
                 if !was_intent {
                     self.go_on();
