@@ -100,7 +100,7 @@ pub struct RunArgs {
     #[arg(long, env = "KONNECT_REPLAY_CONCURRENCY", value_parser = clap::value_parser!(u16).range(1..=1024), default_value = "16")]
     pub concurrency: u16,
 
-    /// Where /healthz, /readyz and /metrics are served. [::] is every address, of IPv4 too, and of IPv4 alone where there is no IPv6.
+    /// Where /healthz, /readyz and /metrics are served. `[::]` is every address, of IPv4 too, and of IPv4 alone where there is no IPv6.
     #[arg(long, env = "KONNECT_REPLAY_LISTEN", default_value = "[::]:8080")]
     pub listen: SocketAddr,
 

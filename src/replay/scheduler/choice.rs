@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::keys::{Candidate, Key, LaneKey, ObjectId, Place, Route};
-use super::{Group, Job, LOST_WAKE_UP, Lane, Scheduler, State, Woken};
+use super::{Group, Job, LOST_WAKE_UP, Lane, Scheduler, State, Woken, WokenJob};
 use crate::api::BLOCKED_BY_OTHER;
 use crate::replay::step::WaitCause;
 
@@ -303,20 +303,24 @@ impl Scheduler {
         Woken(woken)
     }
 
-    /// The one wake-up rule: wakes the job of a lane that may start, or sets the clock for when one may.
+    /// The one wake-up rule: wakes the job of a lane that may start, or sets the clock for when one may. If none may, the next in line
+    /// is woken once, to say what it is behind.
     fn examine(&mut self, key: &LaneKey, own: Option<&ObjectId>, now: Duration) -> Option<ObjectId> {
         let rests = self.rest_until > now;
         let next = if rests { Next { job: None, later: Some(self.rest_until) } } else { self.next(key, now) };
-        let again = next.job.is_some().then(|| now + LOST_WAKE_UP);
+        let may_start = next.job.is_some();
+        let again = may_start.then(|| now + LOST_WAKE_UP);
         self.set_timer(key, again.into_iter().chain(next.later).min());
+        let job = next.job.or_else(|| self.next_in_line(key, now).filter(|_| !rests));
         let lane = self.lanes.get_mut(key)?;
         let before = lane.woken.take();
-        let is_news =
-            |id: &ObjectId| before.as_ref().is_none_or(|(woken, at)| woken != id || *at + LOST_WAKE_UP <= now);
-        let id = next.job?;
-        let wake = is_news(&id) && own != Some(&id);
-        let at = if is_news(&id) { now } else { before.map_or(now, |(_, at)| at) };
-        lane.woken = Some((id.clone(), at));
+        let id = job?;
+        let known = before.filter(|woken| woken.id == id && woken.may_start == may_start);
+        let is_lost = may_start && known.as_ref().is_some_and(|woken| woken.at + LOST_WAKE_UP <= now);
+        let known = known.filter(|_| !is_lost);
+        let wake = known.is_none() && own != Some(&id);
+        let at = known.map_or(now, |woken| woken.at);
+        lane.woken = Some(WokenJob { id: id.clone(), may_start, at });
         wake.then_some(id)
     }
 

@@ -11,7 +11,8 @@
 //! O(routes of the lane), however many jobs wait.
 //!
 //! There is one wake-up rule: whenever something changes that a lane depends on, the lane is examined ([`Scheduler::examine`]). If a
-//! job of it may start, that job is woken; if none may, the lane is examined again when the first may, by the clock.
+//! job of it may start, that job is woken; if none may, the lane is examined again when the first may, by the clock, and the next in
+//! line is woken once, to say what it is behind.
 //!
 //! All of it is an index in memory, rebuilt at a start from the objects' status; the objects are the truth.
 
@@ -96,6 +97,15 @@ struct Group {
     probed: Option<Duration>,
 }
 
+/// A job that was woken, and when.
+#[derive(Clone, Debug, PartialEq)]
+struct WokenJob {
+    id: ObjectId,
+    /// Whether it may start; else it was woken to say what it is behind.
+    may_start: bool,
+    at: Duration,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Lane {
     groups: BTreeMap<Arc<Route>, Group>,
@@ -107,8 +117,8 @@ struct Lane {
     prober: Option<ObjectId>,
     /// Whether the last PUT of the lane failed. Until one is accepted, targets whose PUT has not failed go first.
     put_failed: bool,
-    /// The job that was last woken because its turn had come, and when.
-    woken: Option<(ObjectId, Duration)>,
+    /// The job that was last woken.
+    woken: Option<WokenJob>,
     /// When it is examined next, if nothing changes before.
     timer: Option<Duration>,
 }

@@ -7,6 +7,7 @@ mod deliveries;
 mod rate_limits;
 mod rounded_windows;
 
+use chrono::{SubsecRound, TimeDelta, Utc};
 use konnect_emulator::{Behaviour, Q2, Status, TargetKey};
 use konnect_replay::api::ConditionType;
 
@@ -61,7 +62,11 @@ async fn each_ends_as_it_must(world: &World, rows: Vec<Row>, prepare: impl Fn(&W
         let target = world.add_portal("eu", &portal);
         world.emulator.change_behaviour(&target, row.bend).unwrap();
         prepare(world, &target);
-        let job = world.create(JobBuilder::portal(row.name, "eu", &portal).spec(|spec| spec.backoff_limit = 0)).await;
+        // Long enough to be a window still, whatever is cut off at either end.
+        let now = Utc::now().trunc_subsecs(0);
+        let job =
+            JobBuilder::portal(row.name, "eu", &portal).window(now - TimeDelta::hours(6), now - TimeDelta::hours(1));
+        let job = world.create(job.spec(|spec| spec.backoff_limit = 0)).await;
         let lost = world.lose(&target, &job, 2);
         ends(world, &target, &row, &lost).await;
     });

@@ -173,6 +173,10 @@ impl World {
         names(self.scheduler.gone(&job.candidate().id, self.now))
     }
 
+    pub(super) fn idles(&mut self, job: &Job) -> Vec<String> {
+        names(self.scheduler.idle(&job.candidate(), self.now))
+    }
+
     pub(super) fn due(&mut self) -> Vec<String> {
         names(self.scheduler.due(self.now).0)
     }

@@ -275,7 +275,7 @@ impl History {
             prop_assert_eq!(&self.s.startable(&lane, self.now), &expected, "after {:?}", after);
             if let Some(id) = expected {
                 let woken = self.s.lanes[&lane].woken.as_ref();
-                let is_told = self.awake.contains(&id) || woken.is_some_and(|(woken, _)| *woken == id);
+                let is_told = self.awake.contains(&id) || woken.is_some_and(|woken| woken.id == id && woken.may_start);
                 prop_assert!(is_told, "{id:?} may start and does not know it, after {after:?}");
             }
         }

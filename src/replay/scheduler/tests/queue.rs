@@ -28,6 +28,19 @@ fn the_earliest_expiry_goes_first_whichever_job_asks_first() {
 }
 
 #[test]
+fn a_job_that_becomes_the_next_is_woken_once_to_say_what_it_is_behind() {
+    let mut w = world();
+    let (holder, early, late) = (job("holder"), job("early").expiring_in(1), job("late").expiring_in(9));
+    assert!(w.starts(&holder));
+    assert_eq!(w.take(&early), behind("holder"));
+    assert_eq!(w.take(&late), Turn::Later);
+    assert_eq!(w.idles(&early), ["late"], "it is the next now");
+    assert_eq!(w.take(&late), behind("holder"));
+    assert_eq!(w.completes(&holder), ["late"], "woken again: it may start");
+    assert!(w.starts(&late));
+}
+
+#[test]
 fn a_portal_never_has_two_requests_whatever_the_secrets_and_no_object_of_another_namespace_is_named() {
     let mut w = world();
     let (ours, theirs) = (job("a"), job("b").of("finance").with("other"));
