@@ -8,7 +8,7 @@ use chrono::Utc;
 use futures::channel::mpsc::UnboundedSender;
 use kube::Client;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::arrivals::Listed;
 use super::events::Publisher;
@@ -35,6 +35,8 @@ pub(super) struct Context {
     pub(super) events: Publisher,
     scheduler: Mutex<Scheduler>,
     calls: Mutex<CallLimit>,
+    /// As many passes run at once as the process has workers, whichever namespaces they are of.
+    workers: Semaphore,
     /// By watched namespace; `None` watches all.
     wakers: HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded>>>,
     started: Instant,
@@ -52,6 +54,7 @@ impl Context {
     ) -> Self {
         let scheduler = Mutex::new(Scheduler::new(&config.policy));
         let calls = Mutex::new(CallLimit::new(config.concurrency));
+        let workers = Semaphore::new(config.concurrency.into());
         Self {
             client,
             konnect,
@@ -65,6 +68,7 @@ impl Context {
             events,
             scheduler,
             calls,
+            workers,
             wakers,
             started: Instant::now(),
         }
@@ -91,6 +95,12 @@ impl Context {
     pub(super) fn calls(&self) -> MutexGuard<'_, CallLimit> {
         // The same.
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A worker for one pass, in the order of asking, once all that there is has been listed. Never `None`: nobody closes the semaphore.
+    pub(super) async fn worker(&self) -> Option<SemaphorePermit<'_>> {
+        self.listed.is_complete().await;
+        self.workers.acquire().await.ok()
     }
 
     /// Requeues the jobs whose turn may have come.

@@ -42,13 +42,11 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
             return Ok(Action::await_change());
         }
     };
-    tokio::select! {
-        () = ctx.listed.is_complete() => {}
-        () = ctx.stop.requested() => {}
-    }
-    if ctx.stop.is_requested() {
-        return Ok(Action::await_change());
-    }
+    let _worker = tokio::select! {
+        biased;
+        () = ctx.stop.requested() => return Ok(Action::await_change()),
+        worker = ctx.worker() => worker,
+    };
     let (mut kept, former) = ctx.keeper.take(job);
     ctx.replaced(job, former.as_ref());
     if !std::mem::replace(&mut kept.was_put_off, true) && lets_others_go_first(&ctx, job) {
@@ -116,6 +114,26 @@ fn backoff(failures: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::testing::{context_and_stop, job};
+
+    /// Each watched namespace has a controller of its own; the number of workers is that of the process.
+    #[tokio::test]
+    async fn no_pass_begins_while_all_workers_are_busy() {
+        let (ctx, _woken, _say_stop) = context_and_stop();
+        let ctx = Arc::new(ctx);
+        let mut busy = Vec::new();
+        for _ in 0..ctx.config.concurrency {
+            busy.push(ctx.worker().await);
+        }
+        let mut deleted = serde_json::to_value(job("deleted", 8)).unwrap();
+        deleted["metadata"]["deletionTimestamp"] = "2026-11-21T00:00:00Z".into();
+        let deleted: Guarded = serde_json::from_value(deleted).unwrap();
+        let mut pass = Box::pin(reconcile(Arc::new(deleted), Arc::clone(&ctx)));
+        assert!(futures::poll!(&mut pass).is_pending());
+        assert!(futures::poll!(&mut pass).is_pending(), "asked again");
+        busy.pop();
+        assert_eq!(pass.await, Ok(Action::await_change()));
+    }
 
     #[tokio::test]
     async fn a_panic_ends_one_pass_and_nothing_else() {

@@ -9,6 +9,7 @@ use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use kube::Client;
 use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
+use tokio::sync::watch;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::context::{Context, Guarded, Stop};
@@ -68,12 +69,18 @@ pub(super) fn candidate(ctx: &Context, job: &AuditLogReplayJob) -> Candidate {
 
 /// With the settings as shipped, and those that are woken. It reaches nobody.
 pub(super) fn context() -> (Context, UnboundedReceiver<ObjectRef<Guarded>>) {
+    let (ctx, woken, _say_stop) = context_and_stop();
+    (ctx, woken)
+}
+
+/// The same, and what tells it to stop: dropped, it tells that too.
+pub(super) fn context_and_stop() -> (Context, UnboundedReceiver<ObjectRef<Guarded>>, watch::Sender<bool>) {
     let config = Config::of_flags(&[]).unwrap();
     let client = Client::try_from(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap();
     let konnect = HttpClient::new(Duration::from_secs(1), None).unwrap();
     let (waker, woken) = unbounded();
-    let (_say_stop, stop) = Stop::channel();
+    let (say_stop, stop) = Stop::channel();
     let (publisher, _publishing) = events::start(client.clone());
     let (wakers, metrics) = (HashMap::from([(None, waker)]), Metrics::new(&config));
-    (Context::new(client, konnect, config, wakers, stop, publisher, metrics), woken)
+    (Context::new(client, konnect, config, wakers, stop, publisher, metrics), woken, say_stop)
 }

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::{
-    ApiVersion, AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, Condition, ConditionStatus,
-    ConditionType, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, KonnectJob, Retries, Scope, TimeRange,
-    WebhookEvidence, WebhookPolicy, WindowSpec, from_kube_time,
+    ApiVersion, AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, ConditionType, DuplicatePolicy,
+    ExpiryPolicy, KonnectApiVersion, KonnectJob, Retries, Scope, TimeRange, WebhookEvidence, WebhookPolicy, WindowSpec,
+    from_kube_time,
 };
 use crate::replay::VersionChoice;
 
@@ -88,7 +88,7 @@ pub struct Job {
     pub name: String,
     /// Its UID.
     pub uid: String,
-    /// The generation of the spec when it ended.
+    /// The generation of the spec when this line was made. An edit after the end moves it.
     pub generation: i64,
     /// When it was created.
     pub created_at: Option<DateTime<Utc>>,
@@ -162,7 +162,6 @@ impl Record {
     pub fn of(job: &AuditLogReplayJob, repeated: bool, timestamp: DateTime<Utc>) -> Option<Self> {
         let end = crate::replay::end(job)?;
         let status = job.status.clone()?;
-        let generation = generation_at_the_end(&status);
         let (namespace, name, uid) =
             (job.namespace().unwrap_or_default(), job.name_any(), job.uid().unwrap_or_default());
         let result = if end.complete { "complete" } else { "failed" };
@@ -187,7 +186,7 @@ impl Record {
             target: TARGET,
             message: format!("AuditLogReplayJob {namespace}/{name} ended as {result}: {}", end.reason),
             schema: SCHEMA,
-            id: format!("{uid}/{generation}"),
+            id: uid.clone(),
             repeated,
             operator_version: env!("CARGO_PKG_VERSION"),
             replay_target: ReplayTarget {
@@ -218,7 +217,7 @@ impl Record {
                 namespace,
                 name,
                 uid,
-                generation,
+                generation: status.observed_generation,
             },
         })
     }
@@ -234,13 +233,6 @@ pub fn schema_json() -> Result<String, serde_json::Error> {
         .with(|s| s.contract = schemars::generate::Contract::Serialize);
     let schema = settings.into_generator().into_root_schema_for::<Record>();
     Ok(format!("{}\n", serde_json::to_string_pretty(&schema)?))
-}
-
-/// The generation that the end was said of. An edit after the end moves that of the object, and of the status as a whole.
-fn generation_at_the_end(status: &AuditLogReplayJobStatus) -> i64 {
-    let is_end = |c: &&Condition| c.type_ == ConditionType::Finished && c.status == ConditionStatus::True;
-    let said_of = status.conditions.iter().find(is_end).and_then(|c| c.observed_generation);
-    said_of.unwrap_or(status.observed_generation)
 }
 
 fn ready_message(status: &AuditLogReplayJobStatus) -> String {

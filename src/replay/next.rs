@@ -49,9 +49,13 @@ fn decide(o: &Observed, policy: &Policy) -> Decision {
             over::uncounted(o, &job, policy).unwrap_or_else(|| prepare::decide(o, &job, policy))
         }
         Standing::Refused { at, error } => prepare::after_refusal(o, &job, policy, at, error),
-        Standing::InDoubt { submission, doubt } => settle::decide(o, &job, policy, submission, doubt),
+        Standing::InDoubt { submission, doubt } => {
+            over::unread(o, policy, submission, settle::decide(o, &job, policy, submission, doubt))
+        }
         Standing::Taken { submission, job: answer } => settle::taken(o, policy, submission, answer),
-        Standing::Underway(submission) => follow::decide(o, &job, policy, submission),
+        Standing::Underway(submission) => {
+            over::unread(o, policy, submission, follow::decide(o, &job, policy, submission))
+        }
     };
     decision.map_step(|step| deadline::capped(o, job.window, step))
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::job::ValidatedJob;
 use super::observed::Observed;
-use super::policy::{LONGEST_WAIT, NOT_SHOWN_LIMIT, Policy, SUPERSEDED_LIMIT, UNSEEN_LIMIT};
+use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, NOT_SHOWN_LIMIT, Policy, SUPERSEDED_LIMIT, UNSEEN_LIMIT};
 use super::situation::{Decision, Ended, Situation};
 use super::step::{Step, WaitCause};
 use super::window::delta;
@@ -190,6 +190,23 @@ pub(super) fn end(
     retries.next_time = Some(next);
     retries.requested_at = o.requested();
     Decision::Be(Situation::Over(Ended { submission, retries }), until(o, next))
+}
+
+/// A run that cannot be read, because its token is gone for example, is given up when Konnect cannot replay anything of its window any
+/// more and nothing was heard of it for an hour. Until then `decision` stands: the token may come back.
+pub(super) fn unread(o: &Observed, policy: &Policy, submission: &Submission, decision: Decision) -> Decision {
+    let is_expired = o.clock.wall >= submission.window.end_at + delta(policy.retention) + delta(LIMIT_MARGIN);
+    match &decision {
+        Decision::Be(situation, _) if situation.is_unread() && is_expired && o.memory.is_quiet(o.clock.mono) => {
+            let message = format!(
+                "The replay of {} could not be read at Konnect until its window had expired there, so whether it completed is not \
+                 known. It is not sent again. The status says when it was last read; see at the receiver what arrived.",
+                report::span(submission.window)
+            );
+            Decision::Be(Situation::failed((Reason::RemoteStateUnknown, message)), Step::AwaitChange)
+        }
+        Decision::Be(..) | Decision::Do(_) | Decision::Intend(_) => decision,
+    }
 }
 
 /// Whether `stored` limits how often the window is sent as `meant` does. An older definition of the object drops what it does not know.

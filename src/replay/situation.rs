@@ -72,6 +72,36 @@ pub(super) struct Ended {
 }
 
 impl Situation {
+    /// Whether Konnect's job could not be read.
+    pub(super) fn is_unread(&self) -> bool {
+        match self {
+            Self::NoToken(_)
+            | Self::Denied(_)
+            | Self::UnknownPortal { .. }
+            | Self::RateLimited
+            | Self::Unavailable(_) => true,
+            Self::Pending
+            | Self::TakingOver
+            | Self::Queued { .. }
+            | Self::HeldBack { .. }
+            | Self::Unacceptable(_)
+            | Self::Suspended
+            | Self::WindowOpen { .. }
+            | Self::NoWebhook
+            | Self::Blocked { .. }
+            | Self::ClockInDoubt
+            | Self::DefinitionOutdated
+            | Self::Intended(_)
+            | Self::InDoubt { .. }
+            | Self::Underway { .. }
+            | Self::Unrecognisable { .. }
+            | Self::Over(_)
+            | Self::Completed { .. }
+            | Self::AlreadyReplayed { .. }
+            | Self::Failed { .. } => false,
+        }
+    }
+
     /// Given up for what has nothing to do with how a submission ended.
     pub(super) fn failed((reason, message): (Reason, String)) -> Self {
         Self::Failed { reason, message, ended: None }

@@ -122,7 +122,9 @@ impl Scheduler {
         self.backoff.probing(&Key::Region(who.route.base_url().to_owned()), &who.id, now + self.poll_interval);
         if let Some(lane) = self.lanes.get_mut(&who.route.lane) {
             lane.prober = Some(who.id.clone());
-            if let Some(group) = lane.groups.get_mut(&who.route) {
+            // Jobs that ask the same do not look in turn: one that is still to find its version, and one that has found it.
+            let asked = who.route.access.asked();
+            for (_, group) in lane.groups.iter_mut().filter(|(route, _)| route.access.asked() == asked) {
                 group.probed = Some(now);
             }
         }

@@ -1,7 +1,7 @@
 //! A run under way, to its end.
 
 use super::fixtures::*;
-use super::invariants::condition;
+use super::invariants::{condition, is_true};
 use super::konnect::deliveries;
 use super::story::{Story, story};
 use crate::api::{ConditionStatus, ConditionType};
@@ -211,4 +211,35 @@ fn times_are_whole_seconds_and_transitions_move_with_status_only() {
     }
     let submitted = |i: usize| condition(&s.writes[i], &ConditionType::Submitted).map(|c| c.status);
     assert_eq!(submitted(1), Some(ConditionStatus::Unknown), "told before it is sent");
+}
+
+/// Finding F7: a run that nothing could be heard of was waited for without an end.
+#[test]
+fn a_run_that_cannot_be_read_is_given_up_when_its_window_has_expired_and_not_before() {
+    let no_token = || Err(TokenProblem::SecretNotFound);
+    for builder in [job().intended(), job().submitted()] {
+        let mut s = story(builder.clone()).konnect_has(ours("running"));
+        s.token = no_token();
+        s.pass();
+        s.run_for(mins(3 * 24 * 60));
+        assert_eq!(s.reason(), "WaitingForCredentials");
+        s.run_for(mins(5 * 24 * 60));
+        assert_eq!((s.reason().as_str(), s.puts.len()), ("RemoteStateUnknown", 0));
+        assert!(is_true(&s.status(), &ConditionType::Failed), "{:#?}", s.status());
+
+        let mut late = story(builder).konnect_has(ours("running"));
+        late.token = no_token();
+        late.pass();
+        late.run_for(mins(3 * 24 * 60));
+        late.token = Ok(());
+        late.run_for(mins(5 * 24 * 60));
+        assert_eq!(late.reason(), "Running", "what can be read is followed however long it takes");
+        late.konnect_says("completed");
+        late.run_for(mins(10));
+        assert_eq!(late.reason(), "Completed");
+    }
+    let mut unavailable = story(job().submitted()).get_fails(no_answer());
+    unavailable.pass();
+    unavailable.run_for(mins(8 * 24 * 60));
+    assert_eq!(unavailable.reason(), "RemoteStateUnknown");
 }

@@ -88,7 +88,9 @@ async fn what_blocks_from_outside_is_said() {
 /// Konnect runs one replay in a region: its 409 is about a run that our target does not show.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_konnect_refuses_because_of_somebody_elses_run_is_next_and_not_under_way() {
-    let world = World::builder().emulator(|options| options.q2 = Q2::Region).build().await;
+    // The one that is refused is not tried again while the table is looked at.
+    let builder = World::builder().flag("--retry-interval=5m");
+    let world = builder.emulator(|options| options.q2 = Q2::Region).build().await;
     let other = world.add_portal("eu", OTHER_PORTAL);
     world.foreign_run(&other);
     world.emulator.advance(&other, Status::Running).unwrap();

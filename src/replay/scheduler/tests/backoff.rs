@@ -257,3 +257,15 @@ fn another_job_speaks_for_what_a_job_that_is_gone_has_found() {
     w.completes(&a);
     assert_eq!(w.take(&c), held_back("b", WaitCause::Portal));
 }
+/// One that is still to find its version asks what the other has found out under v2.
+#[test]
+fn of_two_jobs_of_one_target_the_first_looks_again_whichever_of_them_knows_its_version() {
+    let mut w = world();
+    let settled = job("looks").expiring_in(1);
+    w.starts_and_finds(&settled, WaitCause::Webhook);
+    let open = job("waits").finding_its_version().expiring_in(2);
+    assert_eq!(w.take(&open), held_back("looks", WaitCause::Webhook));
+    w.after(mins(2));
+    assert_ne!(w.take(&open), Turn::Ours);
+    assert!(w.starts(&settled));
+}
