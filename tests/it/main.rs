@@ -43,5 +43,6 @@ mod token;
 mod version;
 mod waiting;
 mod webhook;
+mod who_goes_next;
 mod windows;
 mod wire;

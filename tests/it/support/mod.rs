@@ -1,5 +1,6 @@
 //! A world for one test: the shared API server, a namespace, an emulated Konnect and the real operator binary.
 
+mod clock;
 mod cluster;
 mod history;
 mod job;
@@ -12,6 +13,7 @@ mod readers;
 mod tunnel;
 mod world;
 
+pub use clock::Clock;
 pub use cluster::SERVICE_ACCOUNT;
 pub use history::History;
 pub use job::{JobBuilder, condition, is_true, ready_reason};

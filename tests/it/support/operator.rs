@@ -10,7 +10,10 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::PATIENCE;
+use super::{Clock, PATIENCE};
+
+/// What it logs unless a test wants something else, in the words of `RUST_LOG`.
+const FILTER: &str = "info,konnect_replay=debug,kube=warn,hyper=warn";
 
 /// The binary with these flags, and nothing of this process's environment but the path.
 fn command(kubeconfig: &Path, flags: &[String]) -> Command {
@@ -71,7 +74,12 @@ fn collect(from: impl std::io::Read + Send + 'static, lines: Arc<Mutex<Vec<Strin
 impl Operator {
     /// Starts the binary with these flags, and nothing of this process's environment but the path.
     pub fn start(kubeconfig: &Path, flags: &[String]) -> Self {
-        Self::start_logging(kubeconfig, flags, "info,konnect_replay=debug,kube=warn,hyper=warn")
+        Self::start_logging(kubeconfig, flags, FILTER)
+    }
+
+    /// As [`Self::start`], going by a clock of the test's.
+    pub fn start_by_clock(kubeconfig: &Path, flags: &[String], clock: &Clock) -> Self {
+        Self::spawn(command(kubeconfig, flags).env("RUST_LOG", FILTER).envs(clock.environment()))
     }
 
     /// As [`Self::start`], with a filter of the log.

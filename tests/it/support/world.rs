@@ -16,7 +16,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::job::is_true;
-use super::{History, JobBuilder, Operator, PATIENCE, Unread, cluster, ready_reason, shows_a_token};
+use super::{Clock, History, JobBuilder, Operator, PATIENCE, Unread, cluster, ready_reason, shows_a_token};
 
 /// The token that works.
 pub const TOKEN: &str = "kpat_canary-of-the-tests";
@@ -179,6 +179,11 @@ impl World {
             Some(filter) => Operator::start_logging(&self.kubeconfig, &flags, filter),
         };
         operator.ready().await
+    }
+
+    /// Starts an operator on this namespace that goes by a clock of the test's.
+    pub async fn start_by_clock(&self, more: &[&str], clock: &Clock) -> Operator {
+        Operator::start_by_clock(&self.kubeconfig, &self.flags_with(more), clock).ready().await
     }
 
     /// Starts an operator that takes part in the election of this world. It may have to stand by.
