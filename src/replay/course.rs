@@ -25,6 +25,9 @@ use crate::konnect::{CallError, Reading, RemoteJob};
 pub struct Course {
     job: AuditLogReplayJob,
     pub(super) learned: Learned,
+    /// Whether the job reserves its lane because of a submission from before this pass. If that proves to be over, the job goes back to
+    /// the queue before it sends again.
+    settles: bool,
 }
 
 /// Beginning, deciding and ending.
@@ -39,12 +42,11 @@ impl Course {
         clock: Clock,
     ) -> (Self, Woken) {
         memory.see(&job, clock);
-        let course = Self { job, learned: Learned::default() };
-        let woken = match course.candidate(policy) {
-            Some(who) if is_under_way_to(&course.job, memory) => {
-                course.reserve_or_idle(&who, memory, scheduler, clock.mono)
-            }
-            Some(_) | None => Woken::default(),
+        let settles = is_under_way_to(&job, memory);
+        let course = Self { job, learned: Learned::default(), settles };
+        let woken = match course.candidate(policy).filter(|_| settles) {
+            Some(who) => course.reserve_or_idle(&who, memory, scheduler, clock.mono),
+            None => Woken::default(),
         };
         (course, woken)
     }
@@ -149,10 +151,21 @@ impl Course {
     /// Asks whether the job may start. A user who asks for a try now is heard at once.
     pub fn take_turn(&mut self, memory: &Memory, scheduler: &mut Scheduler, policy: &Policy, clock: Clock) -> Woken {
         let Some(who) = self.candidate(policy) else { return Woken::default() };
+        let settled = self.queue_again(&who, memory, scheduler, clock.mono);
         let insists = memory.asked_to_try_in(&self.job, clock, policy.poll_interval) == Some(Duration::ZERO);
         let (turn, woken) = scheduler.take(&who, insists, clock.mono);
         self.learned.turn = Some(turn);
-        woken
+        settled.and(woken)
+    }
+
+    /// The submission that this pass began with may have proved to be over without a wait before the next one: a request whose answer
+    /// was lost, and that Konnect did not take. The job gives up what it reserved for it, so that another target of the lane goes first.
+    fn queue_again(&mut self, who: &Candidate, memory: &Memory, scheduler: &mut Scheduler, now: Duration) -> Woken {
+        if !std::mem::take(&mut self.settles) || is_under_way_to(&self.job, memory) {
+            return Woken::default();
+        }
+        let found = self.report(who, WaitCause::Retry, Duration::ZERO, (&mut *scheduler, now));
+        found.and(scheduler.wait(who, now))
     }
 
     /// The Complete objects of the same namespace.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use konnect_emulator::{Action, Fault, PathKind, Reply};
-use konnect_replay::api::ConditionType;
+use konnect_replay::api::{AuditLogReplayJob, ConditionType};
 use serde_json::{Value, json};
 
 use crate::support::{World, condition, ready_reason};
@@ -50,11 +50,20 @@ async fn a_window_that_konnect_rounds_is_taken_and_sent_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_success_that_never_shows_is_given_up_after_the_third_and_told() {
-    let world = World::builder().flag("--backoff-base=1s").build().await;
+async fn a_success_that_never_shows_comes_more_slowly_is_given_up_after_the_third_and_told() {
+    let world = World::builder().flag("--backoff-base=3s").build().await;
     let fault = Fault::new(answer(&json!({}), false)).method("PUT").path(PathKind::ReplayJob).times(1000);
     world.emulator.add_fault(fault);
     world.create(world.job("never-shown")).await;
+    let counted = |n| {
+        move |job: &AuditLogReplayJob| {
+            job.status.as_ref().and_then(|status| status.retries.as_ref()).is_some_and(|retries| retries.not_shown == n)
+        }
+    };
+    for n in 1..=2 {
+        let waiting = world.wait("never-shown", "counted", counted(n)).await;
+        assert_eq!(ready_reason(&waiting), "RemoteStateUnknown", "{n}");
+    }
 
     let failed = world.wait_until_failed("never-shown").await;
 
@@ -62,6 +71,9 @@ async fn a_success_that_never_shows_is_given_up_after_the_third_and_told() {
     assert_eq!(failure.reason, "RemoteStateUnknown");
     assert!(failure.message.contains("3 requests with success (2xx)"), "{}", failure.message);
     assert_eq!((world.puts(), failed.status.unwrap().retries.unwrap().not_shown), (3, 3));
+    let sent: Vec<_> = world.emulator.calls().into_iter().filter(|c| c.method == "PUT").map(|c| c.at).collect();
+    // 3 s and 15 s after the time within which it must show, a fifth more or less.
+    assert!(sent[2] - sent[1] > sent[1] - sent[0] + TimeDelta::seconds(4), "{sent:?}");
     let told = async { world.events().await.iter().any(|e| e.reason.as_deref() == Some("RemoteStateUnknown")) };
     assert!(told.await, "an Event");
 }

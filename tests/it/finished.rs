@@ -1,10 +1,10 @@
 //! Finished objects, after a restart has left of them in memory what is still asked.
 
 use chrono::{SubsecRound, TimeDelta, Utc};
-use konnect_replay::api::ConditionType;
+use konnect_replay::api::{AuditLogReplayJob, ConditionStatus, ConditionType};
 use serde_json::json;
 
-use crate::support::{World, condition};
+use crate::support::{World, condition, ready_reason};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edit_of_a_finished_object_is_observed_and_its_record_stays_whole() {
@@ -35,6 +35,37 @@ async fn an_edit_of_a_finished_object_is_observed_and_its_record_stays_whole() {
 fn followed(status: &mut konnect_replay::api::AuditLogReplayJobStatus, generation: i64) {
     status.observed_generation = generation;
     status.conditions.iter_mut().for_each(|condition| condition.observed_generation = Some(generation));
+}
+
+/// `kubectl wait --for=condition=X` reports "not met" while the condition is of an older generation than the object, however the
+/// job ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_wait_is_met_after_an_edit_however_the_job_ended() {
+    let world = World::new().await;
+    let long_ago = Utc::now() - TimeDelta::days(20);
+    let first = world.create(world.job("completed")).await;
+    world.lose(&world.portal, &first, 1);
+    world.wait_until_complete("completed").await;
+    world.create(world.job("skipped").spec(|spec| spec.window = first.spec.window.clone())).await;
+    assert_eq!(ready_reason(&world.wait_until_complete("skipped").await), "AlreadyReplayed");
+    world.create(world.job("failed").window(long_ago, long_ago + TimeDelta::hours(1))).await;
+    world.wait_until_failed("failed").await;
+
+    for (name, verdict) in [("completed", "Complete"), ("skipped", "Complete"), ("failed", "Failed")] {
+        for edit in [json!({ "ttlSecondsAfterFinished": 3600 }), json!({ "suspend": true })] {
+            world.patch(name, json!({ "spec": edit })).await;
+        }
+        let generation = world.get(name).await.metadata.generation;
+        assert_eq!(generation, Some(3), "{name}");
+        for type_ in ["Finished", verdict] {
+            let is_met = |job: &AuditLogReplayJob| {
+                let conditions = job.status.iter().flat_map(|status| &status.conditions);
+                let mut met = conditions.filter(|c| c.type_.to_string() == type_ && c.status == ConditionStatus::True);
+                met.any(|condition| condition.observed_generation >= generation)
+            };
+            world.wait_now(name, &format!("met for {type_}"), is_met).await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

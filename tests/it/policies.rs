@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use konnect_emulator::{Emit, Hold, Outage, PathKind, Q3, Status, Window};
+use konnect_emulator::{Emit, Hold, Outage, PathKind, Q3, Receiver, ReceiverOptions, Status, Webhook, Window};
 use konnect_replay::api::{ConditionType, DuplicatePolicy, ExpiryPolicy};
 
 use crate::support::{JobBuilder, PATIENCE, World, condition, ready_reason, window_of};
@@ -65,6 +65,29 @@ async fn a_run_whose_deliveries_failed_is_no_reason_to_skip() {
     assert!(lost.iter().all(|id| events.iter().any(|event| event.trace_id == *id)));
 }
 
+/// The webhook points to another destination than at the first run: that has got nothing yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_went_to_another_destination_is_no_reason_to_skip() {
+    let world = World::new().await;
+    let (first, again) = twins(&world);
+    let job = world.create(first).await;
+    let lost = world.lose(&world.portal, &job, 2);
+    world.wait_until_complete("first").await;
+    world.received_once(&lost).await;
+    let options = ReceiverOptions { jwks: Some(world.emulator.jwks()), ..ReceiverOptions::default() };
+    let moved_to = Receiver::start(options).await.unwrap();
+    world.emulator.set_webhook(&world.portal, Webhook::new(moved_to.url())).unwrap();
+    world.emulator.emit(&world.portal, Emit::now(1)).unwrap();
+    moved_to.wait_for_events(1, PATIENCE).await.unwrap();
+
+    world.create(again).await;
+    let sent = world.wait_until_complete("again").await;
+
+    assert_eq!((ready_reason(&sent).as_str(), world.puts()), ("Completed", 2));
+    let events = moved_to.wait_for_events(lost.len() + 1, PATIENCE).await.unwrap();
+    assert!(lost.iter().all(|id| events.iter().any(|event| event.trace_id == *id)));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn windows_that_are_near_and_share_no_second_are_both_sent() {
     let world = World::new().await;
@@ -80,9 +103,16 @@ async fn windows_that_are_near_and_share_no_second_are_both_sent() {
             .at_konnect("its event", |_| world.receiver.events().iter().any(|e| e.trace_id == lost[0]).then_some(()))
             .await;
     }
-    world.create(of("within", -50, 60)).await;
-    assert_eq!(ready_reason(&world.wait_until_complete("within").await), "AlreadyReplayed");
-    assert_eq!(world.puts(), 3);
+    for (name, from, to) in [("within", -50, 60), ("the-same", -50, 110)] {
+        world.create(of(name, from, to)).await;
+        assert_eq!(ready_reason(&world.wait_until_complete(name).await), "AlreadyReplayed", "{name}");
+    }
+    // Each end is a second beyond what was sent.
+    for (name, from, to) in [("begins-before", -51, 60), ("ends-after", 0, 111)] {
+        world.create(of(name, from, to)).await;
+        assert_eq!(ready_reason(&world.wait_until_complete(name).await), "Completed", "{name}");
+    }
+    assert_eq!(world.puts(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

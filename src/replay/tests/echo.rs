@@ -1,11 +1,14 @@
 //! What Konnect's own answer to a request says of it: the window in another form than it was sent, a job that is none, or nothing.
 
+use chrono::TimeDelta;
+
 use super::fixtures::*;
 use super::konnect::Put;
 use super::story::{Death, Story, story};
 use crate::api::{ConditionType, SubmissionState, TimeRange};
 use crate::konnect::RemoteJob;
 use crate::replay::Step;
+use crate::replay::scheduler::TargetKey;
 
 /// A window that no whole minute begins or ends.
 fn uneven() -> JobBuilder {
@@ -120,6 +123,29 @@ fn lost_answers_of_requests_that_were_not_taken_come_ever_more_slowly() {
         s.until("Accepted").konnect_says("completed");
         assert_eq!(s.reason(), "Completed");
     }
+}
+
+/// Also the first, which would be made again at once: the pass that settles it still has its lane reserved.
+#[test]
+fn after_a_request_that_was_not_taken_another_target_of_the_lane_goes_first() {
+    let mut s = story(job()).konnect_has(theirs("completed")).every_put_is(Put::Refused(api(503)));
+    s.pass();
+    let mut other = s.course.candidate(&s.policy).unwrap();
+    (other.id.name, other.id.uid) = ("behind".to_owned(), "behind".to_owned());
+    other.expires_at += TimeDelta::hours(1);
+    other.route.access.target =
+        TargetKey::Portal { base_url: other.route.base_url().to_owned(), id: "another".to_owned() };
+    let _ = s.scheduler.wait(&other, s.clock.mono);
+
+    s.run_for(mins(30));
+    assert_eq!((s.puts.len(), s.reason().as_str()), (1, "NotTaken"), "{:?}", s.puts);
+    let who = s.course.candidate(&s.policy).unwrap();
+    assert_eq!(s.scheduler.blocker(&who, s.clock.mono), Some(other.id.clone()));
+
+    let _ = s.scheduler.reserve(&other, s.clock.mono).and(s.scheduler.accepted(&other.route, s.clock.mono));
+    let _ = s.scheduler.gone(&other.id, s.clock.mono);
+    s.run_for(mins(30));
+    assert!(s.puts.len() > 1, "and then this one again");
 }
 
 #[test]
