@@ -1,8 +1,9 @@
 //! Two organisations of one region share nothing but the region, also at scope Organization, where no id tells them apart.
 
+use chrono::TimeDelta;
 use konnect_emulator::{TargetKey, Webhook};
 
-use super::{Neighbours, aged, give_token, is_finished, is_sent, revoke};
+use super::{Neighbours, aged, ago, give_token, is_finished, is_sent, revoke};
 use crate::support::{JobBuilder, World};
 
 /// An organisation with a webhook, and a Secret of its name in `namespace`.
@@ -22,10 +23,10 @@ fn job_of(organisation: &str) -> JobBuilder {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_window_is_sent_for_both_of_two_organisations() {
     let world = World::new().await;
-    let mut lost = Vec::new();
+    let (mut lost, start) = (Vec::new(), ago(5));
     for name in ["prod", "staging"] {
         let target = join(&world, &world, name).await;
-        let job = world.create(aged(job_of(name), 5)).await;
+        let job = world.create(job_of(name).window(start, start + TimeDelta::hours(1))).await;
         lost.extend(world.lose(&target, &job, 2));
         // The second begins when the first is on record as a job that replayed this window.
         is_sent(&world, name).await;
