@@ -5,7 +5,7 @@
 pub enum Reason {
     /// Seen, nothing done yet.
     Pending,
-    /// Another job of the same lane or target goes first.
+    /// Another job of the same region and token, or of the same target, goes first; or what this job needs has failed for another job.
     Queued,
     /// The end of the window, plus the ingest delay, has not passed yet.
     WaitingForWindowEnd,
@@ -27,7 +27,7 @@ pub enum Reason {
     Completed,
     /// A run of this very window that was already under way at Konnect is followed instead of sending again.
     Adopted,
-    /// This very window was replayed to this target before; nothing was sent.
+    /// A record shows every second of this window delivered to the destination of today; nothing was sent.
     AlreadyReplayed,
     /// Konnect reported `failed` for this window.
     RemoteFailed,
@@ -71,7 +71,7 @@ pub enum Reason {
     WebhookDisabled,
     /// The webhook is enabled, but its last delivery failed.
     WebhookInactive,
-    /// Konnect asked us to slow down (429).
+    /// Konnect limits the calls of this token (429).
     RateLimited,
     /// Konnect, or the way to it, does not work.
     KonnectUnavailable,

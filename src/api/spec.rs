@@ -127,7 +127,7 @@ pub struct AuditLogReplayJobSpec {
     pub webhook_policy: WebhookPolicy,
     /// What to do if the window was replayed before: `Skip` ends the job without sending if a record shows every second of it delivered
     /// to the destination of today, that of an `AuditLogReplayJob` of this namespace, or that of Konnect's last job of the target;
-    /// `Replay` sends it all the same, and follows nobody else's run.
+    /// `Replay` sends it all the same, and adopts no run that is under way.
     #[serde(default)]
     pub duplicate_policy: DuplicatePolicy,
     /// What to do if Konnect has begun to delete the events of the window: `Fail` ends the job, `Clamp` sends what is left.
@@ -253,7 +253,7 @@ pub struct WindowSpec {
     /// RFC 3339 with a zone, such as `2026-11-20T08:00:00Z`. Fractions of a second are rounded down.
     #[schemars(with = "RfcTime")]
     pub start_at: String,
-    /// RFC 3339 with a zone, such as `2026-11-20T11:30:00Z`. Fractions of a second are rounded up. A time to come is waited for.
+    /// RFC 3339 with a zone, such as `2026-11-20T11:30:00Z`. Fractions of a second are rounded up. May be in the future; the job waits for it.
     #[schemars(with = "RfcTime")]
     pub end_at: String,
 }

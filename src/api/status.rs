@@ -129,7 +129,7 @@ impl ApiVersion {
         }
     }
 
-    /// The one that this is not.
+    /// The other version.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -205,7 +205,7 @@ pub struct Retries {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub superseded: u32,
-    /// Runs that were running when last seen and had ended, nobody knows how, when Konnect was asked again.
+    /// Runs that were running when last read and had ended, in an unknown way, when Konnect was read again.
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub ended_unseen: u32,
@@ -214,7 +214,7 @@ pub struct Retries {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0))]
     pub not_taken: u32,
-    /// Requests that Konnect answered with success (2xx) and of which it never showed a replay job. After the third the job is given
+    /// Requests that Konnect answered with success (2xx) without ever showing a replay job of them. After the third the job is given
     /// up.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0))]

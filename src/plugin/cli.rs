@@ -16,7 +16,7 @@ const HEADING: &str = "Cluster";
 /// Has Kong Konnect send a window of audit logs again, by way of the konnect-replay operator.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not finished in time, 130 stopped waiting by Ctrl-C, 141 stopped waiting because
-/// nobody reads the output any more.
+/// its output was closed.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-replay",

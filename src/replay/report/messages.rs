@@ -183,7 +183,7 @@ fn blocked(by: Option<&RemoteJob>) -> String {
     }
 }
 
-/// What to say of a run of which Konnect has said the same unknown word for long: `None` of all others.
+/// What to say about a run that has had the same unknown status at Konnect for long: `None` for all others.
 pub(super) fn unknown_word(o: &Observed, situation: &Situation) -> Option<String> {
     let job = match situation {
         Situation::Underway { job, .. } | Situation::Blocked { by: job } => job.as_ref()?,
