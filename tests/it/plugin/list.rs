@@ -88,7 +88,7 @@ async fn what_blocks_from_outside_is_said() {
 /// Konnect runs one replay in a region: its 409 is about a run that our target does not show.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_konnect_refuses_because_of_somebody_elses_run_is_next_and_not_under_way() {
-    // The one that is refused is not tried again while the table is looked at.
+    // The refused job is not retried while the table is compared.
     let builder = World::builder().flag("--retry-interval=5m");
     let world = builder.emulator(|options| options.q2 = Q2::Region).build().await;
     let other = world.add_portal("eu", OTHER_PORTAL);
