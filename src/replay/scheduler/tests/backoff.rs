@@ -27,7 +27,7 @@ fn what_was_seen_under_one_version_of_the_api_concerns_no_other() {
     assert!(w.starts(&job("new").under_v3()));
 }
 
-/// Finding F2c: `Ignore` was not honoured while another job waited for the webhook.
+/// `Ignore` was not honoured while another job waited for the webhook.
 #[test]
 fn a_webhook_that_is_off_concerns_no_job_that_ignores_it() {
     let mut w = world();
