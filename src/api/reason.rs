@@ -31,7 +31,7 @@ pub enum Reason {
     AlreadyReplayed,
     /// Konnect reported `failed` for this window.
     RemoteFailed,
-    /// Another job took the place of this one at Konnect before its end was seen.
+    /// Konnect shows another job, or none, where this one was, before its end was seen.
     Superseded,
     /// The answer to the last request was lost, and Konnect did not take the request; it is made again.
     NotTaken,
@@ -75,7 +75,7 @@ pub enum Reason {
     RateLimited,
     /// Konnect, or the way to it, does not work.
     KonnectUnavailable,
-    /// What Konnect did with this job cannot be read at the moment.
+    /// What became of this job's run or request at Konnect is not known.
     RemoteStateUnknown,
     /// One clock alone says that the window has expired or that a deadline has passed; a second reading decides.
     ClockInDoubt,

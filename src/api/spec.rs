@@ -117,8 +117,8 @@ pub struct AuditLogReplayJobSpec {
     pub window: WindowSpec,
     /// Where the Konnect token is kept.
     pub token_secret_ref: SecretKeyRef,
-    /// Holds back the next request to Konnect, never more: Konnect cannot stop a run, so one that is under way is followed
-    /// to its end and recorded.
+    /// Holds back the next request to Konnect, never more: Konnect cannot stop a run, so a run under way is followed to
+    /// its end and recorded.
     #[serde(default)]
     pub suspend: bool,
     /// Whether to look for an enabled webhook before a replay is spent: `RequireEnabled` waits until there is one, `Ignore` does
@@ -143,7 +143,7 @@ pub struct AuditLogReplayJobSpec {
     #[schemars(range(min = 1, max = 31_536_000))]
     pub starting_deadline_seconds: Option<u32>,
     /// Seconds within which the replay must have completed, retries included, from when it was first under way. Does not count
-    /// while suspended, which a job is only while no run of it is under way. A run at Konnect goes on all the same: Konnect cannot stop it.
+    /// while suspended, which a job is only while no run of it is under way. A run at Konnect continues all the same: Konnect cannot stop it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 31_536_000))]
     pub active_deadline_seconds: Option<u32>,

@@ -212,7 +212,7 @@ pub(super) struct WaitArgs {
     /// Follow the job to its end
     #[arg(short, long)]
     pub(super) wait: bool,
-    /// How long to follow it; the job goes on all the same
+    /// How long to follow it; the job continues all the same
     #[arg(long, value_name = "DURATION", value_parser = times::duration, default_value = "1h", requires = "wait")]
     pub(super) timeout: Duration,
 }

@@ -130,7 +130,7 @@ fn cause(job: &AuditLogReplayJob, queue: &Queue) -> Option<&'static str> {
         }
         Place::Aside if is(&[Reason::KonnectUnavailable, Reason::RateLimited]) => Some("Konnect"),
         Place::Aside if text::is_unseen(job) || is(BEFORE_THE_END) => Some("the end of its window"),
-        Place::Aside => Some("somebody to mend it, see its status"),
+        Place::Aside => Some("a correction, see its status"),
     }
 }
 
