@@ -209,8 +209,8 @@ pub struct Retries {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub ended_unseen: u32,
-    /// Requests whose answer was lost (5xx, time-out, restart), and of which a later reading showed that Konnect did not take them. The
-    /// wait before the next request grows with each.
+    /// Requests whose answer was lost (5xx, time-out, restart), and that Konnect did not take, by a later reading. The wait before the
+    /// next request grows with each.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0))]
     pub not_taken: u32,
