@@ -115,7 +115,7 @@ fn a_single_look_that_fails_changes_nothing_and_the_second_is_told() {
         assert_eq!(s.writes.len(), writes, "{error}");
         s.wait();
         assert_eq!((s.reason().as_str(), s.is(&ConditionType::Reconciling)), ("KonnectUnavailable", true), "{error}");
-        assert!(s.message().contains("goes on"), "{}", s.message());
+        assert!(s.message().contains("continues"), "{}", s.message());
         s.run_for(mins(600));
         assert_eq!(s.writes.len(), writes + 1, "{error}");
         s.konnect.get_fails = None;
