@@ -1,6 +1,6 @@
 //! The record that each finished job leaves: what was asked, what was sent, to whom, how it ended. For auditors; a SIEM keeps it.
 //!
-//! One JSON object on a line of standard output, whatever `--log-format` and `RUST_LOG` say: what is evidence cannot be switched off
+//! One JSON object on a line of standard output, regardless of `--log-format` and `RUST_LOG`: what is evidence cannot be switched off
 //! by a log level. Its form is [`Record`], printed as a JSON Schema by `konnect-replay evidence-schema`. It is made from the finished
 //! object alone, so that a line that is written again says the same under the same id.
 

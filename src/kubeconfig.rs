@@ -161,7 +161,7 @@ fn cluster(kubeconfig: &Kubeconfig, name: &str) -> Result<Cluster, Error> {
     cluster.ok_or_else(|| KubeconfigError::LoadClusterOfContext(name.to_owned()).into())
 }
 
-/// The user that is meant. One that only the context names may be missing, as in kubectl: then nobody logs in.
+/// The user that is meant. A user that only the context names may be missing, as in kubectl: then there is no login.
 fn user(kubeconfig: &Kubeconfig, choice: &Choice, of_context: Option<&str>) -> Result<AuthInfo, Error> {
     let Some(name) = choice.user.as_deref().or(of_context) else { return Ok(AuthInfo::default()) };
     let named = kubeconfig.auth_infos.iter().find(|user| user.name == name);

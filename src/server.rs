@@ -77,7 +77,7 @@ impl Readiness {
     }
 }
 
-/// What is served, and what it is told from. Clones share the page of metrics that was worked out last.
+/// What is served, and from what. Clones share the page of metrics that was computed last.
 #[derive(Clone, Debug)]
 pub struct Pages {
     readiness: Readiness,
@@ -169,7 +169,7 @@ pub fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {
 fn bound(at: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if at.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
     if at.ip() == Ipv6Addr::UNSPECIFIED {
-        // Whatever the machine's own default is (net.ipv6.bindv6only).
+        // Regardless of the machine's default (net.ipv6.bindv6only).
         rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
     }
     socket.set_reuseaddr(true)?;

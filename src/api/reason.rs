@@ -5,7 +5,7 @@
 pub enum Reason {
     /// Seen, nothing done yet.
     Pending,
-    /// Another job of the same lane or target goes first.
+    /// Another job of the same region and token, or of the same target, goes first; or what this job needs has failed for another job.
     Queued,
     /// The end of the window, plus the ingest delay, has not passed yet.
     WaitingForWindowEnd,
@@ -27,11 +27,11 @@ pub enum Reason {
     Completed,
     /// A run of this very window that was already under way at Konnect is followed instead of sending again.
     Adopted,
-    /// This very window was replayed to this target before; nothing was sent.
+    /// A record shows every second of this window delivered to the destination of today; nothing was sent.
     AlreadyReplayed,
     /// Konnect reported `failed` for this window.
     RemoteFailed,
-    /// Another job took the place of this one at Konnect before its end was seen.
+    /// Konnect shows another job, or none, where this one was, before its end was seen.
     Superseded,
     /// The answer to the last request was lost, and Konnect did not take the request; it is made again.
     NotTaken,
@@ -71,11 +71,11 @@ pub enum Reason {
     WebhookDisabled,
     /// The webhook is enabled, but its last delivery failed.
     WebhookInactive,
-    /// Konnect asked us to slow down (429).
+    /// Konnect limits the calls of this token (429).
     RateLimited,
     /// Konnect, or the way to it, does not work.
     KonnectUnavailable,
-    /// What Konnect did with this job cannot be read at the moment.
+    /// What became of this job's run or request at Konnect is not known.
     RemoteStateUnknown,
     /// One clock alone says that the window has expired or that a deadline has passed; a second reading decides.
     ClockInDoubt,

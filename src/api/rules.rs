@@ -17,7 +17,7 @@ pub(super) const LENGTH: &str = "the window is longer than 7 days (168h), which 
 pub(super) const YEARS: &str = "the years of a window lie between 2020 and 2099: correct startAt or endAt";
 pub(super) const SECRET_NAME: &str = "the name of a Secret has lower-case letters, digits, dashes and dots only: give the name of a Secret in this namespace";
 pub(super) const SECRET_KEY: &str = "a key of a Secret has letters, digits, dashes, dots and underscores only";
-pub(super) const TIME_TO_LIVE: &str = "ttlSecondsAfterFinished is at least 60, so that whoever waits for the end can see it: give 60 or more, or leave it out to keep the object";
+pub(super) const TIME_TO_LIVE: &str = "ttlSecondsAfterFinished is at least 60, so that a client that waits for the end can see it: give 60 or more, or leave it out to keep the object";
 /// The shortest time to live.
 const SHORTEST_LIFE: u32 = 60;
 const TIME: &str = "is not an RFC 3339 time with a zone, such as 2026-11-20T08:00:00Z";

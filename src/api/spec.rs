@@ -117,8 +117,8 @@ pub struct AuditLogReplayJobSpec {
     pub window: WindowSpec,
     /// Where the Konnect token is kept.
     pub token_secret_ref: SecretKeyRef,
-    /// Holds back the next request to Konnect, never more: Konnect cannot stop a run, so one that is under way is followed
-    /// to its end and recorded.
+    /// Holds back the next request to Konnect, never more: Konnect cannot stop a run, so a run under way is followed to
+    /// its end and recorded.
     #[serde(default)]
     pub suspend: bool,
     /// Whether to look for an enabled webhook before a replay is spent: `RequireEnabled` waits until there is one, `Ignore` does
@@ -127,7 +127,7 @@ pub struct AuditLogReplayJobSpec {
     pub webhook_policy: WebhookPolicy,
     /// What to do if the window was replayed before: `Skip` ends the job without sending if a record shows every second of it delivered
     /// to the destination of today, that of an `AuditLogReplayJob` of this namespace, or that of Konnect's last job of the target;
-    /// `Replay` sends it all the same, and follows nobody else's run.
+    /// `Replay` sends it all the same, and adopts no run that is under way.
     #[serde(default)]
     pub duplicate_policy: DuplicatePolicy,
     /// What to do if Konnect has begun to delete the events of the window: `Fail` ends the job, `Clamp` sends what is left.
@@ -143,7 +143,7 @@ pub struct AuditLogReplayJobSpec {
     #[schemars(range(min = 1, max = 31_536_000))]
     pub starting_deadline_seconds: Option<u32>,
     /// Seconds within which the replay must have completed, retries included, from when it was first under way. Does not count
-    /// while suspended, which a job is only while no run of it is under way. A run at Konnect goes on all the same: Konnect cannot stop it.
+    /// while suspended, which a job is only while no run of it is under way. A run at Konnect continues all the same: Konnect cannot stop it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 31_536_000))]
     pub active_deadline_seconds: Option<u32>,
@@ -253,7 +253,7 @@ pub struct WindowSpec {
     /// RFC 3339 with a zone, such as `2026-11-20T08:00:00Z`. Fractions of a second are rounded down.
     #[schemars(with = "RfcTime")]
     pub start_at: String,
-    /// RFC 3339 with a zone, such as `2026-11-20T11:30:00Z`. Fractions of a second are rounded up. A time to come is waited for.
+    /// RFC 3339 with a zone, such as `2026-11-20T11:30:00Z`. Fractions of a second are rounded up. May be in the future; the job waits for it.
     #[schemars(with = "RfcTime")]
     pub end_at: String,
 }

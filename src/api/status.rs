@@ -47,7 +47,7 @@ pub struct AuditLogReplayJobStatus {
     /// What went wrong with earlier submissions, and when the next one may be made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<Retries>,
-    /// When a replay of this object's was first seen to be under way: Konnect accepted one, or one that was under way already was
+    /// When a replay of this object's was first seen to be under way: Konnect accepted one, or a run that was under way already was
     /// adopted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<DateTime<Utc>>,
@@ -129,7 +129,7 @@ impl ApiVersion {
         }
     }
 
-    /// The one that this is not.
+    /// The other version.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -205,16 +205,16 @@ pub struct Retries {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub superseded: u32,
-    /// Runs that were running when last seen and had ended, nobody knows how, when Konnect was asked again.
+    /// Runs that were running when last read and had ended, in an unknown way, when Konnect was read again.
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub ended_unseen: u32,
-    /// Requests whose answer was lost (5xx, time-out, restart) and that Konnect was then read not to have taken. The wait before the
+    /// Requests whose answer was lost (5xx, time-out, restart), and that Konnect did not take, by a later reading. The wait before the
     /// next request grows with each.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0))]
     pub not_taken: u32,
-    /// Requests that Konnect answered with success (2xx) and of which it never showed a replay job. After the third the job is given
+    /// Requests that Konnect answered with success (2xx) without ever showing a replay job of them. After the third the job is given
     /// up.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0))]
@@ -292,14 +292,14 @@ pub struct Submission {
     /// Konnect's answer to the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<KonnectJob>,
-    /// Konnect's word when this run was last read; absent until a reading has shown it. What was seen was taken, whatever a later
-    /// reading shows.
+    /// Konnect's status of this run when it was last read; absent until a reading has shown it. A run that was seen was accepted, also if
+    /// a later reading does not show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_read: Option<RemoteStatus>,
     /// When it was found to be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<DateTime<Utc>>,
-    /// The webhook as Konnect described it just before; absent where nobody looked.
+    /// The webhook as Konnect described it just before; absent if the operator did not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookEvidence>,
     /// Konnect's job just before: a later reading equal to it proves nothing about ours.

@@ -138,7 +138,7 @@ impl Arrivals {
         let namespace = self.scope.as_deref();
         if !is_refusal(error) {
             self.refusals.end();
-            warn!(namespace, %error, "the watch was interrupted and goes on");
+            warn!(namespace, %error, "the watch was interrupted and is resumed");
             return;
         }
         let lasted = self.refusals.note(self.ctx.clock().mono);

@@ -97,7 +97,7 @@ impl Context {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A worker for one pass, in the order of asking, once all that there is has been listed. Never `None`: nobody closes the semaphore.
+    /// A worker for one pass, in the order of asking, once all objects have been listed. Never `None`: the semaphore is never closed.
     pub(super) async fn worker(&self) -> Option<SemaphorePermit<'_>> {
         self.listed.is_complete().await;
         self.workers.acquire().await.ok()

@@ -77,7 +77,7 @@ impl Keeper {
         self.lock().remove(&(namespace.to_owned(), name.to_owned()))
     }
 
-    /// The objects of which something is kept.
+    /// The objects that have an entry.
     pub(super) fn everybody(&self) -> Vec<ObjectId> {
         let kept = self.lock();
         let id = |((namespace, name), kept): (&(String, String), &Kept)| ObjectId {

@@ -47,7 +47,7 @@ pub(super) struct Pass<'a> {
     course: Course,
     namespace: String,
     token: Option<Token>,
-    /// The right to call Konnect, for the whole pass once it is given.
+    /// The permit to call Konnect, for the rest of the pass once it is granted.
     permit: Option<Permit<'a>>,
     announcement: Announcement,
     conflicts: usize,
@@ -74,7 +74,7 @@ impl<'a> Pass<'a> {
         Self { ctx, kept, course, namespace, token: None, permit: None, announcement, conflicts: 0, taken: None }
     }
 
-    /// Whatever becomes of it, nothing stays reserved but what may be under way.
+    /// However the pass ends, only a submission that may be under way stays reserved.
     pub(super) async fn run(mut self) -> Result<Action, PassError> {
         let result = self.steps().await;
         if result.is_err() {
@@ -215,7 +215,7 @@ impl<'a> Pass<'a> {
                 Ok(())
             }
             Err(KubeError::Conflict) if self.conflicts < MAX_CONFLICTS => self.read_anew().await,
-            // Refused for certain: what comes next is somebody else's change.
+            // Certainly refused: the watch will show the change that came before it.
             Err(KubeError::Conflict) => Err(KubeError::Conflict.into()),
             Err(error) => {
                 self.kept.unconfirmed = Some(Box::new(self.job().clone()));

@@ -1,14 +1,14 @@
-//! The right to call Konnect, for the length of one pass: see [`crate::replay::CallLimit`].
+//! The permit to call Konnect, for the length of one pass: see [`crate::replay::CallLimit`].
 
 use std::time::Duration;
 
 use super::context::Context;
 use crate::replay::ObjectId;
 
-/// How soon a job asks again for a call that nobody told it of. A job in line is woken; this is for a wake-up that is lost.
+/// How soon a job without a permit asks again. A job in line is woken; this is for a wake-up that is lost.
 pub(super) const RETRY: Duration = Duration::from_secs(5);
 
-/// The right to call Konnect, until it is dropped.
+/// The permit to call Konnect, until it is dropped.
 pub(super) struct Permit<'a> {
     ctx: &'a Context,
     base_url: String,
@@ -22,7 +22,7 @@ impl Drop for Permit<'_> {
 }
 
 impl Context {
-    /// The right for `who` to call Konnect at `base_url`. Without one it stands in line, and is woken.
+    /// The permit for `who` to call Konnect at `base_url`. Without one it stands in line, and is woken.
     pub(super) fn permit(&self, base_url: &str, who: &ObjectId) -> Option<Permit<'_>> {
         let (may_begin, woken) = self.calls().begin(base_url, who, self.clock().mono);
         self.wake_all(woken);

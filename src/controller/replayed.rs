@@ -1,5 +1,5 @@
 //! Which objects may have replayed a window: an index by namespace, target and window, kept up by the watch, so that a look for duplicates
-//! reads only the objects whose window covers the one that is asked for. It only says where to look; the objects say what is so.
+//! reads only the objects whose window covers the window asked for. It only says where to look; the objects decide.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -97,7 +97,7 @@ pub async fn run(config: Config, metrics: Metrics, verbosity: Verbosity) -> Resu
     outcome
 }
 
-/// Works under the lease. A replica that is told to stop while it stands by has nothing to finish.
+/// Works under the lease. A standby that has to stop has nothing to finish.
 async fn lead(
     client: &Client,
     (lease, own_namespace): (&Lease, &str),

@@ -81,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_would_lead_elsewhere_is_not_asked_for() {
-        // Nobody is there: what is asked for ends with another error.
+        // No server listens there: a call ends with another error.
         let client = Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
         for (name, is_name) in [
             ("konnect-token", true),

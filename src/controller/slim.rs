@@ -27,8 +27,8 @@ use crate::replay::is_finished;
 /// How much of [`REQUESTED_AT`] is read.
 const REQUESTED_CHARS: usize = 128;
 
-/// An object with all of its spec and status and with who wrote them, as the record of its end tells it. Whatever else others may write
-/// into the metadata without limit is passed over here too.
+/// An object with all of its spec and status and with who wrote them, as the record of its end needs them. All other metadata, which
+/// authors may write without limit, is skipped here too.
 #[derive(Clone, Debug)]
 pub(super) struct Whole(Result<Box<AuditLogReplayJob>, String>);
 
@@ -178,7 +178,7 @@ fn shortened(value: &str) -> String {
     value.chars().take(REQUESTED_CHARS).collect()
 }
 
-/// The object without what others keep in its metadata: what is kept of one that was read or written past the watch.
+/// The object without foreign metadata: what is kept of an object that was read or written past the watch.
 pub(super) fn slimmed(job: AuditLogReplayJob) -> AuditLogReplayJob {
     let AuditLogReplayJob { metadata, spec, status } = job;
     let requested = metadata.annotations.as_ref().and_then(|annotations| annotations.get(REQUESTED_AT));

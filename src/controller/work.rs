@@ -158,7 +158,7 @@ fn rest_from_the_start(ctx: &Context) -> bool {
     scheduler.is_resting(now)
 }
 
-/// Work that ends by itself, beside work that goes on.
+/// Work that ends by itself, beside work without an end.
 async fn and_then_nothing(work: impl Future<Output = ()>) {
     work.await;
     future::pending::<()>().await;
@@ -305,7 +305,7 @@ impl Watching {
         }
     }
 
-    /// Where nobody said how the last leader ended, as its lease was deleted, an object that is under way tells that there was one.
+    /// If it is unknown how the last leader ended, as its lease was deleted, an object that is under way shows that there was one.
     fn rest_if_under_way(&self, event: &Event<Guarded>) {
         let (Event::InitApply(object), Succession::Unknown) = (event, self.succession) else { return };
         if object.job().is_ok_and(is_under_way) && rest_from_the_start(&self.ctx) {
@@ -325,7 +325,7 @@ async fn stopped_before_it_was_listed(arrivals: &Arrivals) {
     }
 }
 
-/// What the controller itself has to say: objects that are gone. Trouble with the watch is told where it is seen first.
+/// What the controller itself has to say: objects that are gone. Failures of the watch are logged where they are seen first.
 fn note<T>(ctx: &Arc<Context>, result: Result<T, ControllerError<std::convert::Infallible, watcher::Error>>) {
     match result {
         Ok(_) | Err(ControllerError::QueueError(_)) => {}

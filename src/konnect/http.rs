@@ -71,8 +71,8 @@ impl HttpClient {
     }
 }
 
-/// The certificates of a bundle that can be used. One that cannot is left out and named: bundles of companies have hundreds, and one
-/// that is broken must not stop the calls that the others are for.
+/// The certificates of a bundle that can be used. A broken certificate is left out and logged: bundles of companies have hundreds, and
+/// one of them must not stop the calls that the others are for.
 fn authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, SetupError> {
     let mut good = Vec::new();
     for (number, read) in (1..).zip(CertificateDer::pem_slice_iter(pem)) {

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 
-/// Reads a time leniently: `None` for a zero or an unreadable one, and for one that has no year of four digits in UTC: a status could
+/// Reads a time leniently: `None` for a zero or an unreadable time, and for a time that has no year of four digits in UTC: a status could
 /// not keep that.
 pub fn parse_lenient(text: &str) -> Option<DateTime<Utc>> {
     let time = DateTime::parse_from_rfc3339(text.trim()).ok()?.with_timezone(&Utc);

@@ -32,8 +32,8 @@ impl Environment {
     }
 }
 
-/// The proxy for `server`: the one that the kubeconfig names, whatever `NO_PROXY` says; else that of the environment, unless the
-/// server is this machine or one that `NO_PROXY` names.
+/// The proxy for `server`: that of the kubeconfig, also if `NO_PROXY` names the server; else that of the environment, unless the
+/// server is this machine or `NO_PROXY` names it.
 pub(super) fn of(named: Option<&str>, server: &Uri, environment: &Environment) -> Result<Option<Uri>, Error> {
     if let Some(named) = named.filter(|named| !named.is_empty()) {
         return parse(named).map(Some);

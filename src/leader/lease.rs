@@ -65,8 +65,8 @@ fn spec(identity: &str, term: i32, since: MicroTime, now: MicroTime) -> LeaseSpe
     }
 }
 
-/// Judged by a lease that we have just taken: of what was before the first term it says nothing, any other must follow one that ended
-/// in order.
+/// Judged by a lease that this process has just taken: it says nothing about the time before the first term, and any other term must
+/// follow a term that ended in order.
 pub(super) fn succession(lease: &Lease) -> Succession {
     let word = lease.metadata.annotations.as_ref().and_then(|annotations| annotations.get(LEFT_IN_ORDER));
     let ended: Option<i32> = word.and_then(|word| word.parse().ok());

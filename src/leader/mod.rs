@@ -27,7 +27,7 @@ pub const CALL: Duration = Duration::from_secs(5);
 pub enum Succession {
     /// There was none, or it ended its work and said so: nothing of its can still be on the way.
     InOrder,
-    /// Nobody can tell: there was no lease. This is the first start, or somebody deleted the lease.
+    /// Unknown: there was no lease. This is the first start, or the lease was deleted.
     Unknown,
     /// It crashed, or lost the lease: a request of its may still be on the way.
     Unclean,

@@ -282,7 +282,7 @@ async fn a_lease_that_is_deleted_is_lost() {
     assert_lost_at_once(leads).await;
 }
 
-/// A process that is told to stop while its request for the lease is on its way would else leave a lease that nobody renews.
+/// A process that gets SIGTERM while its request for the lease is on its way would else leave a lease that no replica renews.
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_is_won_while_told_to_stop_is_given_back_at_once() {
     let (server, record) = (Server::new(), Record::default());

@@ -163,7 +163,7 @@ impl Collector for Board {
         gauge(
             &mut encoder,
             "lane_busy",
-            "Whether a replay keeps others waiting: one of ours, or one that no object here asked for",
+            "Whether a replay makes jobs wait: a replay of an object here, or another replay at Konnect",
             None,
             busy,
         )?;

@@ -14,7 +14,7 @@ pub enum Exposition {
 
 impl Exposition {
     /// The format that the values of the header `Accept` ask for. `OpenMetrics` only if it is named, and not liked less than text:
-    /// whoever takes anything gets text, which everybody can read.
+    /// a scraper that takes anything gets text, which every scraper can read.
     pub fn accepted<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let ranges: Vec<Range> =
             values.into_iter().flat_map(|value| value.split(',')).filter_map(Range::parse).collect();
@@ -82,7 +82,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// A weight such as `0.5`. One that cannot be read counts as none given.
+/// A weight such as `0.5`. An unreadable weight counts as none given.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and 1000
 fn thousandths(weight: &str) -> u32 {
     weight.parse::<f64>().map_or(1000, |weight| (weight.clamp(0.0, 1.0) * 1000.0) as u32)

@@ -41,8 +41,8 @@ pub(super) fn portal(portal_id: Option<&str>) -> String {
     id.chars().take_while(char::is_ascii_hexdigit).take(8).collect()
 }
 
-/// The portals that have a value of their own: at most [`MAX_PORTALS`], and one that has it keeps it for as long as there is something to
-/// show of it. Judged anew each time: ids that somebody invented, and deleted again, keep nobody else out.
+/// The portals that have a value of their own: at most [`MAX_PORTALS`], and such a portal keeps it for as long as there is something to
+/// show of it. Judged anew each time: invented ids whose objects are deleted again take no other portal's place.
 #[derive(Debug, Default)]
 pub(super) struct Portals(BTreeSet<String>);
 

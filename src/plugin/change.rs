@@ -14,7 +14,7 @@ pub(super) async fn suspend(cluster: &Cluster, name: &str) -> Result<Outcome, Pl
     let Some(job) = changed(&connection, name, true).await? else { return Ok(Outcome::Done) };
     let is_going_on = job.status.as_ref().is_some_and(timeline::is_going_on);
     let what_follows = if is_going_on {
-        "Its run goes on, since Konnect cannot stop it, and is followed to its end; no other is asked for."
+        "Its run continues, since Konnect cannot stop it, and is followed to its end; no other is asked for."
     } else if queue::is_under_way(&job) {
         "Whether Konnect took its last request is not known yet: if so, that run goes on, since Konnect cannot stop it; no other is asked \
          for."

@@ -16,7 +16,7 @@ const HEADING: &str = "Cluster";
 /// Has Kong Konnect send a window of audit logs again, by way of the konnect-replay operator.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 not finished in time, 130 stopped waiting by Ctrl-C, 141 stopped waiting because
-/// nobody reads the output any more.
+/// its output was closed.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-replay",
@@ -212,7 +212,7 @@ pub(super) struct WaitArgs {
     /// Follow the job to its end
     #[arg(short, long)]
     pub(super) wait: bool,
-    /// How long to follow it; the job goes on all the same
+    /// How long to follow it; the job continues all the same
     #[arg(long, value_name = "DURATION", value_parser = times::duration, default_value = "1h", requires = "wait")]
     pub(super) timeout: Duration,
 }

@@ -27,7 +27,7 @@ impl Cluster {
         Self { args: args.clone(), interactive: true }
     }
 
-    /// The same for where nobody can answer: a program that logs in gets no terminal, and does not print to it.
+    /// The same without a user at a terminal: a program that logs in gets no terminal, and does not print to it.
     pub(super) fn silent(args: &ClusterArgs) -> Self {
         Self { args: args.clone(), interactive: false }
     }

@@ -43,7 +43,7 @@ pub(super) enum PluginError {
         /// How long was waited.
         limit: std::time::Duration,
     },
-    /// The terminal, or whatever is in its place.
+    /// The terminal, or what replaces it.
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// An object could not be written down.
@@ -84,7 +84,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     }
 }
 
-/// What a call to the cluster came to, for somebody who wants to mend it.
+/// How a call to the cluster failed, and what to do.
 pub(super) fn explained(error: &kube::Error, server: &str) -> String {
     match error {
         kube::Error::Api(status) => refused(status),
@@ -134,7 +134,7 @@ fn not_allowed(message: &str) -> String {
         return format!("not allowed: {said}");
     }
     format!(
-        "not allowed: {said}. Ask whoever runs the cluster for that right, or use another --context or --namespace."
+        "not allowed: {said}. Ask an administrator of the cluster for that right, or use another --context or --namespace."
     )
 }
 
@@ -144,7 +144,7 @@ fn invalid(status: &kube::core::Status) -> String {
     if lines.is_empty() { status.message.clone() } else { lines.join("\n") }
 }
 
-/// The innermost cause, which is the one that says what happened.
+/// The innermost cause, which says what happened.
 fn root(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(cause) = innermost.source() {

@@ -14,12 +14,12 @@ use crate::replay::{Candidate, ObjectId, Policy};
 
 /// Objects per page.
 const PAGE: u32 = 500;
-/// What a job says that nothing but the end of its window keeps aside; the last until the operator has seen it resumed.
+/// What a job says that waits for nothing but the end of its window; the last until the operator has seen it resumed.
 const BEFORE_THE_END: &[Reason] = &[Reason::Pending, Reason::WaitingForWindowEnd, Reason::Suspended];
 /// What the places rest on. They are no promise.
 const ESTIMATE: &str = "\
 PLACE is an estimate from the objects, for an operator with --serialize region: of one region and Secret, what expires first goes first.
-Trouble that jobs share, and jobs of other namespaces on the same target, can change the order.";
+Failures that jobs share, and jobs of other namespaces on the same target, can change the order.";
 
 pub(super) async fn run(cluster: &Cluster, args: &ListArgs) -> Result<Outcome, PluginError> {
     let connection = cluster.connect().await?;
@@ -99,7 +99,7 @@ fn expires(job: &AuditLogReplayJob, now: DateTime<Utc>) -> String {
     }
 }
 
-/// What the object says itself; else who the lanes say is in the way; else what the state means.
+/// What the object says itself; else which job the scheduler says goes first; else what the state means.
 fn waits_for(job: &AuditLogReplayJob, queue: &Queue) -> String {
     if let Some(said) = text::blocker(job) {
         return said.to_owned();
@@ -130,7 +130,7 @@ fn cause(job: &AuditLogReplayJob, queue: &Queue) -> Option<&'static str> {
         }
         Place::Aside if is(&[Reason::KonnectUnavailable, Reason::RateLimited]) => Some("Konnect"),
         Place::Aside if text::is_unseen(job) || is(BEFORE_THE_END) => Some("the end of its window"),
-        Place::Aside => Some("somebody to mend it, see its status"),
+        Place::Aside => Some("a correction, see its status"),
     }
 }
 

@@ -55,7 +55,7 @@ impl Outcome {
     }
 }
 
-/// What a shell reports of a program whose output nobody reads any more (128 + SIGPIPE).
+/// What a shell reports of a program whose output was closed (128 + SIGPIPE).
 const UNREAD: u8 = 141;
 
 /// Runs the plugin with these arguments, the first of which is its name. Wrong arguments end the process with 2.
@@ -70,7 +70,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match outcome.map_err(PluginError::Io).flatten() {
         Ok(outcome) => ExitCode::from(outcome.code()),
-        // Who waits is told how the job ended, by the code; here nobody knows.
+        // With `--wait` the code says how the job ended; here that is not known.
         Err(error) if error.is_closed_pipe() => ExitCode::from(if waits { UNREAD } else { 0 }),
         Err(error) => fail(&error),
     }

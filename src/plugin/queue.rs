@@ -16,13 +16,13 @@ use crate::replay::{self, Candidate, LaneKey, ObjectId, Policy, Scheduler, Valid
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
-    /// It has its turn: its request is under way, or may be.
+    /// Its request is under way, or may be.
     Now,
     /// It is the nth of its lane to go.
     InLine(usize),
-    /// It is in no line at the moment, for the reason that its state gives.
+    /// It is in no queue at the moment, for the reason that its state gives.
     Aside,
-    /// It is past all lines.
+    /// It has finished.
     Finished,
 }
 
@@ -30,12 +30,12 @@ pub(super) enum Place {
 pub(super) struct Queue {
     scheduler: Scheduler,
     candidates: HashMap<ObjectId, Candidate>,
-    /// Those of each lane whose turn it is, while somebody else's run is in the way, in the order of the lane.
+    /// The jobs of each lane that wait for another party's run at Konnect, in the order of the lane.
     blocked: HashMap<LaneKey, BTreeSet<(DateTime<Utc>, ObjectId)>>,
 }
 
 impl Queue {
-    /// Has the jobs line up as their objects say, at `now`.
+    /// Queues the jobs as their objects say, at `now`.
     pub(super) fn new<'a>(jobs: impl Iterator<Item = &'a AuditLogReplayJob>, now: DateTime<Utc>) -> Self {
         let policy = Policy::default();
         let mut queue =
@@ -49,7 +49,7 @@ impl Queue {
     }
 
     fn add(&mut self, job: &AuditLogReplayJob, candidate: Candidate, policy: &Policy, now: DateTime<Utc>) {
-        // Nobody is woken here.
+        // There are no passes here that could be woken.
         let _: Woken = if is_under_way(job) {
             self.scheduler.reserve(&candidate, Duration::ZERO)
         } else if is_blocked(job) {
@@ -75,7 +75,7 @@ impl Queue {
         line.position(|other| *other == id).map_or(Place::Now, |before| Place::InLine(before + 1))
     }
 
-    /// Who is in the way of a job that stands in line: who has its lane or target, or goes first.
+    /// The job that blocks a job in the queue: it has reserved the lane or target, or goes first.
     pub(super) fn blocker(&self, job: &AuditLogReplayJob) -> Option<ObjectId> {
         let candidate = self.candidates.get(&ObjectId::of(job))?;
         matches!(self.place(job), Place::InLine(_)).then(|| self.scheduler.blocker(candidate, Duration::ZERO)).flatten()
@@ -108,12 +108,12 @@ fn is_refused(job: &AuditLogReplayJob) -> bool {
     intended && submitted.is_some_and(|submitted| submitted.status == ConditionStatus::False)
 }
 
-/// Whether it is its turn, and somebody else's run is in its way.
+/// Whether it waits for another party's run at Konnect.
 fn is_blocked(job: &AuditLogReplayJob) -> bool {
     !job.spec.suspend && says(job, &[Reason::BlockedByRemoteJob])
 }
 
-/// Whether it goes when its turn comes. What waits for something else stands aside, and is passed by.
+/// Whether it is in the queue. A job that waits for something else is in none, and others go first.
 fn is_in_line(job: &AuditLogReplayJob, policy: &Policy, now: DateTime<Utc>) -> bool {
     let finished = text::holds(job, &ConditionType::Finished);
     if finished || job.spec.suspend {

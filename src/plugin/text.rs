@@ -71,11 +71,11 @@ pub(super) fn message(job: &AuditLogReplayJob) -> &str {
     })
 }
 
-/// Who the object says is in its way.
+/// What the object says it waits for.
 pub(super) fn blocker(job: &AuditLogReplayJob) -> Option<&str> {
     let said = job.status.as_ref()?.blocked_by.as_deref()?;
     Some(match said {
-        BLOCKED_EXTERNALLY => "somebody else's replay at Konnect",
+        BLOCKED_EXTERNALLY => "another party's replay at Konnect",
         BLOCKED_BY_OTHER => "a job of another namespace",
         name => name,
     })

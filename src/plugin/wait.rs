@@ -1,6 +1,6 @@
 //! `--wait`: follows one job to its end. A line that is kept up to date where somebody looks, one line per change where not.
 //!
-//! It only looks: whatever ends the waiting, the job goes on.
+//! It only looks: however the waiting ends, the job continues.
 
 use std::io::{IsTerminal, Write};
 use std::pin::pin;
@@ -140,7 +140,7 @@ fn is_logged_out(version: Option<&Version>) -> bool {
 }
 
 fn goes_on(connection: &Connection, name: &str) -> String {
-    format!("The job goes on; to look again: kubectl replay status {name} --wait{}", connection.flags)
+    format!("The job continues; to look again: kubectl replay status {name} --wait{}", connection.flags)
 }
 
 fn interrupted(connection: &Connection, screen: &mut Screen, name: &str) -> Result<Outcome, PluginError> {
@@ -178,7 +178,7 @@ fn seen(
                 screen.leave()?;
                 Err(connection.wrong(error))
             }
-            // The watch goes on by itself.
+            // The watch continues by itself.
             Trouble::Passing(what) => screen.trouble(&what).map(|()| None),
         },
     }

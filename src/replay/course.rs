@@ -1,4 +1,4 @@
-//! The course of one pass over one object: what is known in it, what is noted down after each step, and what the scheduler is told.
+//! The course of one pass over one object: what is known in it, what is recorded after each step, and what is reported to the scheduler.
 //! Nothing here calls anybody: the driver in [`crate::controller`] does, and the model check (`tests/model`) plays that driver over the
 //! same code.
 
@@ -32,8 +32,8 @@ pub struct Course {
 
 /// Beginning, deciding and ending.
 impl Course {
-    /// Takes note of what stands in the object before anything is decided. What may be under way reserves lane and target, whoever
-    /// took them for free.
+    /// Takes note of the object's status before anything is decided. A submission that may be under way reserves lane and target, also
+    /// if another job has reserved them.
     pub fn begin(
         job: AuditLogReplayJob,
         memory: &mut Memory,
@@ -280,8 +280,8 @@ impl Course {
         self.learned.unstored |= !self.job.status.as_ref().is_some_and(|stored| limits_as_much(stored, meant));
     }
 
-    /// Somebody else wrote first: what they wrote counts, also for the next pass, whatever a watch that lags shows it. What was learned
-    /// of the world still holds.
+    /// Another process wrote first: the next pass goes by what it wrote, even if a watch that lags shows an older version. What was
+    /// learned from Konnect still holds.
     pub fn overtaken(&mut self, newest: AuditLogReplayJob, own: &mut OwnWrites, memory: &mut Memory, clock: Clock) {
         own.note(self.job.resource_version().unwrap_or_default(), &newest);
         self.go_on_with(newest);

@@ -10,7 +10,7 @@ use super::window::{self, delta};
 use crate::api::{AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::{RemoteJob, RemoteStatus};
 
-/// By how much Konnect's clock, which dates the answer, may be behind the one that dates the run.
+/// By how much Konnect's clock, which dates the answer, may be behind the clock that dates the run.
 const CLOCKS: Duration = Duration::from_mins(2);
 
 /// Whether an answer of that time can be one to a delivery of a run that began at `began`.

@@ -57,7 +57,7 @@ macro_rules! event_reasons {
 pub enum EventKind {
     /// As it should go.
     Normal,
-    /// Somebody should look.
+    /// It needs attention.
     Warning,
 }
 
@@ -72,7 +72,7 @@ impl EventKind {
 }
 
 event_reasons! {
-    /// Another object goes first.
+    /// Another object goes first, or what this one needs has failed for another object.
     Queued: Normal,
     /// Konnect has another replay under way.
     Conflict: Normal,
@@ -84,13 +84,14 @@ event_reasons! {
     Running: Normal,
     /// Konnect reported `completed`.
     Completed: Normal,
-    /// The window was replayed before; nothing was sent.
+    /// A record shows the window delivered before; nothing was sent.
     AlreadyReplayed: Normal,
     /// Konnect reported `failed`; there is another try.
     RemoteFailed: Warning,
-    /// Another job stands at Konnect where this one was.
+    /// Konnect shows another job, or none, where this one was.
     Superseded: Warning,
-    /// The run ended unseen, or Konnect answered a request with success and never showed a run.
+    /// The run ended unseen or could not be read until its window had expired, or Konnect answered a request with success and never showed a
+    /// run.
     RemoteStateUnknown: Warning,
     /// The answer to a request was lost, and Konnect did not take the request; there is another try.
     NotTaken: Warning,
@@ -147,7 +148,7 @@ impl EventReason {
 pub struct Event {
     /// Why.
     pub reason: EventReason,
-    /// Whether somebody should look.
+    /// Whether it needs attention.
     pub kind: EventKind,
     /// What happened, for people: never a token, never a raw body, at most 1,024 bytes.
     pub note: String,
@@ -263,7 +264,7 @@ impl Announcer {
     }
 
     fn may_tell_of_conflict(&mut self, before: &AuditLogReplayJobStatus, clock: Clock) -> bool {
-        // A process that has just begun takes a conflict that is on record for one that was told.
+        // A process that has just begun takes a recorded conflict for a published one.
         let on_record = || before.last_conflict_time.and_then(|last| (clock.wall - last).to_std().ok());
         let since = self.conflict.map(|told| clock.mono.saturating_sub(told)).or_else(on_record);
         let may = since.is_none_or(|since| since >= CONFLICT_SPACING);
@@ -275,7 +276,7 @@ impl Announcer {
 }
 
 /// When an object that waits for a change is to be looked at again all the same: when the end of retention comes near, and when it
-/// has come, so that it is told then also of one that is suspended.
+/// has come, so that a suspended object is reported then too.
 pub fn look_again(job: &AuditLogReplayJob, now: DateTime<Utc>) -> Option<Duration> {
     let expires = waits_until(job)?;
     let near = Nearness::ALL.iter().map(|nearness| expires - TimeDelta::hours(nearness.hours()));
@@ -284,7 +285,7 @@ pub fn look_again(job: &AuditLogReplayJob, now: DateTime<Utc>) -> Option<Duratio
     (next - now).to_std().ok().map(|left| left.min(LONGEST_WAIT))
 }
 
-/// When the window of an object of which nothing is under way begins to be deleted.
+/// When the window of an object without a run under way begins to be deleted.
 fn waits_until(job: &AuditLogReplayJob) -> Option<DateTime<Utc>> {
     let status = job.status.as_ref().filter(|_| job.metadata.deletion_timestamp.is_none())?;
     let under_way = |s: &Submission| matches!(s.state, SubmissionState::Accepted | SubmissionState::Adopted);
@@ -294,8 +295,8 @@ fn waits_until(job: &AuditLogReplayJob) -> Option<DateTime<Utc>> {
     status.window.as_ref().map(|window| window.expires_at)
 }
 
-/// Whether Konnect had begun to delete the events of the window before the object was made: somebody has applied an old manifest again,
-/// or restored a backup. Nothing was lost by waiting, so this is no alarm.
+/// Whether Konnect had begun to delete the events of the window before the object was created: an old manifest was applied again,
+/// or a backup restored. Nothing was lost by waiting, so this is no alarm.
 pub fn came_too_late(job: &AuditLogReplayJob) -> bool {
     let created = job.metadata.creation_timestamp.as_ref().map(crate::api::from_kube_time);
     let window = job.status.as_ref().and_then(|status| status.window.as_ref());
@@ -330,7 +331,7 @@ impl<'a> Change<'a> {
         let before = self.before.submission.as_ref().filter(|before| before.id == now.id);
         let reason = match &now.state {
             state if before.is_some_and(|before| before.state == *state) => return None,
-            // One that was lost from view and is found again was told of.
+            // There was an Event for a run that was lost from view and is found again.
             SubmissionState::Accepted | SubmissionState::Adopted if before.is_some_and(|b| b.state.is_over()) => {
                 return None;
             }
@@ -346,7 +347,7 @@ impl<'a> Change<'a> {
         Some((reason, message(self.after)))
     }
 
-    /// How it goes on.
+    /// How the job continues.
     fn way(&self) -> Option<Told<'a>> {
         if report::is_finished(self.after) {
             return None;
@@ -364,7 +365,7 @@ impl<'a> Change<'a> {
         own.then_some((reason, message))
     }
 
-    /// Somebody else's run is in the way.
+    /// Another party's run is under way at Konnect.
     fn blocked(&self) -> Option<Told<'a>> {
         let ready = self.news(&ConditionType::Ready)?;
         let blocked = ready.reason == crate::api::Reason::BlockedByRemoteJob.as_str();

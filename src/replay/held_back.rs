@@ -45,7 +45,7 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Optio
     (now < ready).then(|| Decision::Be(Situation::WindowOpen { until: ready }, until(ready, now)))
 }
 
-/// The end is told after a look at Konnect's job in the same pass, which tells Konnect's time too. Once there is a record of a request,
+/// The job ends after a GET of Konnect's job in the same pass, which shows Konnect's time too. Once there is a record of a request,
 /// not without it: what it records may have been taken, and may have completed. `agreed`: both clocks say so, if Konnect's is known.
 fn verdict(o: &Observed, policy: &Policy, agreed: bool, why: (Reason, String)) -> Decision {
     let can_wait = o.submission().is_some();

@@ -93,8 +93,8 @@ impl ValidatedJob {
         RemoteTarget { version: self.target.version.other(), ..self.target.clone() }
     }
 
-    /// What never has two requests of this operator at once. Two objects with the same key have the same target, whatever version
-    /// of Konnect's API they use.
+    /// The target, which never has two requests of this operator at once. Two objects with the same key have the same target, under any
+    /// version of Konnect's API.
     pub fn target_key(&self) -> TargetKey {
         let base_url = self.target.base_url.clone();
         match &self.target.portal_id {

@@ -40,7 +40,7 @@ impl PutAnswer {
     }
 }
 
-/// Whether the job in a 2xx can be the one that `sent` asked for. Konnect does not promise to echo the window to the second: it may
+/// Whether the job in a 2xx can be the answer to `sent`. Konnect does not promise to echo the window to the second: it may
 /// round it. So any job with a window counts, except the very job that was read just before: a proxy may have kept that.
 fn answers(sent: &Submission, job: &RemoteJob) -> bool {
     let was_there_before = sent.previous.as_ref().map(report::remote_job).as_ref() == Some(job);
@@ -410,7 +410,7 @@ impl Memory {
         self.said_queued = Some(clock.mono);
     }
 
-    /// How long the object goes on saying so, if it was told less than `spacing` ago. Two operators that work on one object, and see
+    /// How long the status stays as it is, if it was written less than `spacing` ago. Two operators that work on one object, and see
     /// different reasons to wait, would rewrite it without end.
     pub(super) fn goes_on_saying_queued(&self, clock: Clock, spacing: Duration) -> Option<Duration> {
         (self.said_queued? + spacing).checked_sub(clock.mono).filter(|left| !left.is_zero())

@@ -21,7 +21,7 @@ pub(super) enum Ending {
     Failed,
     /// Another job stands where ours was, or might have been, or none does.
     Superseded,
-    /// The same, and ours was running when it was last read, so that nobody can have replaced it before its end.
+    /// The same, and ours was running when it was last read, so that no other request can have replaced it before its end.
     EndedUnseen,
     /// The answer to the request was lost, and Konnect was read not to have taken it.
     NotTaken,
@@ -177,7 +177,7 @@ pub(super) fn end(
 ) -> Decision {
     let now = o.clock.stamp();
     let mut retries = o.status().retries.clone().unwrap_or_default();
-    // What somebody else began does not use up what this object may begin.
+    // The failure of an adopted run does not use up this object's own tries.
     let count = if ending.is_somebody_elses(submission) { 1 } else { ending.counted(&mut retries) };
     let submission = Submission { state: ending.state(), end_time: Some(now), ..submission.clone() };
     if count > ending.limit(job) && !ending.is_somebody_elses(&submission) {

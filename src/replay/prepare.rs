@@ -390,8 +390,8 @@ pub(super) fn konnects_now(o: &Observed) -> Option<DateTime<Utc>> {
     date.checked_add_signed(delta(o.clock.mono.saturating_sub(at.mono)))
 }
 
-/// Whether a reading of the clocks on which a job is to be given up can be believed: both say the same (`agreed`), or the only one that
-/// can be asked, or Konnect's where they differ, has said so for a poll interval.
+/// Whether a reading of the clocks on which a job is to be given up can be believed: both say the same (`agreed`), or the only clock
+/// that can be asked, or Konnect's where they differ, has said so for a poll interval.
 pub(super) fn is_believed(o: &Observed, policy: &Policy, agreed: bool) -> bool {
     match konnects_now(o) {
         Some(date) => agreed || o.memory.date_agreed_for(date, o.clock) >= policy.poll_interval,

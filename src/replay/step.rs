@@ -73,9 +73,9 @@ pub enum WaitCause {
     Permission,
     /// A GET that is answered otherwise than with another 4xx.
     Rejected,
-    /// The next PUT, after one that Konnect refused for another reason than a run under way.
+    /// The next PUT, after Konnect refused a PUT for another reason than a run under way.
     PutRefused,
-    /// The next PUT, after one that certainly had no effect although no answer said so.
+    /// The next PUT, after a PUT that certainly had no effect although no answer said so.
     NotTaken,
     /// An enabled webhook.
     Webhook,

@@ -78,7 +78,7 @@ fn not_found(o: &Observed, policy: &Policy, under_other_version: Option<bool>) -
     Decision::Be(Situation::UnknownPortal { under_other_version }, wait::slow(o, policy, WaitCause::Portal))
 }
 
-/// Recorded first, used then: whoever goes on with this object asks under the same version.
+/// Recorded first, used then: the next leader asks under the same version.
 fn settle_on_the_other(o: &Observed) -> Decision {
     let version = VersionChoice::of(o.job).asked_first().other();
     let status = AuditLogReplayJobStatus {

@@ -137,7 +137,7 @@ async fn only_the_leader_shows_the_jobs() {
     assert!(!standing_by.contains("auditlogreplay_jobs{"), "{standing_by}");
 }
 
-/// For those who know only the older format: each counter has its type under the name of its series.
+/// For scrapers that know only the older format: each counter has its type under the name of its series.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_for_text_gets_what_an_older_scraper_reads() {
     let mut world = World::new().await;

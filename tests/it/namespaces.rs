@@ -1,4 +1,4 @@
-//! Several watched namespaces, of which one cannot be read.
+//! Several watched namespaces, and one of them cannot be read.
 
 use std::path::PathBuf;
 

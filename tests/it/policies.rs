@@ -40,7 +40,7 @@ async fn an_object_made_again_is_skipped_and_says_so() {
     world.received_once(&lost).await;
 }
 
-/// The receiver refused the events of the first run and was mended since: that it answers well today delivered nothing then.
+/// The receiver refused the events of the first run and was repaired since: its success today did not deliver them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_whose_deliveries_failed_is_no_reason_to_skip() {
     let world = World::new().await;

@@ -98,7 +98,7 @@ async fn a_leader_that_was_stopped_and_wakes_up_late_sends_nothing() {
     assert_eq!(world.emulator.job(&world.portal).unwrap().status, Status::Completed);
 }
 
-/// A prune, or somebody who wants to force an election: the lease is gone, and with it the word on how its leader ended.
+/// A prune, or a user who forces an election: the lease is gone, and with it the record of how its leader ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_lease_that_was_deleted_nothing_is_begun_while_something_may_be_on_its_way() {
     let world = World::builder().without_operator().build().await;

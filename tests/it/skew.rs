@@ -80,7 +80,7 @@ impl Skewed {
         assert!(complete.is_some(), "{}", self.operator.log().join("\n"));
     }
 
-    /// It is told, and nothing went in circles.
+    /// The object says it, and the operator did not loop.
     fn is_told(&self) {
         let log = self.operator.log();
         assert!(log.iter().any(|line| line.contains("is older than this program")), "{log:#?}");

@@ -32,7 +32,7 @@ async fn a_portal_is_found_under_the_version_that_knows_it() {
         world.wait_until_complete("auto").await;
 
         assert_eq!((found(&world, "auto").await, world.puts(), world.runs().len()), (Some(expected), 1, 1));
-        assert_eq!(spoken(&world), calls, "all calls after the one that found it are under one version");
+        assert_eq!(spoken(&world), calls, "all calls after the version was found are under it");
         world.received_once(&lost).await;
         assert!(!world.reasons("auto").contains(&"PortalNotFound".to_owned()));
         let intent = |job: &&konnect_replay::api::AuditLogReplayJob| ready_reason(job) == "Submitting";

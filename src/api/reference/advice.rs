@@ -29,7 +29,7 @@ impl On {
 }
 
 const NOTHING: &str = "Nothing.";
-const MEND: &str = "What the message names; the job goes on by itself.";
+const MEND: &str = "Correct what the message names; the job continues by itself.";
 
 /// When a condition holds, and what to do then.
 pub(super) fn condition(type_: &ConditionType) -> (&'static str, &'static str) {
@@ -41,12 +41,12 @@ pub(super) fn condition(type_: &ConditionType) -> (&'static str, &'static str) {
         ),
         ConditionType::Finished => ("`Complete` or `Failed`, so that one `kubectl wait` covers both.", NOTHING),
         ConditionType::Suspended => {
-            ("`spec.suspend` holds the job back.", "Set it to false to go on, before Konnect deletes the events.")
+            ("`spec.suspend` holds the job back.", "Set it to false to continue, before Konnect deletes the events.")
         }
         ConditionType::Ready => ("The job is complete. Its reason is the state in one word.", NOTHING),
-        ConditionType::Reconciling => ("Work is under way, or waited for. It goes on by itself.", NOTHING),
+        ConditionType::Reconciling => ("Work is under way, or the job waits. It continues by itself.", NOTHING),
         ConditionType::Stalled => (
-            "The job failed, or does not go on until somebody mends something (for 5 minutes at least, where that may happen by itself).",
+            "The job failed, or does not continue until what its message names is corrected (for 5 minutes at least, where that may happen by itself).",
             MEND,
         ),
         ConditionType::Submitted => (
@@ -54,7 +54,7 @@ pub(super) fn condition(type_: &ConditionType) -> (&'static str, &'static str) {
             NOTHING,
         ),
         ConditionType::CredentialsValid => {
-            ("Konnect accepted the token at the last call.", "If False, mend the Secret.")
+            ("Konnect accepted the token at the last call.", "If False, correct the Secret.")
         }
         ConditionType::WebhookReady => (
             "Konnect has an enabled webhook to replay to.",
@@ -75,16 +75,18 @@ pub(super) fn advice(reason: Reason) -> (&'static [On], &'static str) {
         | Reason::Completed
         | Reason::RateLimited => (&[Ready], NOTHING),
         Reason::Accepted => (&[Ready, Submitted], NOTHING),
-        Reason::Queued => (&[Ready], "Nothing; `kubectl replay list` shows the order."),
-        Reason::WaitingForWindowEnd => (&[Ready], "Nothing, unless the end of the window is a slip of the pen."),
+        Reason::Queued => {
+            (&[Ready], "Nothing; `kubectl replay list` shows the order, and the message what has failed, if anything.")
+        }
+        Reason::WaitingForWindowEnd => (&[Ready], "Nothing, unless the end of the window is a mistake."),
         Reason::WaitingForWebhook => {
-            (&[Ready], "Enable the webhook in Konnect, or set `webhookPolicy: Ignore`. The job goes on by itself.")
+            (&[Ready], "Enable the webhook in Konnect, or set `webhookPolicy: Ignore`. The job continues by itself.")
         }
         Reason::WaitingForCredentials => {
-            (&[Ready], "Mend the token's Secret, as `CredentialsValid` says. The job goes on by itself.")
+            (&[Ready], "Correct the token's Secret, as `CredentialsValid` says. The job continues by itself.")
         }
         Reason::BlockedByRemoteJob => {
-            (&[Ready], "Nothing: nobody else's job is overwritten. If it lasts, see who replays.")
+            (&[Ready], "Nothing: the operator overwrites no replay. If it lasts, see who replays.")
         }
         Reason::Adopted => (&[Ready], "Nothing. After the end: it was this run that completed."),
         Reason::AlreadyReplayed => {
@@ -99,10 +101,10 @@ pub(super) fn advice(reason: Reason) -> (&'static [On], &'static str) {
         ),
         Reason::NotTaken => (
             &[Ready],
-            "Nothing, if it passes: the request is made again, after a wait that grows. Else see the way to Konnect.",
+            "Nothing, if it passes: the operator repeats the request, after a wait that grows. Else see the connection to Konnect.",
         ),
         Reason::BackoffLimitExceeded => {
-            (&[Ready], "Mend the webhook's receiver, then create another object for the window.")
+            (&[Ready], "Repair the webhook's receiver, then create another object for the window.")
         }
         Reason::DeadlineExceeded => {
             (&[Ready], "See at the receiver what arrives, then create another object for what is missing.")
@@ -136,7 +138,7 @@ pub(super) fn advice(reason: Reason) -> (&'static [On], &'static str) {
         Reason::WebhookInactive => (&[Webhook], "See that the receiver answers 2xx. The replay is sent all the same."),
         Reason::KonnectUnavailable => (
             &[Ready, Webhook],
-            "Nothing, if it passes; else see the way to Konnect, such as a proxy or its certificate.",
+            "Nothing, if it passes; else see the connection to Konnect, such as a proxy or its certificate.",
         ),
         Reason::RemoteStateUnknown => {
             (&[Ready], "Nothing, unless `Failed` holds too: then see at the receiver what arrived.")
@@ -146,10 +148,10 @@ pub(super) fn advice(reason: Reason) -> (&'static [On], &'static str) {
             "Nothing, if it passes within a minute; else see that the clock of the operator's node is right.",
         ),
         Reason::DefinitionOutdated => {
-            (&[Ready], "Install the CustomResourceDefinition of the operator's version. The job goes on by itself.")
+            (&[Ready], "Install the CustomResourceDefinition of the operator's version. The job continues by itself.")
         }
         Reason::SecretUnanswered => (&[Credentials], "Nothing, if it passes; else see the API server."),
-        Reason::Suspended => (&[Ready], "Set `spec.suspend` to false when it is to go on."),
+        Reason::Suspended => (&[Ready], "Set `spec.suspend` to false when it is to continue."),
     }
 }
 

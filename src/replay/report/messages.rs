@@ -86,7 +86,7 @@ pub(super) fn message(o: &Observed, situation: &Situation) -> String {
         Situation::DefinitionOutdated => {
             "The API server dropped a part of this object's status that limits how often the window is sent: the definition \
              (CustomResourceDefinition) in this cluster is older than the operator. Nothing is sent meanwhile. Install the definition of \
-             this version; the job goes on by itself."
+             this version; the job continues by itself."
                 .to_owned()
         }
         Situation::Intended(submission) => {
@@ -135,7 +135,7 @@ fn held_back(o: &Observed, blocked_by: Option<&str>, cause: WaitCause) -> String
         | WaitCause::Resting
         | WaitCause::TimeToLive => "Konnect cannot be reached, or does not work, in this region".to_owned(),
     };
-    let by = blocked_by.map(|blocked_by| format!("; {} looks whether that is over", other_job(blocked_by)));
+    let by = blocked_by.map(|blocked_by| format!("; {} retries first", other_job(blocked_by)));
     format!("Waiting: {found}{}. The operator tries again by itself.", by.unwrap_or_default())
 }
 
@@ -172,7 +172,7 @@ pub(super) fn webhook(reason: Reason) -> &'static str {
 }
 
 fn blocked(by: Option<&RemoteJob>) -> String {
-    let next = "This window is sent when that is over; nobody else's job is overwritten.";
+    let next = "This window is sent when that is over; the operator overwrites no replay.";
     match by {
         None => format!("Konnect refused the request because another replay is under way in this region (409). {next}"),
         Some(job) if !job.status.is_busy() => format!(
@@ -183,7 +183,7 @@ fn blocked(by: Option<&RemoteJob>) -> String {
     }
 }
 
-/// What to say of a run of which Konnect has said the same unknown word for long: `None` of all others.
+/// What to say about a run that has had the same unknown status at Konnect for long: `None` for all others.
 pub(super) fn unknown_word(o: &Observed, situation: &Situation) -> Option<String> {
     let job = match situation {
         Situation::Underway { job, .. } | Situation::Blocked { by: job } => job.as_ref()?,
@@ -242,7 +242,7 @@ fn run(o: &Observed, submission: &Submission, job: Option<&RemoteJob>) -> String
 fn unrecognisable(now: &RemoteJob) -> String {
     format!(
         "What Konnect answers about the replay job shows no window ({}), so this run cannot be told from another. Nothing is sent \
-         again; it is looked at again soon.",
+         again; the operator reads it again soon.",
         described(now)
     )
 }

@@ -1,4 +1,4 @@
-//! The words for what holds a request up until somebody mends it.
+//! The messages about what holds a request up until it is corrected.
 
 use crate::api::{KonnectApiVersion, Scope, SubmissionState};
 use crate::konnect::{CallError, TokenError};
@@ -115,7 +115,7 @@ fn what_to_see(o: &Observed) -> &'static str {
 pub(super) fn unavailable(o: &Observed, error: &CallError) -> String {
     let next = match o.submission().map(|s| &s.state) {
         Some(SubmissionState::Accepted | SubmissionState::Adopted) => {
-            "The run at Konnect goes on; it is looked at again soon."
+            "The run at Konnect continues; the operator reads it again soon."
         }
         Some(_) | None => "It is tried again soon.",
     };

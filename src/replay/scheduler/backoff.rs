@@ -1,4 +1,4 @@
-//! What has failed, and when it may be tried again: one table from [`Key`] to "not before". An entry concerns every job that has the
+//! What has failed, and when it may be retried: one table from [`Key`] to "not before". An entry concerns every job that has the
 //! key, and lives no longer than the last of them.
 //!
 //! What ends an entry depends on what found it. What a GET found is over when a GET no longer finds it. What a PUT found (409, no
@@ -23,7 +23,7 @@ pub(super) struct Report<'a> {
     pub(super) cause: WaitCause,
     /// When, by the process's monotonic clock.
     pub(super) now: Duration,
-    /// How long nobody is to try again.
+    /// How long no job is to try again.
     pub(super) wait: Duration,
 }
 
@@ -122,7 +122,7 @@ impl Backoff {
         self.0.is_empty()
     }
 
-    /// Until when nobody of `account` starts because of `key`. `None` where nothing is known against it. When that moment has passed
+    /// Until when no job of `account` starts because of `key`. `None` without an entry. When that moment has passed
     /// one job tries again; `grace` is how long the account whose turn it is to probe a region has for that.
     pub(super) fn not_before(&self, key: &Key, account: &Account, grace: Duration) -> Option<Duration> {
         let entry = self.0.get(key)?;
@@ -139,7 +139,7 @@ impl Backoff {
         self.0.get(key).map(|entry| (entry.cause, &entry.reporter))
     }
 
-    /// `who` probes a region: until `until` nobody else does.
+    /// `who` probes a region: until `until` no other job does.
     pub(super) fn probing(&mut self, key: &Key, who: &ObjectId, until: Duration) {
         if let Some(entry) = self.0.get_mut(key)
             && let Some(breaker) = &mut entry.breaker

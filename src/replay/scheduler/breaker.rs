@@ -1,4 +1,4 @@
-//! A half-open circuit breaker for one base URL. One account that gets no answer may be in trouble of its own; a second one opens
+//! A half-open circuit breaker for one base URL. If one account gets no answer, the cause may be its own; a second account opens
 //! the breaker. While it is open one job at a time probes the region, and the accounts take turns: else the account with the broken
 //! portal would probe for ever. The first answer closes it.
 
@@ -9,7 +9,7 @@ use super::keys::{Account, ObjectId};
 /// How many accounts must have had no answer, with none in between.
 const ACCOUNTS: usize = 2;
 
-/// Who had no answer, and who asks next.
+/// The accounts without an answer, and the account that probes next.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Breaker {
     suspected_by: BTreeSet<Account>,
@@ -32,7 +32,7 @@ impl Breaker {
         is_news
     }
 
-    /// Whether nobody starts but one prober at a time.
+    /// Whether only one prober at a time may start.
     pub(super) fn is_open(&self) -> bool {
         self.suspected_by.len() >= ACCOUNTS
     }

@@ -1,4 +1,4 @@
-//! The choice: which job of a lane may start, and what the others are told.
+//! The choice: which job of a lane may start, and what the others wait for.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -66,7 +66,7 @@ struct Best<'a> {
     probe: Option<(Option<Duration>, &'a Place)>,
     /// The one whose PUT failed and is the longest overdue.
     put_again: Option<(Duration, &'a Place)>,
-    /// When the first of those that may not start yet may.
+    /// When the first of the jobs that may not start yet may.
     later: Option<Duration>,
 }
 
@@ -122,7 +122,7 @@ impl Scheduler {
         self.backoff.probing(&Key::Region(who.route.base_url().to_owned()), &who.id, now + self.poll_interval);
         if let Some(lane) = self.lanes.get_mut(&who.route.lane) {
             lane.prober = Some(who.id.clone());
-            // Jobs that ask the same do not look in turn: one that is still to find its version, and one that has found it.
+            // Two jobs of one target do not probe in turn because only one of them has found its version of the API: both ask v2 first.
             let asked = who.route.access.asked();
             for (_, group) in lane.groups.iter_mut().filter(|(route, _)| route.access.asked() == asked) {
                 group.probed = Some(now);
@@ -151,7 +151,7 @@ impl Scheduler {
     fn obstacle(&self, route: &Route, now: Duration) -> Option<Key> {
         let group = self.group(route)?;
         let present = group.keys.iter().filter_map(|key| Some((key, self.not_before(key, route)?)));
-        // What holds up most comes first among the keys, and is told rather than what holds up one target.
+        // The key that most jobs share comes first, and is reported rather than that of one target.
         let longest = present.max_by(|(_, a), (_, b)| match (*a > now, *b > now) {
             (true, false) => Ordering::Greater,
             (false, true) => Ordering::Less,
@@ -164,7 +164,7 @@ impl Scheduler {
         self.backoff.not_before(key, route.account(), self.poll_interval)
     }
 
-    /// The job that is in the way of `who`: one that has reserved its lane or its target, or one of its lane that goes first.
+    /// The job that `who` waits for: it has reserved the lane or the target of `who`, or goes first in the lane.
     pub fn blocker(&self, who: &Candidate, now: Duration) -> Option<ObjectId> {
         let lane = self.lanes.get(&who.route.lane).and_then(|lane| lane.reserved_by.iter().find(|id| **id != who.id));
         let target = || self.targets.get(&who.route.access.target)?.reserved_by.iter().find(|id| **id != who.id);
@@ -352,7 +352,7 @@ impl Scheduler {
     }
 }
 
-/// Objects of other namespaces are not named: their names are nobody else's business.
+/// Objects of other namespaces are not named: one tenant is not to see the names of another.
 fn name_for(reader: &ObjectId, blocker: &ObjectId) -> String {
     if blocker.namespace == reader.namespace { blocker.name.clone() } else { BLOCKED_BY_OTHER.to_owned() }
 }

@@ -27,7 +27,7 @@ pub struct SecretRef {
     pub key: String,
 }
 
-/// A token at one base URL: what stands in for an organisation, whose id Konnect tells nobody.
+/// A token at one base URL. It stands for an organisation, whose id no answer of Konnect shows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account {
     /// Where Konnect is, without a trailing slash.
@@ -36,7 +36,7 @@ pub struct Account {
     pub secret: SecretRef,
 }
 
-/// What never has two requests of this operator at once. A portal's id is the same whatever the token. An organisation has no id
+/// What never has two requests of this operator at once. A portal's id is the same for every token. An organisation has no id
 /// in the spec, so its token stands for it: two Secrets are two organisations until Konnect's GET shows otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TargetKey {
@@ -82,7 +82,7 @@ pub struct Route {
     pub needs_webhook: bool,
 }
 
-/// What a failure concerns, and so who waits because of it: every job that has this key, and no other.
+/// What a failure concerns, and so which jobs wait because of it: every job that has this key, and no other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// The Secret, as Kubernetes answers: missing, unreadable, no token in it.

@@ -1,4 +1,4 @@
-//! Who goes next: the one model of waiting. A job starts, which means that it looks at Konnect and may send, when three things hold:
+//! Decides which job starts next: the one model of waiting. A job starts, which means that it looks at Konnect and may send, when three things hold:
 //!
 //! 1. **Nothing it needs is reserved.** Its lane and its target are reserved only by a submission that may be under way, or for the
 //!    length of one pass. What is only waiting reserves nothing.
@@ -109,7 +109,7 @@ struct WokenJob {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Lane {
     groups: BTreeMap<Arc<Route>, Group>,
-    /// Who has reserved the lane. More than one may have: submissions found at a start are taken as found.
+    /// The jobs that have reserved the lane. More than one may have: submissions found at a start are taken as found.
     reserved_by: BTreeSet<ObjectId>,
     /// When a job of it last looked at something that had failed; one look per poll interval.
     probed: Option<Duration>,
@@ -179,7 +179,7 @@ impl Scheduler {
         self.jobs.keys()
     }
 
-    /// Every job it knows under a name, whatever its UID: for an object that is gone.
+    /// Every job it knows under a name, with any UID: for an object that is gone.
     pub fn named(&self, namespace: &str, name: &str) -> Vec<ObjectId> {
         let first = ObjectId { namespace: namespace.to_owned(), name: name.to_owned(), uid: String::new() };
         let of_that_name = |id: &&ObjectId| id.namespace == namespace && id.name == name;
@@ -204,12 +204,12 @@ impl Scheduler {
         self.set(who, State::Waiting, now)
     }
 
-    /// `who` reserves its lane and its target, whoever else does: a submission of its may be under way.
+    /// `who` reserves its lane and its target, also if another job has reserved them: a submission of its may be under way.
     pub fn reserve(&mut self, who: &Candidate, now: Duration) -> Woken {
         self.set(who, State::Reserving { until: None }, now)
     }
 
-    /// `who` neither waits for its turn nor reserves anything, and goes on.
+    /// `who` neither waits for its turn nor reserves anything, and is not over.
     pub fn idle(&mut self, who: &Candidate, now: Duration) -> Woken {
         self.set(who, State::Idle, now)
     }

@@ -112,7 +112,7 @@ impl Scheduler {
         match answer {
             Answer::Nothing | Answer::Status(500..) => Woken::default(),
             Answer::Status(401 | 429) => self.over([region], now),
-            // Of a run that goes on nothing is over.
+            // A run that is still under way ends no entry of its target.
             Answer::Busy if !self.shows_a_run(&target) => self.over([region, token, target], now),
             Answer::Status(_) | Answer::Busy => self.over([region, token], now),
             // The run that was seen has ended, and perhaps with it what other PUTs of the account were refused for.

@@ -90,7 +90,7 @@ fn answered(code: i32, attempted: Option<&str>) -> AuditLogReplayJob {
     s.job
 }
 
-/// The receiver refused the events, was mended, and takes live events since: what is answered now says nothing of then.
+/// The receiver refused the events, was repaired, and takes live events since: its answers of today say nothing about the run.
 #[test]
 fn an_object_whose_deliveries_failed_does_not_count_however_the_webhook_answers_now() {
     for sibling in [
@@ -108,7 +108,7 @@ fn an_object_whose_deliveries_failed_does_not_count_however_the_webhook_answers_
     assert!(skipped(&s) && s.message().contains("204"), "{:?}", s.ready());
 }
 
-/// The receiver refused the events of the run, and was mended since: the record of the very run that Konnect still shows decides, and
+/// The receiver refused the events of the run, and was repaired since: the record of the very run that Konnect still shows decides, and
 /// not what the webhook answers today.
 #[test]
 fn a_record_that_shows_no_delivery_outweighs_what_the_webhook_answers_today() {

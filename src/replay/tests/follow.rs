@@ -115,7 +115,7 @@ fn a_single_look_that_fails_changes_nothing_and_the_second_is_told() {
         assert_eq!(s.writes.len(), writes, "{error}");
         s.wait();
         assert_eq!((s.reason().as_str(), s.is(&ConditionType::Reconciling)), ("KonnectUnavailable", true), "{error}");
-        assert!(s.message().contains("goes on"), "{}", s.message());
+        assert!(s.message().contains("continues"), "{}", s.message());
         s.run_for(mins(600));
         assert_eq!(s.writes.len(), writes + 1, "{error}");
         s.konnect.get_fails = None;
@@ -213,7 +213,7 @@ fn times_are_whole_seconds_and_transitions_move_with_status_only() {
     assert_eq!(submitted(1), Some(ConditionStatus::Unknown), "told before it is sent");
 }
 
-/// Finding F7: a run that nothing could be heard of was waited for without an end.
+/// A job waited without end for a run that could not be read.
 #[test]
 fn a_run_that_cannot_be_read_is_given_up_when_its_window_has_expired_and_not_before() {
     let no_token = || Err(TokenProblem::SecretNotFound);

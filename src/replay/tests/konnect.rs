@@ -87,7 +87,7 @@ impl Konnect {
         }
     }
 
-    /// What every call under this version of the API is answered, whatever it asks for.
+    /// The answer to every call under this version of the API.
     fn fails_under(&self, version: ApiVersion) -> Option<CallError> {
         let failed = self.v3_fails.clone().filter(|_| version == ApiVersion::V3);
         failed.or_else(|| (!self.known_under.contains(&version)).then(|| api(404)))

@@ -17,7 +17,7 @@ fn a_failed_run_whose_count_is_not_stored_is_not_sent_again() {
     assert_eq!((s.reason().as_str(), s.puts.len()), ("DefinitionOutdated", 1));
     assert!(s.is(&ConditionType::Stalled) && s.message().contains("CustomResourceDefinition"), "{:?}", s.ready());
     s.restart().pass().run_for(mins(10));
-    assert_eq!(s.puts.len(), 1, "a restart knows no more than the object");
+    assert_eq!(s.puts.len(), 1, "after a restart only the object is known");
     s.definition_drops = None;
     s.until("Accepted").konnect_says("failed");
     assert_eq!((s.reason().as_str(), s.puts.len()), ("BackoffLimitExceeded", 2));

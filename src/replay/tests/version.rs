@@ -40,7 +40,7 @@ fn auto_finds_the_version_under_which_konnect_knows_the_target_and_records_it_be
             s.pass().until("Accepted");
             assert_eq!((s.sent_under.as_slice(), recorded(&s)), ([found].as_slice(), Some(found)), "{known_under:?}");
             let intent = s.writes.iter().find(|w| w.submission.is_some()).unwrap();
-            assert_eq!(intent.konnect_api_version, Some(found), "whoever goes on with it must know");
+            assert_eq!(intent.konnect_api_version, Some(found), "the next leader must know");
             assert_eq!(s.count(&Step::ReadOtherVersion), usize::from(found == V3));
             s.konnect_says("completed");
             assert!(s.is(&ConditionType::Complete));

@@ -62,7 +62,7 @@ async fn each_ends_as_it_must(world: &World, rows: Vec<Row>, prepare: impl Fn(&W
         let target = world.add_portal("eu", &portal);
         world.emulator.change_behaviour(&target, row.bend).unwrap();
         prepare(world, &target);
-        // Long enough to be a window still, whatever is cut off at either end.
+        // Long enough to be a window still after rounding cuts off some at both ends.
         let now = Utc::now().trunc_subsecs(0);
         let job =
             JobBuilder::portal(row.name, "eu", &portal).window(now - TimeDelta::hours(6), now - TimeDelta::hours(1));

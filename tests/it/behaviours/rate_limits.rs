@@ -10,7 +10,7 @@ async fn a_limit_per(per: Per) {
     let world = World::new().await;
     let job = world.create(world.job("limited").suspended()).await;
     let lost = world.lose(&world.portal, &job, 2);
-    // Three looks and the request, and no more: the first look at the run is one too many.
+    // Three GETs and the request are allowed: the first GET of the run is one too many.
     let window = Duration::from_secs(8);
     world.emulator.set_rate_limits([RateLimit { per, requests: 4, window, retry_after: true }]);
     world.suspend("limited", false).await;

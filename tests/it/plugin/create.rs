@@ -37,7 +37,7 @@ async fn a_job_that_takes_longer_ends_with_3_and_goes_on() {
     world.emulator.set_manual(&world.portal, true).unwrap();
     let ran = Plugin::of(&world).run(&create("outage", &["--wait", "--timeout", "2s"])).await;
     assert_eq!(ran.code, Some(3), "{ran:#?}");
-    assert!(ran.err.contains("outage has not finished within 2s") && ran.err.contains("The job goes on"), "{ran:#?}");
+    assert!(ran.err.contains("outage has not finished within 2s") && ran.err.contains("The job continues"), "{ran:#?}");
 
     world.wait_for_reason("outage", "Accepted").await;
     world.emulator.advance(&world.portal, Status::Completed).unwrap();
@@ -56,7 +56,7 @@ async fn ctrl_c_ends_the_waiting_and_not_the_job() {
         waiting.prints("Z  ").await;
         waiting.signal(signal);
         assert_eq!(waiting.exit().await.code(), Some(130), "{}", waiting.out());
-        let said = format!("Stopped waiting. The job goes on; to look again: kubectl replay status {name} --wait");
+        let said = format!("Stopped waiting. The job continues; to look again: kubectl replay status {name} --wait");
         super::eventually(|| waiting.err().contains(&said), || waiting.err()).await;
         assert!(world.get(name).await.metadata.deletion_timestamp.is_none());
     }

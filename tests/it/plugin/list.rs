@@ -48,7 +48,7 @@ async fn jobs_go_in_the_order_that_is_shown() {
         assert_eq!((row[0], row[2], row[row.len() - 1]), (place.to_string().as_str(), "Queued", "runs"), "{table}");
     }
     for (name, cause) in
-        [("held", "resume"), ("ahead", "the end of its window"), ("tokenless", "somebody to mend it, see its status")]
+        [("held", "resume"), ("ahead", "the end of its window"), ("tokenless", "a correction, see its status")]
     {
         let row = row(&table, name);
         assert_eq!((row[0], row[row.len() - 1]), ("-", cause), "{table}");
@@ -81,14 +81,14 @@ async fn what_blocks_from_outside_is_said() {
     world.wait_for_reason("waits", "BlockedByRemoteJob").await;
     let ran = Plugin::of(&world).run(&["list"]).await;
     let row = row(&ran.out, "waits");
-    assert_eq!((row[0], row[row.len() - 1]), ("1", "somebody else's replay at Konnect"), "{ran:#?}");
+    assert_eq!((row[0], row[row.len() - 1]), ("1", "another party's replay at Konnect"), "{ran:#?}");
     assert!(ran.err.contains("PLACE is an estimate from the objects"), "an estimate is called one: {ran:#?}");
 }
 
 /// Konnect runs one replay in a region: its 409 is about a run that our target does not show.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_konnect_refuses_because_of_somebody_elses_run_is_next_and_not_under_way() {
-    // The one that is refused is not tried again while the table is looked at.
+    // The refused job is not retried while the table is compared.
     let builder = World::builder().flag("--retry-interval=5m");
     let world = builder.emulator(|options| options.q2 = Q2::Region).build().await;
     let other = world.add_portal("eu", OTHER_PORTAL);
@@ -104,12 +104,12 @@ async fn what_konnect_refuses_because_of_somebody_elses_run_is_next_and_not_unde
     let plugin = Plugin::of(&world);
 
     let table = plugin.done(&["list"]).await;
-    for (name, place, waits_for) in [("refused", "1", "somebody else's replay at Konnect"), ("older", "2", "refused")] {
+    for (name, place, waits_for) in [("refused", "1", "another party's replay at Konnect"), ("older", "2", "refused")] {
         let cells = row(&table, name);
         assert_eq!((cells[0], cells[cells.len() - 1]), (place, waits_for), "{table}");
     }
     let told = plugin.done(&["status", "refused"]).await;
-    assert!(told.contains("Waits for   somebody else's replay at Konnect\n"), "{told}");
+    assert!(told.contains("Waits for   another party's replay at Konnect\n"), "{told}");
     assert!(told.contains("under way (409)"), "{told}");
     let said = plugin.done(&["suspend", "refused"]).await;
     assert!(said.contains("Nothing is asked of Konnect for it"), "nothing of it is under way: {said}");

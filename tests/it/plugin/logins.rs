@@ -1,4 +1,4 @@
-//! Logins that end while somebody waits, and programs that log in.
+//! Logins that expire during `--wait`, and programs that log in.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,7 @@ async fn a_login_that_only_kubectl_can_renew_says_so() {
     assert!(ran.err.contains("auth-provider oidc") && ran.err.contains("run `kubectl get alrj`"), "{ran:#?}");
 }
 
-/// TAB must neither hang nor print, whatever the program that logs in does.
+/// TAB must neither hang nor print, also if the program that logs in does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_that_does_not_log_in_does_not_hang_completion() {
     let world = World::builder().without_operator().build().await;

@@ -68,7 +68,7 @@ async fn ctrl_c_leaves_the_cursor_on_a_line_of_its_own() {
     assert!(world.get("outage").await.metadata.deletion_timestamp.is_none());
 }
 
-/// As in `kubectl replay create … --wait | head -1`: nobody can tell from the code that the job has completed, for it has not.
+/// As in `kubectl replay create … --wait | head -1`: the code must not say that the job has completed, for it has not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_leaves_is_no_success_for_who_waits() {
     let world = World::builder().without_operator().build().await;

@@ -32,7 +32,7 @@ async fn whoever_suspends_is_told_that_a_run_goes_on() {
     world.wait_for_reason("runs", "Accepted").await;
     let plugin = Plugin::of(&world);
     let said = plugin.done(&["suspend", "runs"]).await;
-    assert!(said.contains("Its run goes on, since Konnect cannot stop it"), "{said}");
+    assert!(said.contains("Its run continues, since Konnect cannot stop it"), "{said}");
 
     world.create(world.job("waits")).await;
     world.wait_for_reason("waits", "Queued").await;

@@ -110,7 +110,7 @@ impl Operator {
         text
     }
 
-    /// What it serves to somebody who accepts this, and the type of that.
+    /// What it serves to a scraper that accepts this, and its content type.
     pub async fn metrics_as(&self, accept: &str) -> (String, String) {
         let request = reqwest::Client::new().get(format!("{}/metrics", self.probes().await));
         let answer = request.header("accept", accept).send().await.unwrap();

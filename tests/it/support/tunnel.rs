@@ -68,7 +68,7 @@ pub fn edited(kubeconfig: &Path, name: &str, change: impl FnOnce(&mut Value)) ->
     path
 }
 
-/// A copy by which the API server has another address: one that only a [`Tunnel`] leads to, unless it is this machine's.
+/// A copy by which the API server has another address: only a [`Tunnel`] leads to it, unless it is this machine's.
 pub fn moved(kubeconfig: &Path, name: &str, server: &str) -> PathBuf {
     edited(kubeconfig, name, |copy| {
         copy["clusters"][0]["cluster"]["server"] = server.into();

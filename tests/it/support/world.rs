@@ -361,7 +361,7 @@ impl World {
 }
 
 impl Drop for World {
-    /// Whatever the test was about: the token must show nowhere, and every request and every answer must be as documented. What the
+    /// At the end of every test: the token must show nowhere, and every request and every answer must be as documented. What the
     /// operator logs and answers is looked at when it is dropped.
     fn drop(&mut self) {
         if !std::thread::panicking() {

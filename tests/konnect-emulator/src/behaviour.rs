@@ -235,7 +235,7 @@ impl UnsetTime {
 }
 
 impl TimeFormat {
-    /// The time as text. An unset time has no fraction and no offset, whatever the format.
+    /// The time as text. An unset time has no fraction and no offset, in every format.
     pub(crate) fn write(self, time: Option<DateTime<Utc>>) -> String {
         let Some(time) = time else { return self.unset.text().to_owned() };
         let minutes = self.offset_minutes.unwrap_or_default();

@@ -204,7 +204,7 @@ impl Operation {
         (!wrong.is_empty() && !value.is_empty()).then(|| format!("parameter {name}: {}", wrong.join("; ")))
     }
 
-    /// The body of a request. It is JSON, whatever its content type says.
+    /// The body of a request. It is JSON, also with another content type.
     fn check_sent(&self, exchange: &Exchange<'_>) -> Vec<String> {
         match self.body.values().next() {
             Some(schema) => check_json(schema, exchange.sent),

@@ -79,7 +79,7 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// The usual wait, scaled, or the one that the receiver asked for if that counts (Q11).
+    /// The usual wait, scaled, or the wait that the receiver asked for if that counts (Q11).
     fn wait(&self, usual: Duration, asked: Option<Duration>) -> Duration {
         let asked = asked.filter(|_| self.behaviour.q11.honours_retry_after);
         let seconds = asked.unwrap_or(usual).as_secs_f64() * self.shared.retry_scale;

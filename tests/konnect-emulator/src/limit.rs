@@ -35,7 +35,7 @@ pub enum Per {
     Token,
     /// All requests of one organization.
     Organization,
-    /// All requests from one IP address, whoever asks.
+    /// All requests from one IP address, with any token.
     Address,
 }
 

@@ -93,7 +93,7 @@ impl LastAttempt {
     }
 }
 
-/// Statuses kept for GETs that are behind; one that reaches further back sees the oldest.
+/// Statuses kept for GETs that lag; a GET that lags more sees the oldest.
 const KEPT: usize = 1_000;
 
 /// A target's webhook with what is known of it.

@@ -26,7 +26,7 @@ pub(crate) struct Answer {
     pause: Option<Duration>,
     /// The trace id goes into the body, as `instance`.
     traced: bool,
-    /// It is not what Konnect documents, because the emulator was told so: a fault, a forced job, a status by hand.
+    /// It is not what Konnect documents, because a user of the emulator asked for it: a fault, a forced job, a status by hand.
     pub(crate) bent: bool,
     /// Whether the request changed something.
     pub(crate) effect: bool,
@@ -60,7 +60,7 @@ pub(crate) enum Rule {
     Enum {
         choices: &'static [&'static str],
     },
-    /// No more than so many.
+    /// At most so many.
     Max {
         maximum: u32,
     },

@@ -109,7 +109,7 @@ pub(crate) struct Target {
     pub(crate) job: Job,
     pub(crate) webhook: WebhookSlot,
     pub(crate) events: Vec<AuditEvent>,
-    /// Events made so far, those that have left retention included.
+    /// Events made so far, expired events included.
     made: usize,
     /// GET of the job answers this instead.
     pub(crate) forced: Option<Value>,

@@ -28,7 +28,7 @@ fn deployment(objects: &Objects) -> &Value {
     objects.of_kind("Deployment")[0]
 }
 
-/// The namespaces that the operator is told to watch; none are all.
+/// The namespaces that the operator has to watch; none are all.
 fn watched(objects: &Objects) -> Vec<String> {
     let deployment = deployment(objects);
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];

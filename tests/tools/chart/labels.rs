@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::helm::{Helm, Rendering};
 use crate::objects::Objects;
 
-/// What is set, and which label of which object must come out of it.
+/// What is set, and which label must follow from it in which object.
 const CASES: &[(&str, &str, &str, &str)] = &[
     (
         "commonLabels: {app.kubernetes.io/part-of: observability}",

@@ -1,4 +1,4 @@
-//! Names of releases and namespaces: all that Helm and Kubernetes allow, whatever YAML makes of them.
+//! Names of releases and namespaces: all that Helm and Kubernetes allow, also names that YAML reads as other types.
 
 use std::collections::BTreeSet;
 
@@ -80,7 +80,7 @@ fn installs_side_by_side_share_no_cluster_wide_object() {
         let (first, second) = (cluster_wide(&first), cluster_wide(&second.objects(helm)));
         assert_eq!((first.len(), second.len()), (3, 2), "{first:?} {second:?}");
         assert!(first.is_disjoint(&second), "{first:?} {second:?}");
-        // Namespace and name are told apart, wherever the hyphen stands.
+        // Namespace and name are distinguished, wherever the hyphen is.
         let one = cluster_wide(&Rendering::of("fullnameOverride: b-c").named("r", "a").objects(helm));
         let other = cluster_wide(&Rendering::of("fullnameOverride: c").named("r", "a-b").objects(helm));
         let shared: Vec<_> = one.intersection(&other).collect();

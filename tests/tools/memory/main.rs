@@ -1,4 +1,4 @@
-//! How much memory the operator takes, whatever authors put into their objects.
+//! How much memory the operator takes when authors make their objects as large as they can.
 //!
 //! Takes minutes, as 200 objects of more than a megabyte are made: run by `.ci/run memory`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -6,7 +6,7 @@ use super::fixtures::*;
 use crate::replay::WaitCause;
 use crate::replay::scheduler::Turn;
 
-/// Finding F2a: a 404 that one token found stopped the right token at the same portal.
+/// A 404 that one token found stopped the right token at the same portal.
 #[test]
 fn what_one_token_saw_concerns_no_other_token() {
     for cause in
@@ -19,7 +19,7 @@ fn what_one_token_saw_concerns_no_other_token() {
     }
 }
 
-/// Finding F2b: the operator's own advice, another object with v3, led into a dead end.
+/// The operator advised another object with v3, which then waited without end.
 #[test]
 fn what_was_seen_under_one_version_of_the_api_concerns_no_other() {
     let mut w = world();
@@ -27,7 +27,7 @@ fn what_was_seen_under_one_version_of_the_api_concerns_no_other() {
     assert!(w.starts(&job("new").under_v3()));
 }
 
-/// Finding F2c: `Ignore` was not honoured while another job waited for the webhook.
+/// `Ignore` was not honoured while another job waited for the webhook.
 #[test]
 fn a_webhook_that_is_off_concerns_no_job_that_ignores_it() {
     let mut w = world();
@@ -46,7 +46,7 @@ fn a_token_that_one_region_refuses_works_in_the_other_and_a_missing_secret_in_no
     }
 }
 
-/// Finding F3: a portal whose PUT always fails kept its lane until every window behind it had expired.
+/// A portal whose PUT always fails kept its lane until every window behind it had expired.
 #[test]
 fn a_portal_whose_put_always_fails_is_tried_ever_more_rarely_and_the_lane_goes_on() {
     for cause in [WaitCause::NotTaken, WaitCause::PutRefused] {
@@ -117,7 +117,7 @@ fn many_broken_portals_before_a_good_one_do_not_starve_it() {
     assert!(done == good.len() && w.now < secs(1000) + secs(50 * 70 + 120), "{done} after {:?}", w.now);
 }
 
-/// Finding F3b: a 409 although the GET shows the target free.
+/// A 409 although the GET shows the target free.
 #[test]
 fn a_conflict_holds_the_account_up_for_a_minute_and_its_own_target_for_longer_each_time() {
     let mut w = world();
@@ -134,7 +134,7 @@ fn a_conflict_holds_the_account_up_for_a_minute_and_its_own_target_for_longer_ea
     assert!(w.after(secs(1)).starts(&a));
 }
 
-/// Finding F8: one hung run of another's slowed its lane to one job per ten minutes.
+/// One hung run of another party slowed its lane to one job per ten minutes.
 #[test]
 fn another_run_at_one_portal_holds_up_that_portal_alone() {
     let mut w = world();
@@ -149,7 +149,7 @@ fn another_run_at_one_portal_holds_up_that_portal_alone() {
     assert_eq!(w.take(&job("same portal")), held_back("blocked", WaitCause::RemoteJob));
 }
 
-/// Finding F12: a token that may read but not PUT woke all jobs of the target each minute.
+/// A token that may read but not PUT woke all jobs of the target each minute.
 #[test]
 fn what_a_put_found_is_not_over_because_a_get_works() {
     let mut w = world();
@@ -208,7 +208,7 @@ fn the_targets_of_a_token_take_turns_at_looking_whether_konnect_accepts_it_again
     let (broken, good) = (job("broken").expiring_in(1), job("good").at("q"));
     w.waits(&good);
     w.starts_and_finds(&broken, WaitCause::RateLimit);
-    assert_eq!(w.after(mins(1)).due(), ["broken"], "the earliest of those that have not looked");
+    assert_eq!(w.after(mins(1)).due(), ["broken"], "the earliest of the jobs that have not probed");
     w.starts_and_finds(&broken, WaitCause::RateLimit);
     assert_eq!(w.after(mins(1)).due(), ["good"]);
     assert!(w.starts(&good));
@@ -224,7 +224,7 @@ fn a_job_that_finds_its_version_shares_what_v2_says_of_the_webhook_and_not_that_
     }
 }
 
-/// Findings F14 and B1: what nobody mended was never forgotten.
+/// A failure that is never corrected would be kept for ever.
 #[test]
 fn nothing_is_kept_of_a_key_whose_last_job_is_gone() {
     let mut w = world();
@@ -257,7 +257,8 @@ fn another_job_speaks_for_what_a_job_that_is_gone_has_found() {
     w.completes(&a);
     assert_eq!(w.take(&c), held_back("b", WaitCause::Portal));
 }
-/// One that is still to find its version asks what the other has found out under v2.
+
+/// A job that has not found its version yet asks v2 first, like a job that has found v2.
 #[test]
 fn of_two_jobs_of_one_target_the_first_looks_again_whichever_of_them_knows_its_version() {
     let mut w = world();

@@ -285,7 +285,7 @@ impl History {
         Ok(())
     }
 
-    /// All faults are over: whatever is woken goes, and completes.
+    /// All faults are over: each job that is woken starts, and completes.
     fn ends(mut self) -> Result<(), TestCaseError> {
         let mut left: BTreeMap<ObjectId, Candidate> = BTreeMap::new();
         for n in 0..JOBS {
@@ -296,7 +296,7 @@ impl History {
             self.list.set(&who, Doing::Waits);
             left.insert(who.id.clone(), who);
         }
-        // Whatever was under way ends.
+        // Every run under way ends.
         for who in left.values() {
             let woken = self.s.wait(who, self.now);
             self.woke(woken);

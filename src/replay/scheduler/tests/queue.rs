@@ -49,7 +49,7 @@ fn a_portal_never_has_two_requests_whatever_the_secrets_and_no_object_of_another
     assert_eq!(w.completes(&ours), ["b"]);
 }
 
-/// Finding F1: a run of one organisation stopped those of all others.
+/// A run of one organisation stopped those of all others.
 #[test]
 fn two_organizations_share_nothing() {
     let mut w = world();
@@ -70,7 +70,7 @@ fn lanes_do_not_hold_each_other_up_and_nor_does_a_job_whose_target_is_reserved()
     let mut w = world();
     assert!(w.starts(&job("elsewhere").of("finance").with("other")));
     assert_eq!(w.take(&job("stuck").expiring_in(1)), behind("other"));
-    assert!(w.starts(&job("free").at("q")), "passes the one that cannot go");
+    assert!(w.starts(&job("free").at("q")), "starts before the job that cannot");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_re_created_object_is_another_one_and_both_are_found_by_name() {
     assert!(w.scheduler.named("finance", "a").is_empty());
 }
 
-/// Finding F13: a job kept the lane of its old Secret.
+/// A job kept the lane of its old Secret.
 #[test]
 fn a_job_that_changes_its_secret_while_it_waits_takes_its_place_in_the_other_lane() {
     let mut w = world();

@@ -1,4 +1,4 @@
-//! A region that does not answer: one account may be in trouble of its own, two open the circuit breaker.
+//! A region that does not answer: with one account the cause may be its own, two open the circuit breaker.
 
 use super::fixtures::*;
 use crate::replay::WaitCause;

@@ -1,4 +1,4 @@
-//! Pages by cursor: so many items after, or before, one that the client has seen.
+//! Pages by cursor: so many items after, or before, an item that the client has seen.
 //!
 //! A cursor names an item, not a place, so that new items move nothing.
 

@@ -39,7 +39,7 @@ impl Endpoint<'_> {
         Ok(Answer::json(200, &json!({"data": data, "meta": meta})))
     }
 
-    /// Those that this version of the API knows.
+    /// The portals that this version of the API knows.
     fn ids<'w>(&'w self, world: &'w World) -> impl Iterator<Item = &'w str> {
         let here = world.targets().filter(|(key, _)| key.same_region(&self.key));
         here.filter_map(|(key, target)| match &key.scope {

@@ -34,7 +34,7 @@ impl Query {
         count.map(Some).ok_or_else(|| in_query(invalid(name, Rule::IsInteger, "must be a whole number from 1")))
     }
 
-    /// The same query with one parameter in the place of those that are left out.
+    /// The same query with one parameter instead of the parameters that are left out.
     pub(super) fn with(&self, left_out: &[&str], name: &str, value: &str) -> String {
         let kept = self.0.iter().filter(|(key, _)| !left_out.contains(&key.as_str()));
         let mut query = url::form_urlencoded::Serializer::new(String::new());

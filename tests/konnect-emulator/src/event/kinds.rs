@@ -41,7 +41,7 @@ const CHECKS: [(&str, &str, bool); 4] = [
     ("control-planes/1c026712-c17d-4e30-ac27-53a6cdc56b9c", "retrieve", true),
 ];
 
-/// User agents of which some have spaces, and one is empty.
+/// User agents. Some have spaces, and one is empty.
 const USER_AGENTS: [&str; 4] = [
     "grpc-node-js/1.8.10",
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/113.0.0.0 Safari/537.36",

@@ -1,6 +1,6 @@
 //! Destinations: where the webhooks of an organization send their events.
 //!
-//! A destination belongs to the organization, whatever the region. Whether Konnect sees it so is not documented: its
+//! A destination belongs to the organization, not to a region. Whether Konnect sees it so is not documented: its
 //! specifications name regional hosts, its how-tos the global one. Here both serve it.
 
 use chrono::{DateTime, Utc};

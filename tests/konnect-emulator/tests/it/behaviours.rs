@@ -265,7 +265,7 @@ async fn a_put_is_answered_with_its_job_or_without_one() {
         let put = bench.put_job(window(2)).await;
         assert_eq!(put.status, 202);
         let now = bench.get_job().await;
-        assert_eq!(now["status"], "accepted", "whatever the answer, it was taken");
+        assert_eq!(now["status"], "accepted", "it was taken, with every answer");
         match answer {
             PutAnswer::Job => assert_eq!(put.json(), now),
             PutAnswer::Empty => assert_eq!(put.json(), json!({})),

@@ -119,7 +119,7 @@ async fn q11_says_whether_a_receiver_may_ask_for_a_longer_pause() {
         let attempts = bench.attempts_of_a_replay().await;
         assert_eq!((attempts.len(), attempts[0].response_code), (2, Some(429)));
         let between = (attempts[1].at - attempts[0].at).num_milliseconds();
-        assert!(between >= pause, "100 s, of which the bench makes 100 ms: {between} ms");
+        assert!(between >= pause, "100 s, which the bench scales to 100 ms: {between} ms");
     }
 }
 

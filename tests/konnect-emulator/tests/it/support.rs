@@ -66,7 +66,7 @@ impl Bench {
 }
 
 impl Drop for Bench {
-    /// Whatever a test was about: the emulator answers as `openapi.yaml` says.
+    /// At the end of every test: the emulator answered as `openapi.yaml` says.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let own_faults = |violation: &Violation| violation.part != Part::Request;

@@ -20,7 +20,7 @@ pub struct Processes {
 
 #[derive(Default)]
 struct Table {
-    /// By all that prints in a fixed order; the scheduler's maps do not, so those that agree in the rest are compared.
+    /// By all that prints in a fixed order. The scheduler's maps do not, so processes that agree in the rest are compared.
     ids: HashMap<u64, Vec<ProcessId>>,
     all: Vec<Arc<Process>>,
 }
