@@ -33,7 +33,7 @@ async fn a_foreign_run_that_hangs_holds_up_its_portal_alone() {
 
     world.wait_now("blocked-0", "that it is blocked", |job| ready_reason(job) == "BlockedByRemoteJob").await;
     assert_eq!((world.calls("PUT").len(), world.puts()), (0, BEHIND), "nothing was sent over the foreign run");
-    // The order of the lane is kept among those that could go: the longest ago is the last that was created.
+    // The order of the lane is kept among the jobs that could go: the longest ago is the last that was created.
     let starts: Vec<_> = futures::future::join_all(
         (0..BEHIND).rev().map(async |number| world.get(&name(number)).await.status.unwrap().start_time.unwrap()),
     )

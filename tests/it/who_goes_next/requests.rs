@@ -61,7 +61,7 @@ async fn a_portal_that_answers_409_although_it_shows_no_run_lets_the_others_of_i
     the_other_four_are_sent(Action::status(409)).await;
 }
 
-/// The spacing of requests to it grows, also while nobody else is there.
+/// The spacing of requests to it grows, also while no other job is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_portal_that_refuses_every_request_is_asked_less_and_less() {
     let world = World::new().await;

@@ -42,7 +42,7 @@ async fn a_run_that_nobody_can_read_gives_way_to_a_token_that_can() {
     assert_eq!(ready_reason(&world.get("waits").await), "Queued");
 
     clock.forward(Duration::from_mins(1));
-    // The portal is free for it to look, and Konnect shows that the run goes on.
+    // The portal is free for it to look, and Konnect shows that the run is still under way.
     world.wait_for_reason("waits", "BlockedByRemoteJob").await;
     world.more_looks(3).await;
     assert_eq!(world.puts(), 1, "nothing is sent over the run");

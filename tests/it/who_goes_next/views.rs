@@ -92,7 +92,7 @@ async fn a_job_that_waits_for_the_webhook_holds_up_no_job_that_ignores_it() {
     world.wait_until_complete("waits").await;
 }
 
-/// A Secret that is missing concerns all who name it and nobody else.
+/// A Secret that is missing concerns the jobs that name it and no others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_without_a_token_holds_up_no_other_secret_on_its_portal() {
     let Neighbours { here, there, _operator } = Neighbours::new().await;
