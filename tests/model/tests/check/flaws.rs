@@ -8,7 +8,7 @@ use super::konnect::{OnAccepted, Questions};
 use super::model::{Bounds, ENDLESS, MISCOUNTED, Model, SENT_TWICE, Setup, TWO_AT_ONCE, UNREAD};
 
 const BOUNDS: Bounds =
-    Bounds { objects: 1, horizon: 5, faults: 1, failures: 0, outsider: 0, outsider_slips_in: false, must_end: false };
+    Bounds { objects: 1, horizon: 5, faults: 1, failures: 0, outsider: 0, outsider_slips_in: false, deletions: 0, must_end: false };
 const QUESTIONS: Questions = Questions { q1: OnAccepted::Replaces, q2_region: false, q5_moves: true, q6_keeps: true };
 
 /// Asserts that `property` is what breaks, and prints how.

@@ -10,7 +10,7 @@ use super::model::{Bounds, ENDS, Model, Setup};
 
 /// What is the same in all models that are checked with `cargo test`.
 const BOUNDS: Bounds =
-    Bounds { objects: 1, horizon: 5, faults: 0, failures: 0, outsider: 0, outsider_slips_in: false, must_end: true };
+    Bounds { objects: 1, horizon: 5, faults: 0, failures: 0, outsider: 0, outsider_slips_in: false, deletions: 0, must_end: true };
 
 /// One way to answer the questions: the one that allows most.
 const QUESTIONS: Questions = Questions { q1: OnAccepted::Replaces, q2_region: true, q5_moves: true, q6_keeps: true };

@@ -9,6 +9,7 @@ mod flaw;
 mod interner;
 mod judge;
 mod konnect;
+mod layout;
 mod model;
 mod process;
 mod time;
