@@ -74,9 +74,16 @@ fn ours(o: &Observed, job: &ValidatedJob, policy: &Policy, submission: &Submissi
         | RemoteStatus::Unknown(_) => {
             let submission = Submission { last_read: last_read(submission, remote), ..submission.clone() };
             let situation = Situation::Underway { submission, job: Some(remote.clone()) };
-            late_or(deadline::passed_for_sure(o, job.window, policy), Decision::Be(situation, wait::poll(o, policy)))
+            let late = deadline::passed_for_sure(o, job.window, policy).filter(|_| is_shown_to_all(o, policy));
+            late_or(late, Decision::Be(situation, wait::poll(o, policy)))
         }
     }
+}
+
+/// Whether every GET shows this run by now. A job that is given up reserves nothing, so the next one of its target starts on what it
+/// reads: with `activeDeadlineSeconds: 10` it would read the job from before ours for as long as a GET may lag, and send over our run.
+fn is_shown_to_all(o: &Observed, policy: &Policy) -> bool {
+    o.submission_age() >= policy.settle_time()
 }
 
 /// The word that Konnect's answer to the request had already is no news: it is not worth a write of its own.

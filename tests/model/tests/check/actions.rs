@@ -5,7 +5,7 @@ use konnect_replay_model::api::ConditionType;
 use super::interner::ProcessId;
 use super::judge::is_true;
 use super::konnect::{Object, Request, Window, Word};
-use super::layout::Slot;
+use super::layout::{Slot, Trouble};
 use super::model::{Model, Setup};
 use super::process::{Input, WaitsFor};
 use super::time::ON_THE_WAY;
@@ -99,7 +99,7 @@ impl World {
             self.actions_of_request(index, request, actions);
         }
         for slot in 0..self.konnect.len() {
-            self.actions_of_konnect(slot, actions);
+            self.actions_of_konnect(slot, model, actions);
         }
         self.actions_of_others(model, actions);
         self.actions_of_disorder(model, actions);
@@ -259,7 +259,10 @@ impl World {
         }
     }
 
-    pub fn actions_of_konnect(&self, slot: Slot, actions: &mut Vec<Action>) {
+    pub fn actions_of_konnect(&self, slot: Slot, model: &Model, actions: &mut Vec<Action>) {
+        if self.disorder == Disorder::Now && model.rules.layout.trouble == Some(Trouble::Hangs(slot)) {
+            return;
+        }
         let place = &self.konnect[slot];
         match place.job.word {
             Word::Accepted => actions.push(Action::Becomes(slot, Word::Running)),

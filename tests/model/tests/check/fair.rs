@@ -130,14 +130,10 @@ impl<'a> Schedule<'a> {
         self.happens(Action::Tick);
     }
 
-    /// Konnect goes on by one word at a target, unless a run hangs there.
+    /// Konnect goes on by one word at a target.
     fn goes_on(&mut self, slot: usize) {
-        let hangs = self.model.rules.layout.trouble == Some(Trouble::Hangs(slot));
-        if hangs && self.world.disorder == Disorder::Now {
-            return;
-        }
         let mut actions = Vec::new();
-        self.world.actions_of_konnect(slot, &mut actions);
+        self.world.actions_of_konnect(slot, self.model, &mut actions);
         if let Some(action) = actions.first() {
             self.happens(*action);
         }

@@ -18,3 +18,4 @@ mod world;
 mod flaws;
 mod holds;
 mod trace;
+mod worlds;

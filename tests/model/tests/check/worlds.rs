@@ -1,0 +1,149 @@
+//! The same invariants in worlds of several organisations, Secrets and lanes, with deletion, deadlines, and something that stays out of
+//! order for as long as it likes.
+
+use konnect_replay_model::api::KonnectApiVersion;
+use konnect_replay_model::replay::Serialize;
+
+use super::holds::{BOUNDS, QUESTIONS, explore_all};
+use super::konnect::{Questions, Window};
+use super::layout::{Layout, PLAN, Plan, Trouble};
+use super::model::{Bounds, Model, Setup};
+
+/// Explores one process in a world, and says how many states there are.
+fn explore(what: &str, layout: Layout, bounds: Bounds) -> usize {
+    explore_all(what, Model::of(layout, Setup::One, QUESTIONS, bounds))
+}
+
+#[test]
+fn two_organisations_replay_one_window_each_for_itself() {
+    let bounds = Bounds { horizon: 2, ..BOUNDS };
+    assert_eq!(explore("two organisations", Layout::of_two_organizations(), bounds), 0);
+}
+
+#[test]
+fn a_run_that_hangs_in_one_organisation_holds_up_no_other() {
+    let bounds = Bounds { horizon: 1, ..BOUNDS };
+    let layout = Layout::of_two_organizations().with(Trouble::Hangs(0));
+    assert_eq!(explore("one of two organisations hangs", layout, bounds), 0);
+}
+
+#[test]
+fn two_secrets_share_one_portal() {
+    let bounds = Bounds { horizon: 2, faults: 1, ..BOUNDS };
+    assert_eq!(explore("two Secrets on one portal", Layout::of_two_secrets(), bounds), 0);
+}
+
+#[test]
+fn two_portals_run_side_by_side() {
+    let bounds = Bounds { horizon: 2, ..BOUNDS };
+    let layout = Layout { serialize: Serialize::Portal, ..Layout::of_two_portals() };
+    let both = [false, true].map(|q2_region| {
+        let questions = Questions { q2_region, ..QUESTIONS };
+        explore_all("two lanes", Model::of(layout.clone(), Setup::One, questions, bounds))
+    });
+    assert_eq!(both, [0, 0]);
+}
+
+#[test]
+fn an_object_is_deleted_at_any_moment() {
+    let layout = Layout { lag: 1, ..Layout::of_one_portal(2) };
+    let bounds = Bounds { deletions: 1, ..BOUNDS };
+    let states = [Bounds { horizon: 3, ..bounds }, Bounds { horizon: 1, faults: 1, ..bounds }]
+        .map(|bounds| explore("deletion", layout.clone(), bounds));
+    assert_eq!(states, [0, 0]);
+}
+
+#[test]
+fn deadlines_pass_at_any_moment() {
+    let plan = Plan { starts_within: Some(70), active_for: Some(10), ..PLAN };
+    let layout = Layout { lag: 1, ..Layout::new(vec![plan, Plan { window: 1, ..PLAN }]) };
+    let bounds = Bounds { horizon: 3, ..BOUNDS };
+    assert_eq!(explore("deadlines", layout, bounds), 0);
+}
+
+#[test]
+fn deadlines_end_what_puts_that_fail_keep_waiting() {
+    let plan = Plan { starts_within: Some(70), active_for: Some(10), ..PLAN };
+    for trouble in [Trouble::PutUnavailable(0), Trouble::PutConflict(0)] {
+        let layout = Layout::new(vec![plan]).with(trouble);
+        let bounds = Bounds { horizon: 5, faults: 1, ..BOUNDS };
+        assert_eq!(explore("deadlines and PUTs that fail", layout, bounds), 0);
+    }
+}
+
+#[test]
+fn a_portal_whose_puts_fail_holds_up_no_other_portal_of_its_lane() {
+    let bounds = Bounds { horizon: 4, ..BOUNDS };
+    let states = [Trouble::PutUnavailable(0), Trouble::PutConflict(0)]
+        .map(|trouble| explore("PUTs fail", Layout::of_two_portals().with(trouble), bounds));
+    assert_eq!(states, [0, 0]);
+}
+
+#[test]
+fn what_one_token_version_or_policy_finds_holds_up_no_other() {
+    let bounds = Bounds { horizon: 2, ..BOUNDS };
+    let states = what_one_finds().map(|layout| explore("one finds", layout, bounds));
+    assert_eq!(states, [0, 0, 0]);
+}
+
+/// The wrong token, the wrong version of the API, and a webhook that is off for one that needs it, at one portal.
+pub fn what_one_finds() -> [Layout; 3] {
+    let of = |first: Plan, second: Plan, trouble: Trouble| {
+        Layout::new(vec![first, Plan { window: 1, ..second }]).with(trouble)
+    };
+    let (v2, v3) = (KonnectApiVersion::V2, KonnectApiVersion::V3);
+    [
+        of(PLAN, Plan { secret: 1, ..PLAN }, Trouble::UnknownToToken(0, 0)),
+        of(Plan { version: v2, ..PLAN }, Plan { version: v3, ..PLAN }, Trouble::UnknownUnder(0, v2)),
+        of(PLAN, Plan { ignores_webhook: true, ..PLAN }, Trouble::WebhookOff(0)),
+    ]
+}
+
+/// A world of hours, in which a run goes on for ever, or the token of its job is refused.
+pub fn hours(layout: Layout) -> Layout {
+    Layout { jump: 120, ..layout }
+}
+
+#[test]
+fn a_run_of_which_nothing_is_heard_for_an_hour_holds_up_neither_its_target_nor_its_lane() {
+    let bounds = Bounds { horizon: 600, ..BOUNDS };
+    let questions = Questions { q2_region: false, ..QUESTIONS };
+    let unread = hours(Layout::of_two_secrets().with(Trouble::Denied(0)));
+    let hangs = hours(Layout::of_two_portals().with(Trouble::Hangs(0)));
+    let states =
+        [unread, hangs].map(|layout| explore_all("hours", Model::of(layout, Setup::One, questions, bounds)));
+    assert_eq!(states, [0, 0]);
+}
+
+/// Somebody else's run hangs at one portal, for which a job waits; two other jobs of the lane are for another portal.
+pub fn behind_a_foreign_run() -> Layout {
+    let plans = vec![PLAN, Plan { slot: 1, window: 1, ..PLAN }, Plan { slot: 1, window: 2, ..PLAN }];
+    Layout { foreign_runs: true, patience: 20, ..Layout::new(plans).with(Trouble::Hangs(0)) }
+}
+
+#[test]
+fn a_foreign_run_that_hangs_at_one_portal_holds_up_no_other_portal_of_its_lane() {
+    let questions = Questions { q2_region: false, ..QUESTIONS };
+    let bounds = Bounds { horizon: 1, ..BOUNDS };
+    let model = Model::of(behind_a_foreign_run(), Setup::One, questions, bounds);
+    assert_eq!(explore_all("a foreign run", model), 0);
+}
+
+/// Two jobs of one portal, of which the second asks for the same window, or for one that begins and ends 50 s later.
+pub fn duplicates(window: usize) -> Layout {
+    Layout { receiver_changes: true, ..Layout::new(vec![PLAN, Plan { window, ..PLAN }]) }
+}
+
+#[test]
+fn a_job_is_skipped_only_for_what_was_delivered_to_the_destination_of_today() {
+    let bounds = Bounds { horizon: 2, ..BOUNDS };
+    let states = [0, Window::SHIFTED].map(|window| explore("duplicates", duplicates(window), bounds));
+    assert_eq!(states, [0, 0]);
+}
+
+#[test]
+fn a_leader_of_two_secrets_is_followed_by_another() {
+    let bounds = Bounds { horizon: 1, faults: 1, ..BOUNDS };
+    let model = Model::of(Layout::of_two_secrets(), Setup::Takeover, QUESTIONS, bounds);
+    assert_eq!(explore_all("takeover", model), 83_516);
+}
