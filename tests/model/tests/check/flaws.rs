@@ -142,7 +142,8 @@ fn trusting_the_receiver_of_today_skips_what_was_never_delivered() {
 fn counting_windows_as_about_the_same_skips_seconds_that_were_never_sent() {
     let plans = vec![PLAN, Plan { window: Window::SHIFTED, ..PLAN }];
     let bounds = Bounds { must_end: false, ..FAIR };
-    let model = flawed_in(Layout::new(plans), Flaw::CountsAboutTheSame, bounds);
+    let layout = Layout { receiver_answers: true, ..Layout::new(plans) };
+    let model = flawed_in(layout, Flaw::CountsAboutTheSame, bounds);
     breaks(FALSELY_COMPLETE, "windows that are about the same", model);
 }
 

@@ -55,8 +55,8 @@ impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.of {
             None => write!(f, "a foreign window")?,
-            Some(Self::SHIFTED) => write!(f, "the window of job-a 50 s later")?,
-            Some(number) => write!(f, "the window of {}", super::cluster::NAMES[number])?,
+            Some(Self::SHIFTED) => write!(f, "window 1 and 50 s later")?,
+            Some(number) => write!(f, "window {}", number + 1)?,
         }
         if self.more > 0 { write!(f, " and {} s", self.more) } else { Ok(()) }
     }

@@ -18,7 +18,7 @@ pub struct Plan {
     pub slot: Slot,
     /// Scope Organization: the spec names no target, and the token alone says which one it is.
     pub organization: bool,
-    /// Which window; see [`super::konnect::Window`].
+    /// Which window; see [`super::konnect::Window`]. One of a higher number lies farther back, and expires earlier.
     pub window: usize,
     pub version: KonnectApiVersion,
     pub ignores_webhook: bool,
@@ -112,6 +112,11 @@ pub struct Layout {
     pub trouble: Option<Trouble>,
     /// Whether the receiver of the events refuses them at first, and may later be put right; and whether it may move elsewhere.
     pub receiver_changes: bool,
+    /// Whether Konnect tells when the receiver last answered: without that no record shows a delivery, and no job is skipped.
+    pub receiver_answers: bool,
+    /// Whether the process knows all objects before the first pass, as the driver does once its list is complete: then the order of
+    /// expiry decides from the start. Else the jobs ask in any order.
+    pub queued: bool,
     /// How long after a PUT a GET may show the job from before it, in whole steps of the clock.
     pub lag: Tick,
     /// How much a step of the clock is; where it is more than one, nothing is on its way meanwhile.
@@ -136,6 +141,8 @@ impl Layout {
             foreign_runs: false,
             trouble: None,
             receiver_changes: false,
+            receiver_answers: false,
+            queued: false,
             lag: 0,
             jump: 1,
             patience: 30,
@@ -146,12 +153,12 @@ impl Layout {
     /// receiver hits all organisations alike.
     pub fn of_two_organizations() -> Self {
         let plan = |of| Plan { secret: of, slot: of, organization: true, ..PLAN };
-        Self { organizations: vec![0, 1], ..Self::new(vec![plan(0), plan(1)]) }
+        Self { organizations: vec![0, 1], receiver_answers: true, ..Self::new(vec![plan(0), plan(1)]) }
     }
 
-    /// Two objects for two portals of one organisation, with one Secret.
+    /// Two objects for two portals of one organisation, with one Secret. The window of the first expires first.
     pub fn of_two_portals() -> Self {
-        Self::new((0..2).map(|of| Plan { slot: of, window: of, ..PLAN }).collect())
+        Self::new((0..2).map(|of| Plan { slot: of, window: 1 - of, ..PLAN }).collect())
     }
 
     /// Two objects for one portal, each with its own Secret.
@@ -167,8 +174,8 @@ impl Layout {
         self.plans[of].slot
     }
 
-    /// Whether the webhook is anything else than on and well at some time.
+    /// Whether what the webhook's endpoints say matters.
     pub fn has_webhooks(&self) -> bool {
-        self.receiver_changes || matches!(self.trouble, Some(Trouble::WebhookOff(_)))
+        self.receiver_changes || self.receiver_answers || matches!(self.trouble, Some(Trouble::WebhookOff(_)))
     }
 }

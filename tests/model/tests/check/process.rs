@@ -143,6 +143,7 @@ impl Process {
             let job = rules.statuses.object(which, *version);
             let _: Woken = match (FirstSight::of(&job), Candidate::of(&job, &rules.policy)) {
                 (FirstSight::Reserves, Some(who)) => scheduler.reserve(&who, begun),
+                (FirstSight::Waits, Some(who)) if rules.layout.queued => scheduler.wait(&who, begun),
                 _ => Woken::default(),
             };
         }
@@ -268,6 +269,9 @@ impl Turn<'_> {
     }
 
     fn webhook(&mut self, receiver: Receiver) {
+        // With this flaw all destinations are one.
+        let destination = if self.rules.has(Flaw::TrustsTheReceiver) { 0 } else { receiver.destination };
+        let receiver = Receiver { destination, ..receiver };
         let (object, clock) = (self.object, self.clock());
         let Process { scheduler, kept, .. } = &mut *self.process;
         let Kept { memory, pass, .. } = &mut kept[object];
@@ -525,7 +529,7 @@ fn siblings(rules: &Rules, kept: &[Kept], object: Object) -> Vec<Sibling> {
     let job = rules.statuses.object(object, kept[object].cached);
     let validated = ValidatedJob::new(&job, &rules.policy).expect("a job of the model is valid");
     let others = kept.iter().enumerate().filter(|(other, kept)| *other != object && !kept.gone);
-    let shown = others.map(|(other, kept)| distorted(rules, rules.statuses.object(other, kept.cached), &job));
+    let shown = others.map(|(other, kept)| distorted(rules, rules.statuses.object(other, kept.cached)));
     // As the index of the driver does.
     let covers = |other: &AuditLogReplayJob| {
         replayed_window(other)
@@ -538,12 +542,11 @@ fn siblings(rules: &Rules, kept: &[Kept], object: Object) -> Vec<Sibling> {
 }
 
 /// What a flawed core would take the record of a Complete object for.
-fn distorted(rules: &Rules, mut other: AuditLogReplayJob, job: &AuditLogReplayJob) -> AuditLogReplayJob {
+fn distorted(rules: &Rules, mut other: AuditLogReplayJob) -> AuditLogReplayJob {
     let Some(status) = &mut other.status else { return other };
     if rules.has(Flaw::TrustsTheReceiver) {
         if let Some(webhook) = &mut status.webhook {
             webhook.last_response_code = Some(200);
-            webhook.destination_id = job.status.as_ref().and_then(|status| status.webhook.as_ref()?.destination_id.clone());
         }
     }
     if rules.has(Flaw::CountsAboutTheSame) {

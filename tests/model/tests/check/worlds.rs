@@ -89,7 +89,7 @@ fn what_one_token_version_or_policy_finds_holds_up_no_other() {
 /// The wrong token, the wrong version of the API, and a webhook that is off for one that needs it, at one portal.
 pub fn what_one_finds() -> [Layout; 3] {
     let of = |first: Plan, second: Plan, trouble: Trouble| {
-        Layout::new(vec![first, Plan { window: 1, ..second }]).with(trouble)
+        Layout { queued: true, ..Layout::new(vec![Plan { window: 1, ..first }, second]).with(trouble) }
     };
     let (v2, v3) = (KonnectApiVersion::V2, KonnectApiVersion::V3);
     [
@@ -117,8 +117,8 @@ fn a_run_of_which_nothing_is_heard_for_an_hour_holds_up_neither_its_target_nor_i
 
 /// Somebody else's run hangs at one portal, for which a job waits; two other jobs of the lane are for another portal.
 pub fn behind_a_foreign_run() -> Layout {
-    let plans = vec![PLAN, Plan { slot: 1, window: 1, ..PLAN }, Plan { slot: 1, window: 2, ..PLAN }];
-    Layout { foreign_runs: true, patience: 20, ..Layout::new(plans).with(Trouble::Hangs(0)) }
+    let plans = vec![Plan { window: 2, ..PLAN }, Plan { slot: 1, window: 1, ..PLAN }, Plan { slot: 1, ..PLAN }];
+    Layout { foreign_runs: true, queued: true, patience: 20, ..Layout::new(plans).with(Trouble::Hangs(0)) }
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_foreign_run_that_hangs_at_one_portal_holds_up_no_other_portal_of_its_lane()
 
 /// Two jobs of one portal, of which the second asks for the same window, or for one that begins and ends 50 s later.
 pub fn duplicates(window: usize) -> Layout {
-    Layout { receiver_changes: true, ..Layout::new(vec![PLAN, Plan { window, ..PLAN }]) }
+    Layout { receiver_changes: true, receiver_answers: true, ..Layout::new(vec![PLAN, Plan { window, ..PLAN }]) }
 }
 
 #[test]
