@@ -5,7 +5,7 @@ use konnect_replay_model::api::ConditionType;
 use super::interner::ProcessId;
 use super::judge::is_true;
 use super::konnect::{Object, Request, Window, Word};
-use super::layout::{Slot, Trouble};
+use super::layout::{Receiving, Slot, Trouble};
 use super::model::{Model, Setup};
 use super::process::{Input, WaitsFor};
 use super::time::ON_THE_WAY;
@@ -302,14 +302,12 @@ impl World {
             Disorder::Now => actions.push(Action::Mended),
             Disorder::NotYet | Disorder::Over => {}
         }
-        if model.rules.layout.receiver_changes && self.is_quiet_at_the_receiver(model) {
-            if self.receiver.refuses {
-                actions.push(Action::ReceiverMended);
-            }
-            if self.receiver.destination == 0 {
-                actions.push(Action::ReceiverMoves);
-            }
-        }
+        let change = match model.rules.layout.receiver {
+            Receiving::AtLast if self.receiver.refuses => Some(Action::ReceiverMended),
+            Receiving::Elsewhere if self.receiver.destination == 0 => Some(Action::ReceiverMoves),
+            Receiving::Always | Receiving::AtLast | Receiving::Elsewhere => None,
+        };
+        actions.extend(change.filter(|_| self.is_quiet_at_the_receiver(model)));
     }
 
     /// Whether nothing is being delivered, what was delivered is on record, and the watches have shown that. Konnect tells one answer of

@@ -5,7 +5,7 @@ use stateright::{Checker, HasDiscoveries, Model as _};
 
 use super::flaw::Flaw;
 use super::konnect::{OnAccepted, Questions, Window};
-use super::layout::{Layout, PLAN, Plan, Trouble};
+use super::layout::{Layout, PLAN, Plan, Receiving, Trouble};
 use super::model::{
     Bounds, ENDLESS, FALSELY_COMPLETE, MISCOUNTED, Model, SENT_TWICE, SPREADS, Setup, TWO_AT_ONCE, UNREAD,
 };
@@ -133,8 +133,10 @@ fn keeping_the_lane_after_a_put_that_failed_starves_the_other_portals() {
 #[test]
 fn trusting_the_receiver_of_today_skips_what_was_never_delivered() {
     let bounds = Bounds { must_end: false, ..FAIR };
-    let model = flawed_in(super::worlds::duplicates(0), Flaw::TrustsTheReceiver, bounds);
-    breaks(FALSELY_COMPLETE, "trusting the receiver of today", model);
+    for receiver in [Receiving::AtLast, Receiving::Elsewhere] {
+        let model = flawed_in(super::worlds::duplicates(0, receiver), Flaw::TrustsTheReceiver, bounds);
+        breaks(FALSELY_COMPLETE, "trusting the receiver of today", model);
+    }
 }
 
 /// F5: windows up to 59 s apart counted as one.

@@ -99,6 +99,17 @@ impl Trouble {
     }
 }
 
+/// What becomes of the receiver of the events in a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receiving {
+    /// It takes them all, and stays where it is.
+    Always,
+    /// It refuses them (403) until it is put right, at any time.
+    AtLast,
+    /// The webhook names another destination from any time on.
+    Elsewhere,
+}
+
 /// What there is in a world.
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -110,8 +121,8 @@ pub struct Layout {
     pub foreign_runs: bool,
     /// Something that goes out of order at any time, once, and is put right at any later time.
     pub trouble: Option<Trouble>,
-    /// Whether the receiver of the events refuses them at first, and may later be put right; and whether it may move elsewhere.
-    pub receiver_changes: bool,
+    /// What becomes of the receiver of the events.
+    pub receiver: Receiving,
     /// Whether Konnect tells when the receiver last answered: without that no record shows a delivery, and no job is skipped.
     pub receiver_answers: bool,
     /// Whether the process knows all objects before the first pass, as the driver does once its list is complete: then the order of
@@ -140,7 +151,7 @@ impl Layout {
             serialize: Serialize::Region,
             foreign_runs: false,
             trouble: None,
-            receiver_changes: false,
+            receiver: Receiving::Always,
             receiver_answers: false,
             queued: false,
             lag: 0,
@@ -176,6 +187,6 @@ impl Layout {
 
     /// Whether what the webhook's endpoints say matters.
     pub fn has_webhooks(&self) -> bool {
-        self.receiver_changes || self.receiver_answers || matches!(self.trouble, Some(Trouble::WebhookOff(_)))
+        self.receiver_answers || matches!(self.trouble, Some(Trouble::WebhookOff(_)))
     }
 }

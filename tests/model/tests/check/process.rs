@@ -208,10 +208,7 @@ impl Turn<'_> {
             Input::Read(job, hides_outsider) => self.read(job, hides_outsider),
             Input::ReadFails(status) => self.read_fails(status),
             Input::Webhook(receiver) => self.webhook(receiver),
-            Input::Gone => {
-                self.forget();
-                self.kept().gone = true;
-            }
+            Input::Gone => self.forget(),
             Input::Write(written) => self.written(written),
             Input::GoOn => self.go_on(),
             Input::Answer(answer) => self.answered(answer),
@@ -297,7 +294,7 @@ impl Turn<'_> {
             None => scheduler.gone(&who, now),
             Some(left) => scheduler.vanished(&who, now + left, now),
         };
-        kept[object] = Kept { drawn: *drawn, ..Kept::new(*cached) };
+        kept[object] = Kept { gone: true, drawn: *drawn, ..Kept::new(*cached) };
     }
 
     fn written(&mut self, written: Written) {
@@ -321,6 +318,7 @@ impl Turn<'_> {
                 pass.course.overtaken(newest, note, memory, clock);
                 self.go_on();
             }
+            // The driver begins the next pass a minute later, which is longer than any world with deletions lasts.
             Written::Gone => {
                 self.interrupted();
                 self.forget();

@@ -7,7 +7,7 @@ use super::cluster::{StatusId, Version};
 use super::interner::ProcessId;
 use super::judge::{Breach, Truth};
 use super::konnect::{Answer, By, Job, Object, Place, Receiver, Request, Window, Word};
-use super::layout::{Slot, Trouble};
+use super::layout::{Receiving, Slot, Trouble};
 use super::model::{Bounds, Model, Setup};
 use super::process::{Input, Process, WaitsFor, Written};
 use super::time::Tick;
@@ -89,7 +89,7 @@ impl World {
         if layout.foreign_runs {
             konnect[0].job = konnect[0].job.running();
         }
-        let receiver = Receiver { enabled: true, refuses: layout.receiver_changes, destination: 0 };
+        let receiver = Receiver { enabled: true, refuses: layout.receiver == Receiving::AtLast, destination: 0 };
         let actor = |index: usize| {
             let process = Process::start((index, 0), Model::ahead(index), &model.rules, (&objects, &gone), None);
             let stands_by = model.setup == Setup::Takeover && index == 1;

@@ -6,8 +6,9 @@ use konnect_replay_model::replay::Serialize;
 
 use super::holds::{BOUNDS, QUESTIONS, explore_all};
 use super::konnect::{Questions, Window};
-use super::layout::{Layout, PLAN, Plan, Trouble};
+use super::layout::{Layout, PLAN, Plan, Receiving, Trouble};
 use super::model::{Bounds, Model, Setup};
+use super::time::Tick;
 
 /// Explores one process in a world, and says how many states there are.
 fn explore(what: &str, layout: Layout, bounds: Bounds) -> usize {
@@ -21,10 +22,21 @@ fn two_organisations_replay_one_window_each_for_itself() {
 }
 
 #[test]
-fn a_run_that_hangs_in_one_organisation_holds_up_no_other() {
+fn whatever_is_out_of_order_in_one_organisation_holds_up_no_other() {
     let bounds = Bounds { horizon: 1, ..BOUNDS };
-    let layout = Layout::of_two_organizations().with(Trouble::Hangs(0));
-    assert_eq!(explore("one of two organisations hangs", layout, bounds), 0);
+    let troubles = [
+        Trouble::PutUnavailable(0),
+        Trouble::PutConflict(0),
+        Trouble::Hangs(0),
+        Trouble::Unavailable(0),
+        Trouble::WebhookOff(0),
+        Trouble::Denied(0),
+    ];
+    let states = troubles.map(|trouble| {
+        let layout = Layout { queued: true, ..Layout::of_two_organizations().with(trouble) };
+        explore("one of two organisations", layout, bounds)
+    });
+    assert_eq!(states, [0; 6]);
 }
 
 #[test]
@@ -57,7 +69,7 @@ fn an_object_is_deleted_at_any_moment() {
 fn deadlines_pass_at_any_moment() {
     let plan = Plan { starts_within: Some(70), active_for: Some(10), ..PLAN };
     let layout = Layout { lag: 1, ..Layout::new(vec![plan, Plan { window: 1, ..PLAN }]) };
-    let bounds = Bounds { horizon: 3, ..BOUNDS };
+    let bounds = Bounds { horizon: 5, ..BOUNDS };
     assert_eq!(explore("deadlines", layout, bounds), 0);
 }
 
@@ -72,11 +84,14 @@ fn deadlines_end_what_puts_that_fail_keep_waiting() {
 }
 
 #[test]
-fn a_portal_whose_puts_fail_holds_up_no_other_portal_of_its_lane() {
-    let bounds = Bounds { horizon: 4, ..BOUNDS };
-    let states = [Trouble::PutUnavailable(0), Trouble::PutConflict(0)]
-        .map(|trouble| explore("PUTs fail", Layout::of_two_portals().with(trouble), bounds));
-    assert_eq!(states, [0, 0]);
+fn whatever_fails_at_one_portal_holds_up_no_other_portal_of_its_lane() {
+    let puts = [Trouble::PutUnavailable(0), Trouble::PutConflict(0)];
+    let calls = [Trouble::Unavailable(0), Trouble::WebhookOff(0)];
+    let explore = |horizon: Tick, trouble: Trouble| {
+        explore("one lane", Layout::of_two_portals().with(trouble), Bounds { horizon, ..BOUNDS })
+    };
+    assert_eq!(puts.map(|trouble| explore(4, trouble)), [0, 0]);
+    assert_eq!(calls.map(|trouble| explore(2, trouble)), [0, 0]);
 }
 
 #[test]
@@ -130,15 +145,17 @@ fn a_foreign_run_that_hangs_at_one_portal_holds_up_no_other_portal_of_its_lane()
 }
 
 /// Two jobs of one portal, of which the second asks for the same window, or for one that begins and ends 50 s later.
-pub fn duplicates(window: usize) -> Layout {
-    Layout { receiver_changes: true, receiver_answers: true, ..Layout::new(vec![PLAN, Plan { window, ..PLAN }]) }
+pub fn duplicates(window: usize, receiver: Receiving) -> Layout {
+    Layout { receiver, receiver_answers: true, ..Layout::new(vec![PLAN, Plan { window, ..PLAN }]) }
 }
 
 #[test]
 fn a_job_is_skipped_only_for_what_was_delivered_to_the_destination_of_today() {
     let bounds = Bounds { horizon: 2, ..BOUNDS };
-    let states = [0, Window::SHIFTED].map(|window| explore("duplicates", duplicates(window), bounds));
-    assert_eq!(states, [0, 0]);
+    let states = [Receiving::AtLast, Receiving::Elsewhere].map(|receiver| {
+        [0, Window::SHIFTED].map(|window| explore("duplicates", duplicates(window, receiver), bounds))
+    });
+    assert_eq!(states, [[0, 0], [0, 0]]);
 }
 
 #[test]
@@ -146,4 +163,38 @@ fn a_leader_of_two_secrets_is_followed_by_another() {
     let bounds = Bounds { horizon: 1, faults: 1, ..BOUNDS };
     let model = Model::of(Layout::of_two_secrets(), Setup::Takeover, QUESTIONS, bounds);
     assert_eq!(explore_all("takeover", model), 83_516);
+}
+
+#[test]
+#[ignore = "trial"]
+fn trial_deletion_two_secrets() {
+    let bounds = Bounds { horizon: 3, deletions: 1, ..BOUNDS };
+    explore("deletion, two Secrets", Layout { lag: 1, queued: true, ..Layout::of_two_secrets() }, bounds);
+}
+#[test]
+#[ignore = "trial"]
+fn trial_deletion_crash_queued() {
+    let bounds = Bounds { horizon: 2, faults: 1, deletions: 1, ..BOUNDS };
+    explore("deletion, crash, queued", Layout { lag: 1, queued: true, ..Layout::of_one_portal(2) }, bounds);
+}
+#[test]
+#[ignore = "trial"]
+fn trial_deletion_takeover() {
+    let bounds = Bounds { horizon: 1, faults: 1, deletions: 1, ..BOUNDS };
+    let layout = Layout { lag: 1, queued: true, ..Layout::of_one_portal(2) };
+    explore_all("deletion, takeover", Model::of(layout, Setup::Takeover, QUESTIONS, bounds));
+}
+#[test]
+#[ignore = "trial"]
+fn trial_deadlines_crash() {
+    let plan = Plan { starts_within: Some(70), active_for: Some(10), window: 1, ..PLAN };
+    let layout = Layout { lag: 1, queued: true, ..Layout::new(vec![plan, PLAN]) };
+    explore("deadlines, crash", layout, Bounds { horizon: 3, faults: 1, ..BOUNDS });
+}
+#[test]
+#[ignore = "trial"]
+fn trial_deadlines_outsider() {
+    let plan = Plan { starts_within: Some(70), active_for: Some(10), ..PLAN };
+    let layout = Layout { lag: 1, ..Layout::new(vec![plan]) };
+    explore("deadlines, outsider", layout, Bounds { horizon: 4, faults: 1, failures: 1, outsider: 1, ..BOUNDS });
 }
