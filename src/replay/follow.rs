@@ -93,13 +93,15 @@ fn last_read(submission: &Submission, remote: &RemoteJob) -> Option<RemoteStatus
     (!echo).then(|| remote.status.clone())
 }
 
-/// Whether a GET that lags shows a run of the same window that ended before this one began: an earlier one of ours, or somebody
-/// else's. Konnect's own times tell, and are believed no longer than a GET may lag: then no two of its clocks can hold a job up.
+/// Whether a GET that lags may show a run that ended before this one began: an earlier one of ours, or somebody else's. Konnect's own
+/// times tell. A failure that shows no window (Q6) has nothing to be told by: job `a` fails, job `b` reads what was there before `a`, is
+/// sent and accepted, and then reads the failure of `a`. Neither holds a job up for longer than a GET may lag, whatever Konnect's clocks
+/// say.
 fn is_from_before(o: &Observed, policy: &Policy, submission: &Submission, remote: &RemoteJob, at: Clock) -> bool {
     let adopted = submission.previous.as_ref().filter(|_| submission.state == SubmissionState::Adopted);
     let begun = submission.accepted.as_ref().or(adopted).and_then(|job| job.updated_at);
     let is_older = begun.zip(remote.updated_at).is_some_and(|(begun, shown)| shown < begun);
-    is_older && o.submission_age_at(at) < policy.settle_time()
+    (is_older || report::shows_no_window(remote)) && o.submission_age_at(at) < policy.settle_time()
 }
 
 /// Whether a terminal word is the end of this run, and not of the one before it: the job is another than before our request,

@@ -101,7 +101,11 @@ impl Statuses {
             .flatten()
             .for_each(|time| *time = then);
         status.konnect.iter_mut().for_each(|job| job.observed_time = then);
-        status.webhook.iter_mut().filter_map(|webhook| webhook.last_attempt_time.as_mut()).for_each(|time| *time = then);
+        status
+            .webhook
+            .iter_mut()
+            .filter_map(|webhook| webhook.last_attempt_time.as_mut())
+            .for_each(|time| *time = then);
         if let Some(submission) = &mut status.submission {
             [&mut submission.accepted_time, &mut submission.end_time]
                 .into_iter()

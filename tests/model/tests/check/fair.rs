@@ -5,9 +5,9 @@ use konnect_replay_model::api::ConditionType;
 
 use super::actions::Action;
 use super::judge::is_true;
+use super::layout::Trouble;
 use super::model::{MOST_WRITES, Model};
 use super::process::WaitsFor;
-use super::layout::Trouble;
 use super::world::{Disorder, Role, World};
 
 /// Rounds within which everything has ended. A round is a step of the clock.

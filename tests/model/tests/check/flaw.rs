@@ -34,6 +34,8 @@ pub enum Flaw {
     KeepsAQuietTarget,
     /// A job behind somebody else's run keeps its lane for a while, and again for as long after every other job that went.
     BeginsPatienceAnew,
+    /// A failure that shows no window counts for the run that is followed, whenever it is read.
+    BelievesNamelessFailures,
     /// The reservation of an object that is gone ends at once.
     ForgetsTheDeleted,
 }

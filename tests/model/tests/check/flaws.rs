@@ -10,8 +10,16 @@ use super::model::{
     Bounds, ENDLESS, FALSELY_COMPLETE, MISCOUNTED, Model, SENT_TWICE, SPREADS, Setup, TWO_AT_ONCE, UNREAD,
 };
 
-const BOUNDS: Bounds =
-    Bounds { objects: 1, horizon: 5, faults: 1, failures: 0, outsider: 0, outsider_slips_in: false, deletions: 0, must_end: false };
+const BOUNDS: Bounds = Bounds {
+    objects: 1,
+    horizon: 5,
+    faults: 1,
+    failures: 0,
+    outsider: 0,
+    outsider_slips_in: false,
+    deletions: 0,
+    must_end: false,
+};
 const QUESTIONS: Questions = Questions { q1: OnAccepted::Replaces, q2_region: false, q5_moves: true, q6_keeps: true };
 
 /// Asserts that `property` is what breaks, and prints how.
@@ -162,6 +170,12 @@ fn keeping_the_target_of_a_quiet_run_starves_another_secret() {
 fn patience_that_begins_anew_holds_up_every_job_of_the_lane() {
     let layout = super::worlds::behind_a_foreign_run();
     breaks(SPREADS, "patience that begins anew", flawed_in(layout, Flaw::BeginsPatienceAnew, FAIR));
+}
+
+#[test]
+fn believing_a_failure_that_shows_no_window_sends_over_a_run_that_is_under_way() {
+    let model = super::worlds::nameless_failures(Some(Flaw::BelievesNamelessFailures));
+    breaks(TWO_AT_ONCE, "believing a failure without a window", model);
 }
 
 #[test]

@@ -331,7 +331,8 @@ impl World {
             self.left.faults -= 1;
             self.processes[0].role = Role::Deposed;
         }
-        let process = Process::start((1, 0), Model::ahead(1), &model.rules, (&self.objects, &self.gone), Some(self.now));
+        let process =
+            Process::start((1, 0), Model::ahead(1), &model.rules, (&self.objects, &self.gone), Some(self.now));
         self.processes[1] = Actor { process: model.processes.id(process), role: Role::Works, stopped: false };
     }
 
@@ -355,8 +356,10 @@ impl World {
                     }
                 }
                 // One that shows no window could be anybody's.
-                Word::Failed => truth.failed += u8::from(layout.slot(object) == slot && job.window.is_none() || covers(object)),
-                Word::Accepted | Word::Running | Word::Completed => {}
+                Word::Failed if covers(object) || layout.slot(object) == slot && job.window.is_none() => {
+                    truth.failed += 1;
+                }
+                Word::Accepted | Word::Running | Word::Completed | Word::Failed => {}
             }
         }
         self.left.failures -= u8::from(word == Word::Failed);
