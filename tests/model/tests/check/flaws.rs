@@ -161,7 +161,7 @@ fn counting_windows_as_about_the_same_skips_seconds_that_were_never_sent() {
 #[test]
 fn keeping_the_target_of_a_quiet_run_starves_another_secret() {
     let layout = super::worlds::hours(Layout::of_two_secrets().with(Trouble::Denied(0)));
-    let bounds = Bounds { horizon: 600, ..FAIR };
+    let bounds = Bounds { horizon: 360, ..FAIR };
     breaks(SPREADS, "keeping a quiet target", flawed_in(layout, Flaw::KeepsAQuietTarget, bounds));
 }
 
