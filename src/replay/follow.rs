@@ -74,9 +74,16 @@ fn ours(o: &Observed, job: &ValidatedJob, policy: &Policy, submission: &Submissi
         | RemoteStatus::Unknown(_) => {
             let submission = Submission { last_read: last_read(submission, remote), ..submission.clone() };
             let situation = Situation::Underway { submission, job: Some(remote.clone()) };
-            late_or(deadline::passed_for_sure(o, job.window, policy), Decision::Be(situation, wait::poll(o, policy)))
+            let late = deadline::passed_for_sure(o, job.window, policy).filter(|_| is_shown_to_all(o, policy));
+            late_or(late, Decision::Be(situation, wait::poll(o, policy)))
         }
     }
+}
+
+/// Whether every GET shows this run by now. A job that is given up reserves nothing, so the next one of its target starts on what it
+/// reads: with `activeDeadlineSeconds: 10` it would read the job from before ours for as long as a GET may lag, and send over our run.
+fn is_shown_to_all(o: &Observed, policy: &Policy) -> bool {
+    o.submission_age() >= policy.settle_time()
 }
 
 /// The word that Konnect's answer to the request had already is no news: it is not worth a write of its own.
@@ -86,13 +93,15 @@ fn last_read(submission: &Submission, remote: &RemoteJob) -> Option<RemoteStatus
     (!echo).then(|| remote.status.clone())
 }
 
-/// Whether a GET that lags shows a run of the same window that ended before this one began: an earlier one of ours, or somebody
-/// else's. Konnect's own times tell, and are believed no longer than a GET may lag: then no two of its clocks can hold a job up.
+/// Whether a GET that lags may show a run that ended before this one began: an earlier one of ours, or somebody else's. Konnect's own
+/// times tell. A failure that shows no window (Q6) has nothing to be told by: job `a` fails, job `b` reads what was there before `a`, is
+/// sent and accepted, and then reads the failure of `a`. Neither holds a job up for longer than a GET may lag, whatever Konnect's clocks
+/// say.
 fn is_from_before(o: &Observed, policy: &Policy, submission: &Submission, remote: &RemoteJob, at: Clock) -> bool {
     let adopted = submission.previous.as_ref().filter(|_| submission.state == SubmissionState::Adopted);
     let begun = submission.accepted.as_ref().or(adopted).and_then(|job| job.updated_at);
     let is_older = begun.zip(remote.updated_at).is_some_and(|(begun, shown)| shown < begun);
-    is_older && o.submission_age_at(at) < policy.settle_time()
+    (is_older || report::shows_no_window(remote)) && o.submission_age_at(at) < policy.settle_time()
 }
 
 /// Whether a terminal word is the end of this run, and not of the one before it: the job is another than before our request,

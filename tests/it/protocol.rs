@@ -86,8 +86,10 @@ async fn two_operators_that_know_nothing_of_each_other_send_each_window_once() {
     let mut windows: Vec<_> = world.runs().iter().map(|run| run.window.start_at).collect();
     windows.sort();
     windows.dedup();
-    let runs = names.len() + world.repeats().await;
-    assert_eq!((windows.len(), world.runs().len()), (names.len(), runs), "{:#?}", world.runs());
+    // A job that says it was sent again explains one run more, and no run is without such a word. The reverse does not hold: what one
+    // operator has refused to it by a 409, the other can judge first, from the record alone, as taken and over before it looked.
+    let (runs, explained) = (world.runs(), names.len() + world.repeats().await);
+    assert!(windows.len() == names.len() && runs.len() <= explained, "{explained} explained: {runs:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

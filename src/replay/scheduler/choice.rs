@@ -287,11 +287,16 @@ impl Scheduler {
         (woken, self.timers.first().map(|(at, _)| *at))
     }
 
-    /// Forgets which jobs were woken and when lanes are examined: for a model in which any job may have a pass at any time.
+    /// Forgets which jobs were woken and when lanes are examined, except for the ends of reservations of objects that are gone: for a
+    /// model in which any job may have a pass at any time.
     pub fn forget_wake_ups(&mut self) {
         self.timers.clear();
         for lane in self.lanes.values_mut() {
             (lane.woken, lane.timer) = (None, None);
+        }
+        let ends = self.lanes.iter().filter_map(|(key, lane)| Some((key.clone(), self.first_end(lane)?)));
+        for (lane, end) in ends.collect::<Vec<_>>() {
+            self.set_timer(&lane, Some(end));
         }
     }
 

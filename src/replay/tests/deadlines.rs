@@ -1,5 +1,7 @@
 //! Deadlines: from when they count, when they stand still, and that a run which completed meanwhile is Complete.
 
+use chrono::TimeDelta;
+
 use super::fixtures::*;
 use super::konnect::Put;
 use super::story::{Story, story};
@@ -83,6 +85,20 @@ fn a_run_that_does_not_complete_in_time_is_given_up_and_goes_on() {
     let mut s = created(active(600)).konnect_has(ours("running"));
     s.pass().run_for(secs(610));
     assert!(failed_with(&s, "DeadlineExceeded"), "adopted");
+}
+
+/// A job that is given up reserves nothing, and the next one of its target starts on what a GET shows: that must be our run by then.
+#[test]
+fn a_run_is_not_given_up_before_every_get_must_show_it() {
+    let mut s = created(active(10));
+    s.konnect.lag = TimeDelta::seconds(30);
+    s.pass().run_for(secs(60));
+    assert!(!s.is(&ConditionType::Failed), "{:?}", s.ready());
+    s.run_for(secs(30));
+    assert!(failed_with(&s, "DeadlineExceeded"), "{:?}", s.ready());
+    let mut s = created(active(10));
+    s.pass().run_for(secs(20)).konnect_says("completed");
+    assert!(s.is(&ConditionType::Complete), "what completes meanwhile is Complete");
 }
 
 #[test]

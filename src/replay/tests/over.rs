@@ -4,6 +4,7 @@ use super::fixtures::*;
 use super::konnect::Put;
 use super::story::{Story, story};
 use crate::api::{ConditionStatus, ConditionType, SubmissionState};
+use crate::konnect::RemoteJob;
 use crate::replay::{FirstSight, Step, WaitCause, reserves};
 
 /// A story up to Konnect's acceptance.
@@ -111,10 +112,28 @@ fn a_failure_that_shows_no_window_is_ours() {
         s.konnect_says(word);
         s.konnect.job = remote("failed", our_window(), "2026-11-21T12:30:00Z");
         (s.konnect.job.start_at, s.konnect.job.end_at) = (None, None);
-        s.wait();
+        s.until("RemoteFailed");
         assert_eq!((s.reason().as_str(), s.status().retries.unwrap().failed), ("RemoteFailed", 1), "{word}");
         s.until("Accepted").konnect_says("completed");
         assert_eq!(s.reason(), "Completed");
+    }
+}
+
+/// Two jobs of a target, and a GET that lags: the first one fails, the second one reads what was there before the first, and is sent.
+/// What it reads next is the failure of the first, which shows no window that would tell. Its own run is under way all the time.
+#[test]
+fn a_failure_that_shows_no_window_may_be_of_the_run_before_until_a_get_must_show_ours() {
+    for word in ["accepted", "running"] {
+        let mut s = accepted(job());
+        s.konnect_says(word);
+        let under_way = s.konnect.job.clone();
+        s.konnect.shown =
+            Some(RemoteJob { start_at: None, end_at: None, ..remote("failed", our_window(), "2026-11-21T12:30:00Z") });
+        s.run_for(secs(50));
+        assert!(s.status().retries.is_none() && s.puts.len() == 1, "{word}: {:?}", s.ready());
+        (s.konnect.shown, s.konnect.job) = (None, under_way);
+        s.konnect_says("completed");
+        assert_eq!((s.reason().as_str(), s.puts.len()), ("Completed", 1), "{word}");
     }
 }
 

@@ -1,11 +1,15 @@
 //! Everything that can happen next, in each state of the world.
 
+use konnect_replay_model::api::ConditionType;
+
 use super::interner::ProcessId;
+use super::judge::is_true;
 use super::konnect::{Object, Request, Window, Word};
+use super::layout::{Receiving, Slot, Trouble};
 use super::model::{Model, Setup};
 use super::process::{Input, WaitsFor};
 use super::time::ON_THE_WAY;
-use super::world::{Actor, Role, World};
+use super::world::{Actor, Disorder, Role, World};
 
 /// Something that can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +24,10 @@ pub enum Action {
         by: usize,
         of: Object,
         stale: bool,
+    },
+    ReadWebhook {
+        by: usize,
+        of: Object,
     },
     Write {
         by: usize,
@@ -54,11 +62,25 @@ pub enum Action {
     Stops(usize),
     Resumes(usize),
     TakesOver,
-    Becomes(Word),
-    Promoted,
+    Becomes(Slot, Word),
+    Promoted(Slot),
     Outsider(Window),
     ElsewhereBegins,
     ElsewhereEnds,
+    /// A user deletes an object.
+    Deleted(Object),
+    /// The watch shows it.
+    SeesDeletion {
+        by: usize,
+        of: Object,
+    },
+    /// What is out of order in this world begins.
+    Breaks,
+    /// It ends.
+    Mended,
+    ReceiverMended,
+    /// The webhook names another destination from now on.
+    ReceiverMoves,
 }
 
 impl World {
@@ -76,7 +98,11 @@ impl World {
         for (index, request) in self.wire.iter().enumerate() {
             self.actions_of_request(index, request, actions);
         }
-        self.actions_of_konnect(model, actions);
+        for slot in 0..self.konnect.len() {
+            self.actions_of_konnect(slot, model, actions);
+        }
+        self.actions_of_others(model, actions);
+        self.actions_of_disorder(model, actions);
         if self.late.is_some() {
             actions.push(Action::LateWriteArrives);
         }
@@ -96,7 +122,7 @@ impl World {
             process.kept.iter().flat_map(|kept| &kept.pass).any(|pass| match pass.waits_for {
                 WaitsFor::Write { intent, .. } => intent,
                 WaitsFor::GoingOn => true,
-                WaitsFor::Reading | WaitsFor::Answer { .. } => false,
+                WaitsFor::Reading | WaitsFor::Webhook | WaitsFor::Answer { .. } => false,
             })
         };
         self.wire.iter().any(|request| request.answer.is_none()) || self.processes.iter().any(is_about_to_send)
@@ -105,7 +131,8 @@ impl World {
     /// What a process does takes no time, except on the wire, unless it is stopped. A request takes effect within the request
     /// timeout, or never: the assumption that README states.
     fn time_may_pass(&self, model: &Model) -> bool {
-        let on_time = self.wire.iter().all(|request| self.now < request.sent + ON_THE_WAY);
+        let is_a_step = model.rules.layout.jump == 1;
+        let on_time = self.wire.iter().all(|request| is_a_step && self.now < request.sent + ON_THE_WAY);
         let is_idle = |by: usize| {
             let Actor { process, role, stopped } = self.processes[by];
             stopped
@@ -118,6 +145,7 @@ impl World {
     /// Whether it waits for an answer, or has seen what there is and waits for a time.
     fn has_nothing_to_do(&self, id: ProcessId, of: Object, model: &Model) -> bool {
         match &model.processes.get(id).kept[of].pass {
+            None if self.gone[of] => true,
             Some(pass) => matches!(pass.waits_for, WaitsFor::Answer { .. }),
             None => id == model.processes.after(id, of, Input::Begin(self.objects[of]), self.now, &model.rules),
         }
@@ -139,11 +167,17 @@ impl World {
                 let Some(pass) = &kept.pass else { continue };
                 match pass.waits_for {
                     WaitsFor::Reading => {
-                        let stale = self.konnect.visible(self.now).map(|(_, stale)| stale);
+                        let place = &self.konnect[model.rules.layout.slot(of)];
+                        let fails = self.trouble_of(of, model).is_some_and(|trouble| trouble.get().is_some());
+                        let stale = place.visible(self.now).map(|(_, stale)| stale).filter(|stale| !(*stale && fails));
                         actions.extend(stale.map(|stale| Action::Read { by, of, stale }));
                         if self.left.faults > 0 {
                             actions.push(Action::Crash(by));
                         }
+                        return true;
+                    }
+                    WaitsFor::Webhook => {
+                        actions.push(Action::ReadWebhook { by, of });
                         return true;
                     }
                     WaitsFor::Write { intent: false, .. } if model.setup != Setup::Takeover => {
@@ -174,13 +208,17 @@ impl World {
         let faults = self.left.faults > 0;
         for (of, kept) in process.kept.iter().enumerate() {
             match kept.pass.as_ref().map(|pass| pass.waits_for) {
+                None if kept.gone => {}
                 None if role == Role::Works => {
+                    if self.gone[of] {
+                        actions.push(Action::SeesDeletion { by, of });
+                    }
                     actions.push(Action::Begin { by, of, fresh: false });
                     if kept.cached != self.objects[of] {
                         actions.push(Action::Begin { by, of, fresh: true });
                     }
                 }
-                None | Some(WaitsFor::Reading | WaitsFor::Answer { .. }) => {}
+                None | Some(WaitsFor::Reading | WaitsFor::Webhook | WaitsFor::Answer { .. }) => {}
                 Some(WaitsFor::Write { .. }) => {
                     actions.push(Action::Write { by, of });
                     if faults {
@@ -221,30 +259,69 @@ impl World {
         }
     }
 
-    fn actions_of_konnect(&self, model: &Model, actions: &mut Vec<Action>) {
-        match self.konnect.job.word {
-            Word::Accepted => actions.push(Action::Becomes(Word::Running)),
+    pub fn actions_of_konnect(&self, slot: Slot, model: &Model, actions: &mut Vec<Action>) {
+        if self.disorder == Disorder::Now && model.rules.layout.trouble == Some(Trouble::Hangs(slot)) {
+            return;
+        }
+        let place = &self.konnect[slot];
+        match place.job.word {
+            Word::Accepted => actions.push(Action::Becomes(slot, Word::Running)),
             Word::Running => {
-                actions.push(Action::Becomes(Word::Completed));
+                actions.push(Action::Becomes(slot, Word::Completed));
                 if self.left.failures > 0 {
-                    actions.push(Action::Becomes(Word::Failed));
+                    actions.push(Action::Becomes(slot, Word::Failed));
                 }
             }
-            Word::Completed | Word::Failed if self.konnect.queued.is_some() => {
-                actions.push(Action::Promoted);
+            Word::Completed | Word::Failed if place.queued.is_some() => {
+                actions.push(Action::Promoted(slot));
             }
             Word::Completed | Word::Failed => {}
         }
+    }
+
+    fn actions_of_others(&self, model: &Model, actions: &mut Vec<Action>) {
         let may_act = model.bounds.outsider_slips_in || !self.is_between_get_and_put(model);
         if self.left.outsider > 0 && may_act {
             actions.push(Action::Outsider(Window::FOREIGN));
-            actions.push(Action::Outsider(Window::asked_by(0)));
-            if model.questions.q2_region && !self.konnect.elsewhere {
+            actions.push(Action::Outsider(Window::asked_as(0)));
+            if model.questions.q2_region && !self.konnect[0].elsewhere {
                 actions.push(Action::ElsewhereBegins);
             }
         }
-        if self.konnect.elsewhere {
+        if self.konnect[0].elsewhere {
             actions.push(Action::ElsewhereEnds);
         }
+        if self.left.deletions > 0 {
+            actions.extend((0..self.objects.len()).filter(|of| !self.gone[*of]).map(Action::Deleted));
+        }
+    }
+
+    fn actions_of_disorder(&self, model: &Model, actions: &mut Vec<Action>) {
+        match self.disorder {
+            Disorder::NotYet if model.rules.layout.trouble.is_some() => actions.push(Action::Breaks),
+            Disorder::Now => actions.push(Action::Mended),
+            Disorder::NotYet | Disorder::Over => {}
+        }
+        let change = match model.rules.layout.receiver {
+            Receiving::AtLast if self.receiver.refuses => Some(Action::ReceiverMended),
+            Receiving::Elsewhere if self.receiver.destination == 0 => Some(Action::ReceiverMoves),
+            Receiving::Always | Receiving::AtLast | Receiving::Elsewhere => None,
+        };
+        actions.extend(change.filter(|_| self.is_quiet_at_the_receiver(model)));
+    }
+
+    /// Whether nothing is being delivered, what was delivered is on record, and the watches have shown that. Konnect tells one answer of
+    /// the receiver, the last: which delivery it belongs to nobody can tell.
+    fn is_quiet_at_the_receiver(&self, model: &Model) -> bool {
+        let is_on_record = |of: Object| {
+            let status = model.rules.statuses.get(self.objects[of].status);
+            status.submission.is_none() || is_true(&status, &ConditionType::Finished)
+        };
+        let is_idle = |actor: &Actor| {
+            let process = model.processes.get(actor.process);
+            let shown = process.kept.iter().zip(&self.objects).all(|(kept, version)| kept.cached == *version);
+            shown && !process.is_in_a_pass()
+        };
+        (0..self.objects.len()).all(is_on_record) && self.processes.iter().all(is_idle)
     }
 }

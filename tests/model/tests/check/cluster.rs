@@ -7,14 +7,19 @@ use std::sync::{Arc, RwLock};
 use chrono::TimeDelta;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use konnect_replay_model::api::{
-    AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, KonnectApiVersion, Scope, SecretKeyRef, Target,
+    AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, Scope, SecretKeyRef, Target, WebhookPolicy,
     WindowSpec,
 };
 
 use super::konnect::{Object, Window};
+use super::layout::Plan;
 
-pub const NAMES: [&str; 2] = ["job-a", "job-b"];
-const PORTAL: &str = "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
+pub const NAMES: [&str; 3] = ["job-a", "job-b", "job-c"];
+const PORTALS: [&str; 2] = ["6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10", "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f11"];
+const SECRETS: [&str; 2] = ["konnect-token", "other-token"];
+
+/// How long before the story begins the objects were created.
+const CREATED_BEFORE: TimeDelta = TimeDelta::minutes(1);
 
 /// One version of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,8 +37,14 @@ pub struct StatusId(u32);
 #[derive(Default)]
 pub struct Statuses {
     table: RwLock<StatusTable>,
+    /// What the users wrote.
+    pub plans: Vec<Plan>,
     /// Only a flawed core looks at them.
     pub keeps_intent_times: bool,
+    /// Only where a deadline counts from it.
+    pub keeps_start_time: bool,
+    /// All Secrets have one name: a core that knows none tells no two of them apart.
+    pub one_secret: bool,
 }
 
 #[derive(Default)]
@@ -43,8 +54,13 @@ struct StatusTable {
 }
 
 impl Statuses {
+    pub fn of(plans: Vec<Plan>) -> Self {
+        let keeps_start_time = plans.iter().any(|plan| plan.active_for.is_some());
+        Self { plans, keeps_start_time, ..Self::default() }
+    }
+
     pub fn id(&self, status: &AuditLogReplayJobStatus) -> StatusId {
-        let status = &without_idle_times(status, self.keeps_intent_times);
+        let status = &self.without_idle_times(status);
         let text = format!("{status:?}");
         if let Some(id) = self.table.read().unwrap().ids.get(&text) {
             return *id;
@@ -64,52 +80,70 @@ impl Statuses {
 
     /// The object as the apiserver serves it.
     pub fn object(&self, which: Object, version: Version) -> AuditLogReplayJob {
-        let mut job = created(which);
+        let mut job = self.created(which);
         job.metadata.resource_version = Some(version.number.to_string());
         job.status = Some((*self.get(version.status)).clone());
         job
     }
 }
 
-/// The times in a status that decide nothing within the few minutes that a model lasts are one time, so that states which differ
-/// in nothing else are one state. What decides stays: `retries.nextTime`.
-fn without_idle_times(status: &AuditLogReplayJobStatus, keeps_intent_times: bool) -> AuditLogReplayJobStatus {
-    let then = super::time::instant(0);
-    let mut status = status.clone();
-    status.conditions.iter_mut().for_each(|c| c.last_transition_time = then);
-    [&mut status.start_time, &mut status.completion_time, &mut status.failed_time, &mut status.last_conflict_time]
-        .into_iter()
-        .flatten()
-        .for_each(|time| *time = then);
-    status.konnect.iter_mut().for_each(|job| job.observed_time = then);
-    if let Some(submission) = &mut status.submission {
-        [&mut submission.accepted_time, &mut submission.end_time].into_iter().flatten().for_each(|time| *time = then);
-        submission.accepted.iter_mut().chain(&mut submission.previous).for_each(|job| job.observed_time = then);
-        if !keeps_intent_times {
-            submission.intent_time = then;
+impl Statuses {
+    /// The times in a status that decide nothing within the few minutes that a model lasts are one time, so that states which differ
+    /// in nothing else are one state. What decides stays: `retries.nextTime`, and `startTime` where a deadline counts from it.
+    fn without_idle_times(&self, status: &AuditLogReplayJobStatus) -> AuditLogReplayJobStatus {
+        let then = super::time::instant(0);
+        let mut status = status.clone();
+        status.conditions.iter_mut().for_each(|c| c.last_transition_time = then);
+        let start = if self.keeps_start_time { None } else { Some(&mut status.start_time) };
+        [&mut status.completion_time, &mut status.failed_time, &mut status.last_conflict_time]
+            .into_iter()
+            .chain(start)
+            .flatten()
+            .for_each(|time| *time = then);
+        status.konnect.iter_mut().for_each(|job| job.observed_time = then);
+        status
+            .webhook
+            .iter_mut()
+            .filter_map(|webhook| webhook.last_attempt_time.as_mut())
+            .for_each(|time| *time = then);
+        if let Some(submission) = &mut status.submission {
+            [&mut submission.accepted_time, &mut submission.end_time]
+                .into_iter()
+                .flatten()
+                .for_each(|time| *time = then);
+            submission.accepted.iter_mut().chain(&mut submission.previous).for_each(|job| job.observed_time = then);
+            if !self.keeps_intent_times {
+                submission.intent_time = then;
+            }
         }
+        status
     }
-    status
-}
 
-/// The object as a user has just created it.
-fn created(which: Object) -> AuditLogReplayJob {
-    let window = Window::asked_by(which).range();
-    let target = Target {
-        region: "eu".to_owned(),
-        scope: Scope::Portal,
-        portal_id: Some(PORTAL.to_owned()),
-        konnect_api_version: KonnectApiVersion::default(),
-    };
-    let secret = SecretKeyRef { name: "konnect-token".to_owned(), key: "token".to_owned() };
-    let mut spec = AuditLogReplayJobSpec::new(target, WindowSpec::new(window.start_at, window.end_at), secret);
-    spec.backoff_limit = 1;
-    let mut job = AuditLogReplayJob::new(NAMES[which], spec);
-    job.metadata.namespace = Some("audit".to_owned());
-    job.metadata.uid = Some(format!("uid-{which}"));
-    job.metadata.generation = Some(1);
-    let created = super::time::instant(0) - TimeDelta::minutes(1);
-    job.metadata.creation_timestamp =
-        Some(Time(k8s_openapi::jiff::Timestamp::from_second(created.timestamp()).unwrap()));
-    job
+    /// The object as a user has just created it.
+    fn created(&self, which: Object) -> AuditLogReplayJob {
+        let plan = self.plans[which];
+        let window = Window::asked_as(plan.window).range();
+        let target = Target {
+            region: "eu".to_owned(),
+            scope: if plan.organization { Scope::Organization } else { Scope::Portal },
+            portal_id: (!plan.organization).then(|| PORTALS[plan.slot].to_owned()),
+            konnect_api_version: plan.version,
+        };
+        let secret = if self.one_secret { 0 } else { plan.secret };
+        let secret = SecretKeyRef { name: SECRETS[secret].to_owned(), key: "token".to_owned() };
+        let mut spec = AuditLogReplayJobSpec::new(target, WindowSpec::new(window.start_at, window.end_at), secret);
+        spec.backoff_limit = 1;
+        if plan.ignores_webhook {
+            spec.webhook_policy = WebhookPolicy::Ignore;
+        }
+        (spec.starting_deadline_seconds, spec.active_deadline_seconds) = (plan.starts_within, plan.active_for);
+        let mut job = AuditLogReplayJob::new(NAMES[which], spec);
+        job.metadata.namespace = Some("audit".to_owned());
+        job.metadata.uid = Some(format!("uid-{which}"));
+        job.metadata.generation = Some(1);
+        let created = super::time::instant(0) - CREATED_BEFORE;
+        job.metadata.creation_timestamp =
+            Some(Time(k8s_openapi::jiff::Timestamp::from_second(created.timestamp()).unwrap()));
+        job
+    }
 }

@@ -20,4 +20,22 @@ pub enum Flaw {
     ForgetsRefusals,
     /// A new leader does not rest although the one before did not end in order.
     DoesNotRest,
+    /// No two Secrets are told apart: not as organisations, and not as tokens.
+    ForgetsTheSecret,
+    /// What one job found at its target holds up all jobs of that target, whatever their token, version and policy.
+    SharesWhatOneFound,
+    /// A job whose PUT failed keeps its lane.
+    KeepsTheLane,
+    /// What a Complete object has on record counts as delivered to where the webhook points today.
+    TrustsTheReceiver,
+    /// A window that begins or ends up to 59 s elsewhere counts as the same.
+    CountsAboutTheSame,
+    /// A run of which nothing was heard for an hour goes on reserving its target.
+    KeepsAQuietTarget,
+    /// A job behind somebody else's run keeps its lane for a while, and again for as long after every other job that went.
+    BeginsPatienceAnew,
+    /// A failure that shows no window counts for the run that is followed, whenever it is read.
+    BelievesNamelessFailures,
+    /// The reservation of an object that is gone ends at once.
+    ForgetsTheDeleted,
 }

@@ -3,7 +3,7 @@
 use konnect_replay_model::api::{AuditLogReplayJobStatus, ConditionStatus, ConditionType, SubmissionState};
 
 use super::cluster::StatusId;
-use super::konnect::Object;
+use super::konnect::{By, Job, Object};
 use super::model::Model;
 use super::time::Tick;
 use super::world::World;
@@ -18,6 +18,8 @@ pub struct Truth {
     /// A run of exactly its window that somebody else asked for has completed. Where our request is in doubt, or theirs slips in
     /// before it, nobody can tell the two apart, and the events are delivered all the same.
     pub completed_by_outsider: bool,
+    /// The destinations to which it was delivered, as bits.
+    pub delivered_to: u8,
     /// When a PUT of somebody else, or for another object, last took effect since the reading on which its last intent is based.
     pub displaced: Option<Tick>,
     /// Runs of its window that failed.
@@ -39,6 +41,8 @@ pub enum Breach {
     EndChanged,
     /// None: somebody slipped in between a GET of ours, or what it could show, and our PUT. What follows is not promised.
     Assumption,
+    /// I5: given up because nothing was under way, although something was.
+    FalselyFailed,
     /// I5: Complete without a run of the window that completed, or without saying how.
     FalselyComplete,
 }
@@ -53,10 +57,37 @@ impl World {
             truth.displaced = truth.displaced.filter(|at| read.is_none_or(|read| *at >= read));
         }
         let breach = judge_end(&before, &after)
-            .or_else(|| judge_complete(&before, &after, self.truth[of]))
+            .or_else(|| judge_complete(&before, &after, self.truth[of], self.receiver.destination))
+            .or_else(|| self.judge_failed(of, &before, &after, model))
             .or_else(|| judge_count(&before, &after, self.truth[of]));
         self.breach = self.breach.or(breach);
     }
+}
+
+impl World {
+    /// I5, the other way round: a job that was given up before its start has nothing under way.
+    fn judge_failed(
+        &self,
+        of: Object,
+        before: &AuditLogReplayJobStatus,
+        after: &AuditLogReplayJobStatus,
+        model: &Model,
+    ) -> Option<Breach> {
+        let is_news = is_true(after, &ConditionType::Failed) && !is_true(before, &ConditionType::Failed);
+        if !is_news || reason(after) != Some("StartingDeadlineExceeded") {
+            return None;
+        }
+        let place = &self.konnect[model.rules.layout.slot(of)];
+        let is_ours = |job: &Job| job.by() == Some(By::Us(of)) && job.word.is_busy();
+        let is_under_way = is_ours(&place.job) || place.queued.as_ref().is_some_and(is_ours);
+        let is_on_its_way = self.wire.iter().any(|request| request.object == of && request.answer.is_none());
+        (is_under_way || is_on_its_way).then_some(Breach::FalselyFailed)
+    }
+}
+
+/// Why the object is Ready, or not.
+fn reason(status: &AuditLogReplayJobStatus) -> Option<&str> {
+    status.conditions.iter().find(|c| c.type_ == ConditionType::Ready).map(|c| c.reason.as_str())
 }
 
 fn is_new_intent(before: &AuditLogReplayJobStatus, after: &AuditLogReplayJobStatus) -> bool {
@@ -77,14 +108,19 @@ fn judge_end(before: &AuditLogReplayJobStatus, after: &AuditLogReplayJobStatus) 
 }
 
 /// I5.
-fn judge_complete(before: &AuditLogReplayJobStatus, after: &AuditLogReplayJobStatus, truth: Truth) -> Option<Breach> {
+fn judge_complete(
+    before: &AuditLogReplayJobStatus,
+    after: &AuditLogReplayJobStatus,
+    truth: Truth,
+    destination: u8,
+) -> Option<Breach> {
     if !is_true(after, &ConditionType::Complete) || is_true(before, &ConditionType::Complete) {
         return None;
     }
-    let reason = after.conditions.iter().find(|c| c.type_ == ConditionType::Ready).map(|c| c.reason.as_str());
-    let holds = match reason {
+    let holds = match reason(after) {
         Some("Completed") => truth.completed_since || truth.completed_by_outsider,
-        Some("Adopted" | "AlreadyReplayed") => truth.completed,
+        Some("Adopted") => truth.completed,
+        Some("AlreadyReplayed") => truth.delivered_to & (1 << destination) != 0,
         _ => false,
     };
     (!holds).then_some(Breach::FalselyComplete)

@@ -11,11 +11,11 @@ use super::time::{Tick, instant};
 /// Which object of ours; a small number instead of a name.
 pub type Object = usize;
 
-/// A window, as far as windows differ: for whom it was first asked for, and by how many seconds it was lengthened since.
+/// A window, as far as windows differ: as which it was first asked for, and by how many seconds it was lengthened since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// The object that asks for it; `None` is a window that no object asks for.
-    pub of: Option<Object>,
+    /// Which of those that objects ask for; `None` is a window that no object asks for.
+    pub of: Option<usize>,
     /// Seconds added at the end.
     pub more: u8,
 }
@@ -23,19 +23,30 @@ pub struct Window {
 impl Window {
     pub const FOREIGN: Self = Self { of: None, more: 0 };
 
-    pub fn asked_by(object: Object) -> Self {
-        Self { of: Some(object), more: 0 }
+    /// A window that begins and ends 50 s after that of number 0.
+    pub const SHIFTED: usize = 3;
+
+    pub fn asked_as(number: usize) -> Self {
+        Self { of: Some(number), more: 0 }
     }
 
     pub fn range(self) -> TimeRange {
-        let hours = 30 + 2 * self.of.map_or(0, |object| 1 + i64::try_from(object).unwrap());
-        let start_at = instant(0) - TimeDelta::hours(hours);
+        let (of, shift) = if self.of == Some(Self::SHIFTED) { (Some(0), 50) } else { (self.of, 0) };
+        let hours = 30 + 2 * of.map_or(0, |number| 1 + i64::try_from(number).unwrap());
+        let start_at = instant(0) - TimeDelta::hours(hours) + TimeDelta::seconds(shift);
         TimeRange { start_at, end_at: start_at + TimeDelta::hours(1) + TimeDelta::seconds(self.more.into()) }
+    }
+
+    /// Whether it contains all of `other`.
+    pub fn contains(self, other: Self) -> bool {
+        let (all, part) = (self.range(), other.range());
+        all.start_at <= part.start_at && all.end_at >= part.end_at
     }
 
     /// The same, back.
     pub fn of_range(range: TimeRange) -> Self {
-        let candidates = [None, Some(0), Some(1)].into_iter().flat_map(|of| (0..60).map(move |more| Self { of, more }));
+        let known = [None, Some(0), Some(1), Some(2), Some(Self::SHIFTED)];
+        let candidates = known.into_iter().flat_map(|of| (0..60).map(move |more| Self { of, more }));
         candidates.into_iter().find(|window| window.range() == range).expect("a window of the model")
     }
 }
@@ -44,7 +55,8 @@ impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.of {
             None => write!(f, "a foreign window")?,
-            Some(object) => write!(f, "the window of {}", super::cluster::NAMES[object])?,
+            Some(Self::SHIFTED) => write!(f, "window 1 and 50 s later")?,
+            Some(number) => write!(f, "window {}", number + 1)?,
         }
         if self.more > 0 { write!(f, " and {} s", self.more) } else { Ok(()) }
     }
@@ -87,6 +99,11 @@ impl Job {
     pub fn foreign() -> Self {
         let asked = Some((Window::FOREIGN, By::Outsider));
         Self { word: Word::Completed, window: Some(Window::FOREIGN), updated: Some(0), asked }
+    }
+
+    /// The same run, still under way.
+    pub fn running(self) -> Self {
+        Self { word: Word::Running, ..self }
     }
 
     fn begun(window: Window, by: By, now: Tick) -> Self {
@@ -169,9 +186,9 @@ impl fmt::Display for Questions {
     }
 }
 
-/// The target, and what else of Konnect matters to it.
+/// One target, and what else of Konnect matters to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Konnect {
+pub struct Place {
     pub job: Job,
     /// Q1, queues.
     pub queued: Option<Job>,
@@ -181,13 +198,13 @@ pub struct Konnect {
     pub elsewhere: bool,
 }
 
-impl Konnect {
+impl Place {
     pub fn with(job: Job) -> Self {
         Self { job, queued: None, before: None, elsewhere: false }
     }
 
     /// A PUT takes effect, or is refused with 409 (`None`).
-    pub fn put(&mut self, window: Window, by: By, now: Tick, questions: Questions) -> Option<Job> {
+    pub fn put(&mut self, window: Window, by: By, now: Tick, (questions, lag): (Questions, Tick)) -> Option<Job> {
         let run = Job::begun(window, by, now);
         if self.elsewhere || self.job.word == Word::Running {
             return None;
@@ -202,7 +219,7 @@ impl Konnect {
                 OnAccepted::Replaces => {}
             }
         }
-        self.before = Some((self.job, now));
+        self.before = Some((self.job, now + lag));
         self.job = run;
         Some(run)
     }
@@ -237,11 +254,24 @@ impl Konnect {
     }
 }
 
+/// Where the events go, and what becomes of them there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Receiver {
+    /// Whether the webhook is switched on.
+    pub enabled: bool,
+    /// It answers each delivery with 403.
+    pub refuses: bool,
+    /// Which destination the webhook names.
+    pub destination: u8,
+}
+
 /// What a PUT was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     Taken(Job),
     Conflict,
+    /// Another error, by its HTTP status.
+    Error(u16),
     None,
 }
 

@@ -1,28 +1,25 @@
 //! One process: scheduler, memory and running passes, as the binary has them. The code is the core's; what stands here is the part of
 //! the driver, `src/controller/pass.rs`, that makes the calls. A pass stops wherever it waits for the world.
 
+mod asks;
+mod lies;
+mod turn;
+
 use chrono::TimeDelta;
-use konnect_replay_model::api::AuditLogReplayJobStatus;
-use konnect_replay_model::konnect::{ApiError, CallError, Reading, Webhook, WebhookStatus};
-use konnect_replay_model::replay::{
-    Candidate, Clock, Course, Draw, FirstSight, Memory, OwnWrites, Policy, PutAnswer, Scheduler, Step, WebhookReading,
-    Woken, is_finished,
-};
+use konnect_replay_model::replay::{Candidate, Course, FirstSight, Memory, OwnWrites, Policy, Scheduler, Woken};
 
 use super::cluster::{StatusId, Statuses, Version};
 use super::flaw::Flaw;
-use super::konnect::{Answer, Job, Object, Window};
+use super::konnect::{Answer, Job, Object, Receiver, Window};
+use super::layout::Layout;
 use super::time::{Tick, clock};
-
-/// As in the driver.
-const MAX_STEPS: usize = 32;
-/// As in the driver.
-const MAX_CONFLICTS: u8 = 3;
+use turn::Turn;
 
 /// What all processes of a model have in common.
 pub struct Rules {
     pub policy: Policy,
     pub statuses: Statuses,
+    pub layout: Layout,
     pub flaw: Option<Flaw>,
 }
 
@@ -51,8 +48,12 @@ pub struct Kept {
     memory: Memory,
     own: OwnWrites,
     pub pass: Option<Pass>,
+    /// Whether the object is gone, and the process knows.
+    pub gone: bool,
     /// Ids drawn.
     drawn: u8,
+    /// Since when it keeps its lane behind somebody else's run; only with a flaw.
+    patient_since: Option<Tick>,
 }
 
 /// A pass that waits for the world.
@@ -80,6 +81,8 @@ pub struct Look {
 pub enum WaitsFor {
     /// Konnect's job.
     Reading,
+    /// The webhook; where it is always the same, it is not waited for.
+    Webhook,
     /// A status to be written on exactly this version.
     Write { on: Version, status: StatusId, intent: bool },
     /// The processor: the intent is written, and the process may be stopped at the worst moment.
@@ -96,6 +99,8 @@ pub enum Written {
     Overtaken(Version),
     /// The apiserver did not answer.
     NoAnswer,
+    /// There is no such object any more.
+    Gone,
 }
 
 /// Something that the world does to a process.
@@ -105,27 +110,39 @@ pub enum Input {
     Begin(Version),
     /// Konnect's job; with whether it hides what an outsider has just begun.
     Read(Job, bool),
+    /// An error instead, by its HTTP status.
+    ReadFails(u16),
+    Webhook(Receiver),
     Write(Written),
     GoOn,
     Answer(Answer),
+    /// The watch shows that the object is gone.
+    Gone,
 }
 
 impl Process {
     /// A process begins: it lists the objects, and reserves what may be under way.
-    pub fn start(name: (usize, u8), ahead: TimeDelta, rules: &Rules, objects: &[Version], rest: Option<Tick>) -> Self {
+    pub fn start(
+        name: (usize, u8),
+        ahead: TimeDelta,
+        rules: &Rules,
+        (objects, gone): (&[Version], &[bool]),
+        rest: Option<Tick>,
+    ) -> Self {
         let mut scheduler = Scheduler::new(&rules.policy);
         let begun = clock(rest.unwrap_or_default(), ahead).mono;
         if let Some(now) = rest.filter(|_| !rules.has(Flaw::DoesNotRest)) {
             scheduler.rest_until(clock(now, ahead).mono + rules.policy.settle_time());
         }
-        for (which, version) in objects.iter().enumerate() {
+        for (which, version) in objects.iter().enumerate().filter(|(which, _)| !gone[*which]) {
             let job = rules.statuses.object(which, *version);
             let _: Woken = match (FirstSight::of(&job), Candidate::of(&job, &rules.policy)) {
                 (FirstSight::Reserves, Some(who)) => scheduler.reserve(&who, begun),
+                (FirstSight::Waits, Some(who)) if rules.layout.queued => scheduler.wait(&who, begun),
                 _ => Woken::default(),
             };
         }
-        let kept = objects.iter().map(|cached| Kept::new(*cached)).collect();
+        let kept = objects.iter().zip(gone).map(|(cached, gone)| Kept { gone: *gone, ..Kept::new(*cached) }).collect();
         Self { name, ahead, scheduler, kept }
     }
 
@@ -140,6 +157,7 @@ impl Process {
     /// The same process after `input` for one of its objects.
     pub fn after(&self, object: Object, input: Input, now: Tick, rules: &Rules) -> Self {
         let mut process = self.clone();
+        let _: (Woken, _) = process.scheduler.due(clock(now, process.ahead).mono);
         Turn { process: &mut process, object, now, rules }.take(input);
         process.scheduler.forget_wake_ups();
         process
@@ -148,235 +166,14 @@ impl Process {
 
 impl Kept {
     fn new(cached: Version) -> Self {
-        Self { cached, memory: Memory::default(), own: OwnWrites::default(), pass: None, drawn: 0 }
-    }
-}
-
-/// What a step came to.
-enum Outcome {
-    /// Ask again.
-    Go,
-    /// The world is needed.
-    Wait(WaitsFor),
-    /// The pass is over.
-    End,
-}
-
-/// A process at work on one object, until it has to wait.
-struct Turn<'a> {
-    process: &'a mut Process,
-    object: Object,
-    now: Tick,
-    rules: &'a Rules,
-}
-
-impl Turn<'_> {
-    fn take(mut self, input: Input) {
-        match input {
-            Input::Begin(version) => self.begin(version),
-            Input::Read(job, hides_outsider) => self.read(job, hides_outsider),
-            Input::Write(written) => self.written(written),
-            Input::GoOn => self.go_on(),
-            Input::Answer(answer) => self.answered(answer),
+        Self {
+            cached,
+            memory: Memory::default(),
+            own: OwnWrites::default(),
+            pass: None,
+            gone: false,
+            drawn: 0,
+            patient_since: None,
         }
     }
-
-    fn kept(&mut self) -> &mut Kept {
-        &mut self.process.kept[self.object]
-    }
-
-    fn pass(&mut self) -> &mut Pass {
-        self.kept().pass.as_mut().expect("a pass")
-    }
-
-    fn clock(&self) -> Clock {
-        let now = match &self.process.kept[self.object].pass {
-            Some(Pass { read: Some(look), .. }) if self.rules.has(Flaw::TrustsTheReading) => look.at,
-            _ => self.now,
-        };
-        clock(now, self.process.ahead)
-    }
-
-    fn begin(&mut self, version: Version) {
-        let (object, clock) = (self.object, self.clock());
-        let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { cached, memory, own, pass, .. } = &mut kept[object];
-        *cached = version;
-        let job = own.newest(&self.rules.statuses.object(object, version));
-        let seen =
-            if self.rules.has(Flaw::ComparesClocks) { since_the_record(job.status.as_ref(), clock) } else { clock };
-        let (course, _) = Course::begin(job, memory, scheduler, &self.rules.policy, seen);
-        *pass = Some(Pass { course, conflicts: 0, waits_for: WaitsFor::GoingOn, read: None });
-        self.go_on();
-    }
-
-    fn read(&mut self, job: Job, hides_outsider: bool) {
-        let (object, clock, now) = (self.object, self.clock(), self.now);
-        let what = Ok(Reading { value: job.remote(), date: Some(super::time::instant(now)) });
-        let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { memory, pass, .. } = &mut kept[object];
-        let pass = pass.as_mut().expect("a pass");
-        pass.read = Some(Look { at: now, busy: job.word.is_busy(), hides_outsider });
-        let _: Woken = pass.course.remote((clock, clock), what, memory, scheduler, &self.rules.policy);
-        self.go_on();
-    }
-
-    fn written(&mut self, written: Written) {
-        let (object, clock) = (self.object, self.clock());
-        let Kept { memory, own, pass: slot, .. } = &mut self.process.kept[object];
-        let pass = slot.as_mut().expect("a pass");
-        match written {
-            Written::Done(version) => {
-                let was_intent = matches!(pass.waits_for, WaitsFor::Write { intent: true, .. });
-                pass.course.wrote(self.rules.statuses.object(object, version), own, memory, clock);
-                pass.waits_for = WaitsFor::GoingOn;
-                if !was_intent {
-                    self.go_on();
-                }
-            }
-            Written::Overtaken(version) if pass.conflicts < MAX_CONFLICTS => {
-                pass.conflicts += 1;
-                let newest = self.rules.statuses.object(object, version);
-                let mut nothing = OwnWrites::default();
-                let note = if self.rules.has(Flaw::ForgetsRefusals) { &mut nothing } else { own };
-                pass.course.overtaken(newest, note, memory, clock);
-                self.go_on();
-            }
-            // The pass fails; what is kept of the object stays, and nothing stays reserved but what may be under way.
-            Written::Overtaken(_) | Written::NoAnswer => {
-                let (memory, policy) = (&self.process.kept[object].memory, &self.rules.policy);
-                let Some(pass) = &self.process.kept[object].pass else { return };
-                let _: Woken = pass.course.interrupted(false, memory, &mut self.process.scheduler, policy, clock.mono);
-                self.process.kept[object].pass = None;
-            }
-        }
-    }
-
-    fn answered(&mut self, answer: Answer) {
-        let clock = self.clock();
-        let flaw = self.rules.has(Flaw::SendsAgainBlindly);
-        let (object, policy) = (self.object, &self.rules.policy);
-        let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { memory, pass, .. } = &mut kept[object];
-        let pass = pass.as_ref().expect("a pass");
-        let WaitsFor::Answer { .. } = pass.waits_for else { panic!("no PUT was sent") };
-        let submission = pass.course.job().status.as_ref().and_then(|s| s.submission.as_ref()).expect("a record");
-        let result = match answer {
-            Answer::Taken(job) => Ok(job.remote()),
-            Answer::Conflict => Err(CallError::Api(ApiError { status: 409, ..ApiError::default() })),
-            Answer::None if flaw => Err(CallError::NotConnected("as if it had never left".to_owned())),
-            Answer::None => Err(CallError::NoAnswer("the connection was lost".to_owned())),
-        };
-        let (id, answer) = (submission.id.clone(), PutAnswer::new(submission, result));
-        let _: Woken = pass.course.answered(&id, answer, memory, scheduler, policy, clock);
-        self.go_on();
-    }
-
-    /// Decides and notes down, until the world is needed.
-    fn go_on(&mut self) {
-        for _ in 0..MAX_STEPS {
-            let step = self.decide();
-            match self.perform(step) {
-                Outcome::Go => {}
-                Outcome::Wait(waits_for) => {
-                    self.pass().waits_for = waits_for;
-                    return;
-                }
-                Outcome::End => return,
-            }
-        }
-        panic!("a decision that goes in circles");
-    }
-
-    fn decide(&mut self) -> Step {
-        let clock = self.clock();
-        let ((which, incarnation), object) = (self.process.name, self.object);
-        let Kept { memory, pass, drawn, .. } = &self.process.kept[object];
-        let submission_id = format!("{which}.{incarnation}.{object}.{drawn}");
-        pass.as_ref().expect("a pass").course.next(
-            memory,
-            &self.rules.policy,
-            clock,
-            &Draw { jitter: 0.0, submission_id },
-        )
-    }
-
-    fn perform(&mut self, step: Step) -> Outcome {
-        let (object, clock, now) = (self.object, self.clock(), self.now);
-        let policy = &self.rules.policy;
-        let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { memory, pass: slot, drawn, .. } = &mut kept[object];
-        let pass = slot.as_mut().expect("a pass");
-        match step {
-            Step::TakeTurn if self.rules.flaw == Some(Flaw::SkipsReservation) => {
-                let _: Woken = pass.course.take_turn(memory, &mut Scheduler::new(policy), policy, clock);
-                Outcome::Go
-            }
-            Step::TakeTurn => {
-                let _: Woken = pass.course.take_turn(memory, scheduler, policy, clock);
-                Outcome::Go
-            }
-            Step::ReadSiblings => {
-                pass.course.siblings(Vec::new());
-                Outcome::Go
-            }
-            Step::ReadToken => {
-                let _: Woken = pass.course.token(Ok(()), memory, scheduler, policy, clock.mono);
-                Outcome::Go
-            }
-            Step::ReadWebhook { .. } => {
-                let _: Woken = pass.course.webhook((clock, clock), webhook(), memory, scheduler, policy);
-                Outcome::Go
-            }
-            Step::ReadOtherVersion => panic!("Konnect knows the target"),
-            Step::Delete => panic!("no object has a time to live"),
-            Step::ReadRemoteJob => Outcome::Wait(WaitsFor::Reading),
-            Step::WriteIntent(mut status) => {
-                *drawn = drawn.wrapping_add(1);
-                pass.course.intending(&status, memory, clock);
-                if self.rules.flaw == Some(Flaw::ForgetsPrevious) {
-                    status.submission.as_mut().expect("an intent").previous = None;
-                }
-                Outcome::Wait(self.rules.write(&pass.course, &status, true))
-            }
-            Step::WriteStatus(status) => Outcome::Wait(self.rules.write(&pass.course, &status, false)),
-            Step::Submit { id, window } => {
-                memory.sending(&id);
-                Outcome::Wait(WaitsFor::Answer { window: Window::of_range(window), sent: now })
-            }
-            Step::Wait { .. } | Step::AwaitChange => {
-                let _: Woken = pass.course.end(&step, memory, scheduler, policy, clock);
-                *slot = None;
-                let (cached, drawn) = (kept[object].cached, kept[object].drawn);
-                if is_finished(&self.rules.statuses.object(object, cached)) {
-                    kept[object] = Kept { drawn, ..Kept::new(cached) };
-                }
-                Outcome::End
-            }
-        }
-    }
-}
-
-impl Rules {
-    fn write(&self, course: &Course, status: &AuditLogReplayJobStatus, intent: bool) -> WaitsFor {
-        let job = course.job();
-        let number = job.metadata.resource_version.as_ref().and_then(|v| v.parse().ok()).expect("a version");
-        let standing = self.statuses.id(job.status.as_ref().expect("a status"));
-        WaitsFor::Write { on: Version { number, status: standing }, status: self.statuses.id(status), intent }
-    }
-}
-
-/// The clock by which a record of any process would have been first seen when it was written.
-fn since_the_record(status: Option<&AuditLogReplayJobStatus>, clock: Clock) -> Clock {
-    let intent = status.and_then(|s| s.submission.as_ref()).map(|s| s.intent_time);
-    let age = intent.and_then(|intent| (clock.wall - intent).to_std().ok()).unwrap_or_default();
-    Clock { mono: clock.mono.saturating_sub(age), ..clock }
-}
-
-/// A webhook that works: what else there can be is not this model's matter.
-fn webhook() -> WebhookReading {
-    let config = Webhook { enabled: Some(true), ..Webhook::default() };
-    let status =
-        WebhookStatus { webhook_enabled: Some(true), last_response_code: Some(200), ..WebhookStatus::default() };
-    WebhookReading { config: Ok(config), status: Some(status) }
 }

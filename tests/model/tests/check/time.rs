@@ -10,7 +10,7 @@ use konnect_replay_model::replay::{Clock, Policy, Serialize};
 pub const STEP: Duration = Duration::from_secs(10);
 
 /// Steps since the story began.
-pub type Tick = u8;
+pub type Tick = u16;
 
 /// How long a request may be on its way (the request timeout).
 pub const ON_THE_WAY: Tick = 1;
@@ -24,11 +24,11 @@ pub fn clock(now: Tick, ahead: TimeDelta) -> Clock {
     Clock { wall: instant(now) + ahead, mono: Duration::from_secs(1000) + STEP * u32::from(now) }
 }
 
-pub fn policy() -> Policy {
+pub fn policy(serialize: Serialize) -> Policy {
     Policy {
         konnect_url: "https://{region}.api.konghq.com".parse().unwrap(),
         regions: vec!["eu".to_owned()],
-        serialize: Serialize::Region,
+        serialize,
         poll_interval: STEP,
         retry_interval: STEP,
         retention: Duration::from_hours(168),

@@ -5,6 +5,7 @@ use stateright::Path;
 use super::actions::Action;
 use super::cluster::NAMES;
 use super::konnect::{Object, Window, Word};
+use super::layout::{Slot, Trouble};
 use super::model::Model;
 use super::process::WaitsFor;
 use super::world::World;
@@ -33,10 +34,15 @@ fn what_happens(model: &Model, world: &World, action: Action) -> String {
             format!("{} a pass begins on {cache}", pass(by, of))
         }
         Action::Read { by, of, stale } => {
-            let shown = world.konnect.visible(world.now).find(|(_, is_stale)| *is_stale == stale);
+            if let Some(status) = world.trouble_of(of, model).and_then(Trouble::get) {
+                return format!("{} reads, and is answered {status}", pass(by, of));
+            }
+            let place = &world.konnect[model.rules.layout.slot(of)];
+            let shown = place.visible(world.now).find(|(_, is_stale)| *is_stale == stale);
             let shown = shown.map(|(job, _)| format!("{}, {}", named(job.window), word(job.word))).unwrap_or_default();
             format!("{} reads {shown}{}", pass(by, of), if stale { " (the GET lags)" } else { "" })
         }
+        Action::ReadWebhook { by, of } => format!("{} reads the webhook: {:?}", pass(by, of), world.receiver),
         Action::Write { by, of } => format!("{} writes {}", pass(by, of), what_is_written(model, world, by, of)),
         Action::WriteUnanswered { by, of, stored } => {
             let stored = if stored { "stored" } else { "not stored" };
@@ -56,12 +62,22 @@ fn what_happens(model: &Model, world: &World, action: Action) -> String {
         Action::Stops(by) => format!("{} is stopped", PROCESSES[by]),
         Action::Resumes(by) => format!("{} wakes up", PROCESSES[by]),
         Action::TakesOver => "P2 takes over".to_owned(),
-        Action::Becomes(next) => format!("Konnect: {}", word(next)),
-        Action::Promoted => "Konnect: the queued run comes next".to_owned(),
+        Action::Becomes(slot, next) => format!("Konnect, {}: {}", target(slot), word(next)),
+        Action::Promoted(slot) => format!("Konnect, {}: the queued run comes next", target(slot)),
         Action::Outsider(window) => format!("an outsider asks for {window}"),
         Action::ElsewhereBegins => "a run of another portal begins".to_owned(),
         Action::ElsewhereEnds => "the run of the other portal ends".to_owned(),
+        Action::Deleted(of) => format!("a user deletes {}", NAMES[of]),
+        Action::SeesDeletion { by, of } => format!("{} the watch shows that it is gone", pass(by, of)),
+        Action::Breaks => format!("out of order from now on: {:?}", model.rules.layout.trouble),
+        Action::Mended => "everything is in order again".to_owned(),
+        Action::ReceiverMended => "the receiver takes events from now on".to_owned(),
+        Action::ReceiverMoves => "the webhook names another destination".to_owned(),
     }
+}
+
+fn target(slot: Slot) -> String {
+    format!("target {}", slot + 1)
 }
 
 fn named(window: Option<Window>) -> String {
@@ -79,7 +95,7 @@ fn word(word: Word) -> &'static str {
 
 fn request(world: &World, index: usize) -> String {
     let request = &world.wire[index];
-    format!("the PUT of {} for {}", PROCESSES[request.from], request.window)
+    format!("the PUT of {} for {} ({})", PROCESSES[request.from], NAMES[request.object], request.window)
 }
 
 fn what_is_written(model: &Model, world: &World, by: usize, of: Object) -> String {

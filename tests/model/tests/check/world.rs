@@ -6,8 +6,9 @@ use super::actions::Action;
 use super::cluster::{StatusId, Version};
 use super::interner::ProcessId;
 use super::judge::{Breach, Truth};
-use super::konnect::{Answer, By, Job, Konnect, Object, Request, Word};
-use super::model::{Model, Setup};
+use super::konnect::{Answer, By, Job, Object, Place, Receiver, Request, Window, Word};
+use super::layout::{Receiving, Slot, Trouble};
+use super::model::{Bounds, Model, Setup};
 use super::process::{Input, Process, WaitsFor, Written};
 use super::time::Tick;
 
@@ -15,8 +16,12 @@ use super::time::Tick;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     pub now: Tick,
-    pub konnect: Konnect,
+    pub konnect: Vec<Place>,
     pub objects: Vec<Version>,
+    /// Which of them were deleted.
+    pub gone: Vec<bool>,
+    pub disorder: Disorder,
+    pub receiver: Receiver,
     pub processes: Vec<Actor>,
     /// Requests on their way to Konnect, and answers on their way back.
     pub wire: Vec<Request>,
@@ -25,6 +30,14 @@ pub struct World {
     pub left: Left,
     pub truth: Vec<Truth>,
     pub breach: Option<Breach>,
+}
+
+/// Whether there is what is out of order in this world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Disorder {
+    NotYet,
+    Now,
+    Over,
 }
 
 /// A process, and whether it works.
@@ -53,6 +66,7 @@ pub struct Left {
     pub faults: u8,
     pub failures: u8,
     pub outsider: u8,
+    pub deletions: u8,
 }
 
 /// A status on its way to the apiserver.
@@ -66,21 +80,40 @@ pub struct PendingWrite {
 }
 
 impl World {
-    pub fn first(model: &Model, job: Job) -> Self {
+    pub fn first(model: &Model) -> Self {
+        let layout = &model.rules.layout;
         let status = model.rules.statuses.id(&AuditLogReplayJobStatus::default());
         let objects = vec![Version { number: 1, status }; model.bounds.objects];
-        let konnect = Konnect::with(job);
+        let gone = vec![false; objects.len()];
+        let mut konnect = vec![Place::with(Job::foreign()); layout.organizations.len()];
+        if layout.foreign_runs {
+            konnect[0].job = konnect[0].job.running();
+        }
+        let receiver = Receiver { enabled: true, refuses: layout.receiver == Receiving::AtLast, destination: 0 };
         let actor = |index: usize| {
-            let process = Process::start((index, 0), Model::ahead(index), &model.rules, &objects, None);
+            let process = Process::start((index, 0), Model::ahead(index), &model.rules, (&objects, &gone), None);
             let stands_by = model.setup == Setup::Takeover && index == 1;
             let role = if stands_by { Role::StandsBy } else { Role::Works };
             Actor { process: model.processes.id(process), role, stopped: false }
         };
         let processes = (0..model.setup.processes()).map(actor).collect();
-        let left =
-            Left { faults: model.bounds.faults, failures: model.bounds.failures, outsider: model.bounds.outsider };
+        let Bounds { faults, failures, outsider, deletions, .. } = model.bounds;
+        let left = Left { faults, failures, outsider, deletions };
         let truth = vec![Truth::default(); model.bounds.objects];
-        Self { now: 0, konnect, objects, processes, wire: Vec::new(), late: None, left, truth, breach: None }
+        Self {
+            now: 0,
+            konnect,
+            objects,
+            gone,
+            disorder: if layout.foreign_runs { Disorder::Now } else { Disorder::NotYet },
+            receiver,
+            processes,
+            wire: Vec::new(),
+            late: None,
+            left,
+            truth,
+            breach: None,
+        }
     }
 
     /// The state after `action`; `None` if nothing has changed.
@@ -93,8 +126,8 @@ impl World {
     pub fn happens(&mut self, action: Action, model: &Model) {
         match action {
             Action::Tick => {
-                self.now += 1;
-                self.konnect.forget(self.now);
+                self.now += model.rules.layout.jump;
+                self.konnect.iter_mut().for_each(|place| place.forget(self.now));
             }
             Action::Begin { by, of, fresh } => {
                 let process = model.processes.get(self.processes[by].process);
@@ -102,10 +135,20 @@ impl World {
                 self.feed(by, of, Input::Begin(version), model);
             }
             Action::Read { by, of, stale } => {
-                let shown = self.konnect.visible(self.now).find(|(_, is_stale)| *is_stale == stale);
+                let place = &self.konnect[model.rules.layout.slot(of)];
+                let shown = place.visible(self.now).find(|(_, is_stale)| *is_stale == stale);
                 let (job, _) = shown.expect("visible");
-                let hides_outsider = stale && self.konnect.job.by() == Some(By::Outsider);
-                self.feed(by, of, Input::Read(job, hides_outsider), model);
+                let hides_outsider = stale && place.job.by() == Some(By::Outsider);
+                let input = match self.trouble_of(of, model).and_then(Trouble::get) {
+                    Some(status) => Input::ReadFails(status),
+                    None => Input::Read(job, hides_outsider),
+                };
+                self.feed(by, of, input, model);
+            }
+            Action::ReadWebhook { by, of } => {
+                let off = self.disorder == Disorder::Now
+                    && matches!(model.rules.layout.trouble, Some(Trouble::WebhookOff(slot)) if slot == model.rules.layout.slot(of));
+                self.feed(by, of, Input::Webhook(Receiver { enabled: !off, ..self.receiver }), model);
             }
             Action::Write { by, of } => {
                 let write = self.write_of(by, of, model);
@@ -155,19 +198,28 @@ impl World {
             }
             Action::Resumes(by) => self.processes[by].stopped = false,
             Action::TakesOver => self.takes_over(model),
-            Action::Becomes(word) => self.becomes(word, model),
-            Action::Promoted => self.konnect.promote(),
+            Action::Becomes(slot, word) => self.becomes(slot, word, model),
+            Action::Promoted(slot) => self.konnect[slot].promote(),
             Action::Outsider(window) => {
                 self.left.outsider -= 1;
-                if self.konnect.put(window, By::Outsider, self.now, model.questions).is_some() {
+                if self.put(0, window, By::Outsider, model).is_some() {
                     self.truth.iter_mut().for_each(|truth| truth.displaced = Some(self.now));
                 }
             }
             Action::ElsewhereBegins => {
                 self.left.outsider -= 1;
-                self.konnect.elsewhere = true;
+                self.konnect[0].elsewhere = true;
             }
-            Action::ElsewhereEnds => self.konnect.elsewhere = false,
+            Action::ElsewhereEnds => self.konnect[0].elsewhere = false,
+            Action::Deleted(of) => {
+                self.left.deletions -= 1;
+                self.gone[of] = true;
+            }
+            Action::SeesDeletion { by, of } => self.feed(by, of, Input::Gone, model),
+            Action::Breaks => self.disorder = Disorder::Now,
+            Action::Mended => self.disorder = Disorder::Over,
+            Action::ReceiverMended => self.receiver.refuses = false,
+            Action::ReceiverMoves => self.receiver.destination += 1,
         }
     }
 
@@ -206,6 +258,9 @@ impl World {
     fn store(&mut self, of: Object, write: PendingWrite, model: &Model) -> Written {
         let PendingWrite { on, status, read } = write;
         let standing = self.objects[of];
+        if self.gone[of] {
+            return Written::Gone;
+        }
         if standing.number != on.number && !model.rules.has(super::flaw::Flaw::NoPrecondition) {
             return Written::Overtaken(standing);
         }
@@ -217,8 +272,10 @@ impl World {
     /// A PUT reaches Konnect.
     fn arrives(&mut self, index: usize, model: &Model) {
         let Request { object, window, orphan, .. } = self.wire[index];
-        let (standing, queued) = (self.konnect.job, self.konnect.queued);
-        let run = self.konnect.put(window, By::Us(object), self.now, model.questions);
+        let slot = model.rules.layout.slot(object);
+        let refused = self.trouble_of(object, model).and_then(Trouble::put);
+        let Place { job: standing, queued, .. } = self.konnect[slot];
+        let run = if refused.is_some() { None } else { self.put(slot, window, By::Us(object), model) };
         if run.is_some() {
             let same = |job: &Job| job.by() == Some(By::Us(object)) && job.word != Word::Failed;
             if same(&standing) || queued.is_some_and(|job| same(&job)) {
@@ -229,7 +286,7 @@ impl World {
                 self.breach.get_or_insert(Breach::TwoAtOnce);
             }
             for (other, truth) in self.truth.iter_mut().enumerate() {
-                if other != object {
+                if other != object && model.rules.layout.slot(other) == slot {
                     truth.displaced = Some(self.now);
                 }
             }
@@ -237,7 +294,8 @@ impl World {
         if orphan {
             self.wire.remove(index);
         } else {
-            self.wire[index].answer = Some(run.map_or(Answer::Conflict, |job| Answer::Taken(job.shown())));
+            let error = refused.map_or(Answer::Conflict, Answer::Error);
+            self.wire[index].answer = Some(run.map_or(error, |job| Answer::Taken(job.shown())));
         }
     }
 
@@ -262,7 +320,7 @@ impl World {
         // Where there is no election, nobody knows how the one before ended.
         let rest = (model.setup != Setup::TwoInstalls).then_some(self.now);
         let name = (index, incarnation + 1);
-        let process = Process::start(name, Model::ahead(by), &model.rules, &self.objects, rest);
+        let process = Process::start(name, Model::ahead(by), &model.rules, (&self.objects, &self.gone), rest);
         let role = if replaced { Role::Dead } else { Role::Works };
         self.processes[by] = Actor { process: model.processes.id(process), role, stopped: false };
     }
@@ -273,29 +331,54 @@ impl World {
             self.left.faults -= 1;
             self.processes[0].role = Role::Deposed;
         }
-        let process = Process::start((1, 0), Model::ahead(1), &model.rules, &self.objects, Some(self.now));
+        let process =
+            Process::start((1, 0), Model::ahead(1), &model.rules, (&self.objects, &self.gone), Some(self.now));
         self.processes[1] = Actor { process: model.processes.id(process), role: Role::Works, stopped: false };
     }
 
-    fn becomes(&mut self, word: Word, model: &Model) {
-        self.konnect.advance(word, self.now, model.questions);
-        let of = self.konnect.job.asked.and_then(|(window, _)| window.of);
-        match word {
-            Word::Completed => {
-                if let Some(truth) = of.and_then(|of| self.truth.get_mut(of)) {
+    fn becomes(&mut self, slot: Slot, word: Word, model: &Model) {
+        let layout = &model.rules.layout;
+        self.konnect[slot].advance(word, self.now, model.questions);
+        let job = self.konnect[slot].job;
+        let ran = job.asked.map(|(window, _)| window);
+        // Whose window it was, all of it.
+        let covers = |object: usize| {
+            let plan = &layout.plans[object];
+            plan.slot == slot && ran.is_some_and(|ran| ran.contains(Window::asked_as(plan.window)))
+        };
+        for (object, truth) in self.truth.iter_mut().enumerate() {
+            match word {
+                Word::Completed if covers(object) => {
                     (truth.completed, truth.completed_since) = (true, true);
-                    truth.completed_by_outsider |= self.konnect.job.by() == Some(By::Outsider);
+                    truth.completed_by_outsider |= job.by() == Some(By::Outsider);
+                    if !self.receiver.refuses {
+                        truth.delivered_to |= 1 << self.receiver.destination;
+                    }
                 }
-            }
-            Word::Failed => {
-                self.left.failures -= 1;
                 // One that shows no window could be anybody's.
-                let nameless = self.konnect.job.window.is_none();
-                for (object, truth) in self.truth.iter_mut().enumerate() {
-                    truth.failed += u8::from(nameless || of == Some(object));
+                Word::Failed if covers(object) || layout.slot(object) == slot && job.window.is_none() => {
+                    truth.failed += 1;
                 }
+                Word::Accepted | Word::Running | Word::Completed | Word::Failed => {}
             }
-            Word::Accepted | Word::Running => {}
         }
+        self.left.failures -= u8::from(word == Word::Failed);
+    }
+
+    /// A PUT takes effect, or is refused with 409 (`None`): for a run at the target, or at another of the organisation (Q2).
+    fn put(&mut self, slot: Slot, window: Window, by: By, model: &Model) -> Option<Job> {
+        let (layout, questions) = (&model.rules.layout, model.questions);
+        let shares = |other: usize| other != slot && layout.organizations[other] == layout.organizations[slot];
+        let runs = |(other, place): (usize, &Place)| shares(other) && place.job.word == Word::Running;
+        if questions.q2_region && self.konnect.iter().enumerate().any(runs) {
+            return None;
+        }
+        self.konnect[slot].put(window, by, self.now, (questions, layout.lag))
+    }
+
+    /// What is out of order now for a job.
+    pub fn trouble_of(&self, of: Object, model: &Model) -> Option<Trouble> {
+        let trouble = model.rules.layout.trouble.filter(|_| self.disorder == Disorder::Now)?;
+        trouble.concerns(&model.rules.layout.plans[of]).then_some(trouble)
     }
 }
