@@ -27,7 +27,7 @@ pub enum Reason {
     Completed,
     /// A run of this very window that was already under way at Konnect is followed instead of sending again.
     Adopted,
-    /// A record shows every second of this window delivered to the destination of today; nothing was sent.
+    /// Every second of this window was delivered before, by a record of this namespace or by Konnect's last job; nothing was sent.
     AlreadyReplayed,
     /// Konnect reported `failed` for this window.
     RemoteFailed,

@@ -1,7 +1,7 @@
 //! The rules that the schema can tell of a spec, in words and in code: the CRD has them as CEL, and who checks before sending
 //! anything to a cluster has them here, with the very same words. A test compares the two at a real API server.
 
-use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
 
 use super::spec::{AuditLogReplayJobSpec, Scope, SecretKeyRef, Target, WindowSpec};
 
@@ -20,7 +20,11 @@ pub(super) const SECRET_KEY: &str = "a key of a Secret has letters, digits, dash
 pub(super) const TIME_TO_LIVE: &str = "ttlSecondsAfterFinished is at least 60, so that a client that waits for the end can see it: give 60 or more, or leave it out to keep the object";
 /// The shortest time to live.
 const SHORTEST_LIFE: u32 = 60;
-const TIME: &str = "is not an RFC 3339 time with a zone, such as 2026-11-20T08:00:00Z";
+/// What a time of `spec` must look like, in the words of the API server and of the plugin.
+pub(crate) const TIME: &str =
+    "a time is RFC 3339 with a T, seconds and its zone: write it as 2026-11-20T08:00:00Z or 2026-11-20T09:00:00+01:00";
+/// A time of `spec`: RFC 3339 with upper-case letters and at most nine digits of a fraction. Only 29 February needs more than this.
+const TIME_PATTERN: &str = "^[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
 /// A rule that a spec breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,25 @@ pub fn violations(spec: &AuditLogReplayJobSpec) -> Vec<Violation> {
     broken.filter(|(broken, _, _)| *broken).map(|(_, field, message)| Violation { field, message }).collect()
 }
 
+/// The CEL rule of a time of `spec`. The schema gives it no `format`: the API server would answer with that alone, and without an example.
+pub(super) fn is_time() -> String {
+    format!("self.matches('{TIME_PATTERN}') && timestamp(self).getFullYear() >= 0")
+}
+
+/// A CEL rule of a window. It says nothing of times that [`is_time`] refuses.
+pub(super) fn of_times(rule: &str) -> String {
+    format!("![self.startAt, self.endAt].all(time, time.matches('{TIME_PATTERN}')) || ({rule})")
+}
+
+/// A time as `spec` has it; the same times that [`is_time`] takes.
+pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b"-+:.TZ".contains(&b));
+    let fraction = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+    let time = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
+    let is_leap_second = time.nanosecond() >= 1_000_000_000;
+    (is_plain && text.as_bytes().get(10) == Some(&b'T') && fraction <= 9 && !is_leap_second).then_some(time)
+}
+
 type Rule = (bool, &'static str, &'static str);
 
 fn target(target: &Target) -> Vec<Rule> {
@@ -52,7 +75,6 @@ fn target(target: &Target) -> Vec<Rule> {
 }
 
 fn window(window: &WindowSpec) -> Vec<Rule> {
-    let instant = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc));
     let (start, end) = (instant(&window.start_at), instant(&window.end_at));
     let mut rules = vec![(start.is_none(), "spec.window.startAt", TIME), (end.is_none(), "spec.window.endAt", TIME)];
     if let Some((start, end)) = start.zip(end) {

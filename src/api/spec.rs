@@ -125,9 +125,9 @@ pub struct AuditLogReplayJobSpec {
     /// not look.
     #[serde(default)]
     pub webhook_policy: WebhookPolicy,
-    /// What to do if the window was replayed before: `Skip` ends the job without sending if a record shows every second of it delivered
-    /// to the destination of today, that of an `AuditLogReplayJob` of this namespace, or that of Konnect's last job of the target;
-    /// `Replay` sends it all the same, and adopts no run that is under way.
+    /// What to do if the window was replayed before: `Skip` ends the job without sending if the record of an `AuditLogReplayJob` of
+    /// this namespace shows every second of it delivered to the destination of today; or if Konnect's last job of the target completed with
+    /// all of it and the webhook's answer of then or later is a success. `Replay` sends it all the same, and adopts no run that is under way.
     #[serde(default)]
     pub duplicate_policy: DuplicatePolicy,
     /// What to do if Konnect has begun to delete the events of the window: `Fail` ends the job, `Clamp` sends what is left.
@@ -243,41 +243,23 @@ pub enum KonnectApiVersion {
 #[derive(Clone, Debug, PartialEq, Eq, KubeSchema, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
-#[x_kube(validation = Rule::new("self.endAt >= self.startAt")
+#[x_kube(validation = Rule::new(rules::of_times("timestamp(self.endAt) >= timestamp(self.startAt)"))
     .message(rules::ORDER).field_path(".endAt"))]
-#[x_kube(validation = Rule::new("self.endAt - self.startAt <= duration('168h')")
+#[x_kube(validation = Rule::new(rules::of_times("timestamp(self.endAt) - timestamp(self.startAt) <= duration('168h')"))
     .message(rules::LENGTH))]
-#[x_kube(validation = Rule::new("self.startAt >= timestamp('2020-01-01T00:00:00Z') && self.endAt < timestamp('2100-01-01T00:00:00Z')")
+#[x_kube(validation = Rule::new(rules::of_times("timestamp(self.startAt) >= timestamp('2020-01-01T00:00:00Z') && timestamp(self.endAt) < timestamp('2100-01-01T00:00:00Z')"))
     .message(rules::YEARS))]
 pub struct WindowSpec {
     /// RFC 3339 with a zone, such as `2026-11-20T08:00:00Z`. Fractions of a second are rounded down.
-    #[schemars(with = "RfcTime")]
+    #[schemars(length(max = 40))]
+    #[x_kube(validation = Rule::new(rules::is_time())
+        .message(rules::TIME))]
     pub start_at: String,
     /// RFC 3339 with a zone, such as `2026-11-20T11:30:00Z`. Fractions of a second are rounded up. May be in the future; the job waits for it.
-    #[schemars(with = "RfcTime")]
+    #[schemars(length(max = 40))]
+    #[x_kube(validation = Rule::new(rules::is_time())
+        .message(rules::TIME))]
     pub end_at: String,
-}
-
-/// Schema of a time in `spec`: `date-time` alone lets a time without a zone pass, and such a time names no instant.
-struct RfcTime;
-
-impl JsonSchema for RfcTime {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "RfcTime".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "format": "date-time",
-            "maxLength": 40,
-            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$",
-        })
-    }
 }
 
 impl WindowSpec {

@@ -114,7 +114,7 @@ fn backoff(failures: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::testing::{context_and_stop, job};
+    use crate::controller::testing::{candidate, context_and_stop, job};
 
     /// Each watched namespace has a controller of its own; the number of workers is that of the process.
     #[tokio::test]
@@ -133,6 +133,29 @@ mod tests {
         assert!(futures::poll!(&mut pass).is_pending(), "asked again");
         busy.pop();
         assert_eq!(pass.await, Ok(Action::await_change()));
+    }
+
+    /// An object that stops parsing holds up nobody: what waits gives up its place, what may be under way only until it must show.
+    #[tokio::test]
+    async fn an_object_that_does_not_parse_gives_up_what_it_held() {
+        let (ctx, _woken, _say_stop) = context_and_stop();
+        let ctx = Arc::new(ctx);
+        let (odd, next) = (job("odd", 8), job("next", 9));
+        let (before, after) = (candidate(&ctx, &odd), candidate(&ctx, &next));
+        let mut unread = serde_json::to_value(&odd).unwrap();
+        unread["spec"]["webhookPolicy"] = "OfALaterVersion".into();
+        let unread: Arc<Guarded> = Arc::new(serde_json::from_value(unread).unwrap());
+        let blocks = |after: &crate::replay::Candidate| ctx.scheduler().blocker(after, ctx.clock().mono).is_some();
+
+        let _ = ctx.scheduler().wait(&before, ctx.clock().mono);
+        let _ = ctx.scheduler().wait(&after, ctx.clock().mono);
+        assert!(blocks(&after));
+        assert_eq!(reconcile(Arc::clone(&unread), Arc::clone(&ctx)).await, Ok(Action::await_change()));
+        assert!(!blocks(&after), "it waits behind an object that nobody can read");
+
+        let _ = ctx.scheduler().reserve(&before, ctx.clock().mono);
+        assert_eq!(reconcile(unread, Arc::clone(&ctx)).await, Ok(Action::await_change()));
+        assert_eq!(ctx.departure(), crate::leader::Departure::Unsettled, "its request may be on its way");
     }
 
     #[tokio::test]

@@ -25,14 +25,10 @@ impl Stores {
         stores.iter().find_map(|store| store.get(&ObjectRef::new(name).within(namespace)))
     }
 
-    /// Shows every object there is.
-    pub(super) fn visit(&self, visitor: &mut dyn FnMut(&AuditLogReplayJob)) {
+    /// Shows every object there is, and `None` for each that does not parse.
+    pub(super) fn visit(&self, visitor: &mut dyn FnMut(Option<&AuditLogReplayJob>)) {
         let seen = self.all().into_iter().flat_map(|store| store.state());
-        seen.for_each(|guarded| {
-            if let Ok(job) = guarded.job() {
-                visitor(job);
-            }
-        });
+        seen.for_each(|guarded| visitor(guarded.job().ok()));
     }
 
     fn all(&self) -> Vec<Store<Guarded>> {

@@ -21,8 +21,8 @@ use crate::replay::Policy;
 /// How long a reading of a webhook is shown: an object that needs it is looked at far more often.
 const READING_HOLDS: Duration = Duration::from_hours(1);
 
-/// Hands each object to the visitor and answers whether all that there are were shown.
-pub type Objects = Box<dyn Fn(&mut dyn FnMut(&AuditLogReplayJob)) -> bool + Send + Sync>;
+/// Hands each object to the visitor, `None` for one that does not parse, and answers whether all that there are were shown.
+pub type Objects = Box<dyn Fn(&mut dyn FnMut(Option<&AuditLogReplayJob>)) -> bool + Send + Sync>;
 
 /// What is shown.
 pub(super) struct Board {
@@ -100,7 +100,10 @@ impl Board {
     fn figures(&self) -> Option<Figures> {
         let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let (mut figures, now) = (Figures::default(), Utc::now());
-        if !objects(&mut |job| figures.add(job, &self.names, &self.policy, now)) {
+        if !objects(&mut |job| match job {
+            Some(job) => figures.add(job, &self.names, &self.policy, now),
+            None => figures.unreadable += 1,
+        }) {
             return None;
         }
         for (region, at) in &figures.last_success {
@@ -145,6 +148,11 @@ impl Collector for Board {
         let Some(figures) = self.figures() else { return Ok(()) };
         let (figures, readings) = self.bounded(figures, self.readings());
         gauge(&mut encoder, "jobs", "AuditLogReplayJobs, by state", None, self.jobs(&figures))?;
+        #[allow(clippy::cast_precision_loss)] // a count of objects
+        let unreadable = ConstGauge::new(figures.unreadable as f64);
+        let help =
+            "Objects that do not parse and are left alone: they were written for another version of the definition";
+        unreadable.encode(encoder.encode_descriptor("unreadable_objects", help, None, unreadable.metric_type())?)?;
         gauge(
             &mut encoder,
             "seconds_to_window_expiry",

@@ -15,6 +15,8 @@ use crate::replay::{Policy, end, planned_expiry};
 pub(super) struct Figures {
     /// How many objects there are, by region and state.
     pub(super) jobs: BTreeMap<(String, JobState), u64>,
+    /// How many objects do not parse.
+    pub(super) unreadable: u64,
     /// Of the unfinished objects, seconds until Konnect begins to delete the events of the one that expires first.
     pub(super) to_expiry: BTreeMap<Place, i64>,
     /// Who keeps a lane from others, by the place of the job that says so.

@@ -75,7 +75,7 @@ fn place() -> Place {
 fn metrics_of(jobs: Vec<AuditLogReplayJob>) -> Metrics {
     let metrics = Metrics::new(&config());
     metrics.leading(Box::new(move |visitor| {
-        jobs.iter().for_each(visitor);
+        jobs.iter().map(Some).for_each(visitor);
         true
     }));
     metrics

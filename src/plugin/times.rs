@@ -55,9 +55,7 @@ fn seconds(text: &str) -> Result<Option<u32>, String> {
 
 /// An instant, in the form that the object takes too.
 pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.with_timezone(&Utc))
-        .map_err(|_| "write a time with its zone, such as 2026-11-20T08:00:00Z or 2026-11-20T09:00:00+01:00".to_owned())
+    crate::api::instant(text).ok_or_else(|| crate::api::TIME.to_owned())
 }
 
 /// The window that was meant at `now`. Fractions are rounded as the operator rounds them.

@@ -1,5 +1,6 @@
 //! Whether a window was replayed before, so that sending it would only double it. One rule: skipped only if a record shows every second
-//! of the window delivered to the destination of today.
+//! of the window delivered to the destination of today. Where no object has a record, Konnect's last job of the target counts for as much
+//! as it tells.
 
 use std::time::Duration;
 

@@ -279,7 +279,7 @@ fn already_replayed(by: Option<&str>, code: i32) -> String {
         ),
         None => format!(
             "Konnect's last job of this target covered all of this window and completed, and the webhook's last answer is {code}: \
-             nothing was sent. No object here has a record of that run, so what the receiver answered during it is not known."
+             nothing was sent. No object here has a record of that run, so where it delivered to, and what the receiver answered then, is not known."
         ),
     };
     format!("{what} To have it sent all the same, create another AuditLogReplayJob with duplicatePolicy Replay.")

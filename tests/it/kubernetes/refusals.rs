@@ -40,6 +40,12 @@ async fn every_write_may_go_unanswered_and_take_effect_or_not() {
     join_all([Point::Before, Point::After].map(|point| survives(writes().into(), Fault::Hold(point)))).await;
 }
 
+/// One API server of several may not know an object yet, and a load balancer has a 404 of its own. What is there is looked at again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_write_meets_a_404_is_looked_at_again() {
+    survives([Step::Intent.calls().times(1)].into(), Fault::Answer(404)).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_arrives_after_the_next_one_loses() {
     let world = World::builder().through_proxy().build().await;

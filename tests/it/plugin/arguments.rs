@@ -40,9 +40,9 @@ fn wrong_arguments_end_with_2_and_a_hint() {
         (&["create", "--region", "eu", "--organization", "--last", "1h", "--to", &late], "cannot be used with"),
         (
             &["create", "--region", "eu", "--organization", "--from", "2026-11-20T08:00:00"],
-            "write a time with its zone",
+            "write it as 2026-11-20T08:00:00Z or",
         ),
-        (&["create", "--region", "eu", "--organization", "--from", "yesterday"], "write a time with its zone"),
+        (&["create", "--region", "eu", "--organization", "--from", "yesterday"], "write it as 2026-11-20T08:00:00Z or"),
         (
             &["create", "--region", "eu", "--organization", "--from", &late, "--to", &late],
             "all events of this window are deleted",

@@ -1,7 +1,11 @@
 //! Every condition that is warned of, each in a region of its own, brought about with the emulator.
 
+use std::time::Duration;
+
 use chrono::{TimeDelta, Utc};
 use konnect_emulator::{Action, Fault, Outage, Q3, Receiver, ReceiverOptions, Reply, TargetKey, Webhook};
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
 
 use crate::exposition;
 use crate::support::{JobBuilder, Operator, World};
@@ -53,6 +57,7 @@ impl Drill {
         self.a_stranger_in_the_way().await;
         self.a_konnect_that_is_down().await;
         self.a_token_that_is_refused().await;
+        self.an_object_that_cannot_be_read().await;
     }
 
     fn job(name: &str, region: &str, number: u8) -> JobBuilder {
@@ -113,6 +118,26 @@ impl Drill {
         self.world.create_token("revoked", "token", b"kpat_canary-that-was-revoked").await;
         self.world.create(Self::job("refused", "xx", 7).secret("revoked", "token")).await;
         self.world.wait_for_reason("refused", "WaitingForCredentials").await;
+    }
+
+    /// A counter that no version writes, which a definition without its bounds lets through.
+    async fn an_object_that_cannot_be_read(&self) {
+        let bound = format!("maximum: {}.0", u32::MAX);
+        let lax = konnect_replay::api::CRD.replace(&bound, "maximum: 9000000000.0");
+        assert_ne!(lax, konnect_replay::api::CRD, "no {bound}");
+        self.world.plane.apply(&lax).await.unwrap();
+        self.world.create(self.world.job("odd").suspended()).await;
+        self.world.wait_for_reason("odd", "Suspended").await;
+        let odd = Patch::Merge(json!({ "status": { "attempts": 5_000_000_000_u64 } }));
+        let is_taken = || async {
+            // The answer does not parse either.
+            let answer = self.world.jobs().patch_status("odd", &PatchParams::default(), &odd).await;
+            matches!(answer, Err(kube::Error::SerdeError(_)))
+        };
+        while !is_taken().await {
+            // The API server has not seen the definition yet.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     fn with_webhook(&self, region: &str, number: u8, webhook: Webhook) -> TargetKey {

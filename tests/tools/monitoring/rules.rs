@@ -36,6 +36,7 @@ pub const ALERTS: &[Alert] = &[
     alert("KonnectReplayCredentialsRejected", r#"severity="warning",konnect_region="xx""#, 10),
     alert("KonnectReplayNoLeader", r#"severity="critical""#, 5),
     alert("KonnectReplayKonnectUnavailable", r#"severity="warning",konnect_region="sg""#, 10),
+    alert("KonnectReplayUnreadable", r#"severity="critical""#, 5),
     alert("KonnectReplayPanics", r#"severity="warning""#, 0),
 ];
 
