@@ -5,6 +5,9 @@ use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use konnect_emulator::Webhook;
+use konnect_replay::api::AuditLogReplayJob;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
 
 use crate::support::{PORTAL, World, ready_reason};
 
@@ -60,6 +63,38 @@ async fn each_sample_does_what_it_says() {
     }
     assert_eq!(world.emulator.runs(&organization).unwrap().len(), 1);
     assert_eq!(world.runs().len(), 8, "one run for each sample but the organisation's and the suspended one");
+}
+
+/// A tool that plans by a dry run (Terraform's `kubernetes_manifest`) sees before what it gets, and nothing to change after: neither
+/// defaults nor the operator write into what was applied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sample_is_applied_as_it_was_planned_and_planned_again_nothing_changes() {
+    let world = World::new().await;
+    world.emulator.set_webhook(&world.organization(), Webhook::new(world.receiver.url())).unwrap();
+    for (name, text) in samples() {
+        let manifest: Value = serde_saphyr::from_str(&text).unwrap();
+        let apply = async |manifest: &Value, dry_run: bool| -> AuditLogReplayJob {
+            let params = PatchParams { dry_run, ..PatchParams::apply("terraform") };
+            world.jobs().patch(&name, &params, &Patch::Apply(manifest)).await.unwrap()
+        };
+        let planned = apply(&manifest, true).await;
+        let applied = apply(&manifest, false).await;
+        assert_eq!(planned.spec, applied.spec, "{name}");
+        // Without a time to live the object is there when the operator is done with it.
+        if applied.spec.ttl_seconds_after_finished.is_none() {
+            let over = world.wait_until_failed(&name).await;
+            for manifest in [manifest, with_every_default(&over)] {
+                let again = apply(&manifest, true).await;
+                assert_eq!((&again.spec, again.metadata.generation), (&applied.spec, Some(1)), "{name}");
+            }
+        }
+    }
+}
+
+/// What a user writes who leaves nothing to the defaults.
+fn with_every_default(job: &AuditLogReplayJob) -> Value {
+    let metadata = json!({ "name": job.metadata.name, "annotations": {} });
+    json!({ "apiVersion": "konnect-replay.dev/v1alpha1", "kind": "AuditLogReplayJob", "metadata": metadata, "spec": job.spec })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

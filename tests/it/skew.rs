@@ -163,7 +163,7 @@ async fn an_object_that_does_not_parse_stops_nobody_else() {
     let is_left_alone =
         |line: &Value| line["name"] == "odd" && line["message"].as_str().is_some_and(|m| m.contains("does not parse"));
     skewed.operator.wait_for_log("that it leaves the object alone", is_left_alone).await;
-    let counted = |text: &str| text.contains("auditlogreplay_unreadable_objects 1\n").then_some(());
+    let counted = |text: &str| text.contains("auditlogreplay_unreadable_objects 1").then_some(());
     skewed.operator.wait_for_metrics("the object that it cannot read", counted).await;
     let start = chrono::Utc::now() - chrono::TimeDelta::hours(50);
     let window = (start, start + chrono::TimeDelta::hours(1));
