@@ -15,7 +15,6 @@ mod time;
 pub use condition::{Condition, ConditionStatus, ConditionType, MAX_CONDITIONS, MAX_MESSAGE_CHARS};
 pub use crd::{CRD, CrdError, crd, crd_yaml};
 pub use reason::Reason;
-pub(crate) use rules::{TIME, instant};
 pub use rules::{Violation, violations};
 pub use spec::{
     AuditLogReplayJob, AuditLogReplayJobSpec, DuplicatePolicy, ExpiryPolicy, KonnectApiVersion, Scope, SecretKeyRef,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::cli::CreateArgs;
-use crate::api::WindowSpec;
+use crate::api::{WindowSpec, rules};
 
 /// The longest of the presets that Konnect's own page offers. Longer windows are named by their times.
 const LONGEST_LAST: Duration = Duration::from_hours(24);
@@ -55,7 +55,7 @@ fn seconds(text: &str) -> Result<Option<u32>, String> {
 
 /// An instant, in the form that the object takes too.
 pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    crate::api::instant(text).ok_or_else(|| crate::api::TIME.to_owned())
+    rules::instant(text).ok_or_else(|| rules::TIME.to_owned())
 }
 
 /// The window that was meant at `now`. Fractions are rounded as the operator rounds them.
