@@ -221,7 +221,7 @@ pub enum Scope {
     Organization,
 }
 
-/// Which version of Konnect's API to ask. The two are schema-identical for the replay job (konnect-api.md 1).
+/// Which version of Konnect's API to ask. The two are schema-identical for the replay job (docs/konnect-api.md 1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

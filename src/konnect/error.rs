@@ -50,7 +50,7 @@ pub enum Certainty {
 }
 
 impl CallError {
-    /// Whether a PUT that ended so can have started a run (konnect-api.md 5). A 5xx can come from a gateway after Konnect
+    /// Whether a PUT that ended so can have started a run (docs/konnect-api.md 5). A 5xx can come from a gateway after Konnect
     /// took the request, so only answers that are given before any effect are certain.
     pub fn certainty(&self) -> Certainty {
         match self {

@@ -1,5 +1,5 @@
 //! Konnect's audit-log API: requests as data, answers read leniently, errors typed. What is known of that API, and what is
-//! not, is written down in the project's notes on it; "konnect-api.md N" in comments refers to their sections.
+//! not, is in docs/konnect-api.md; "docs/konnect-api.md N" in comments refers to its section N.
 //!
 //! Only [`http`] does I/O. Nothing here decides when to call, or whether to call again.
 

@@ -9,7 +9,7 @@ use super::time::parse_lenient;
 use crate::open_enum::open_enum;
 
 open_enum! {
-    /// The status of a replay job (konnect-api.md 1).
+    /// The status of a replay job (docs/konnect-api.md 1).
     pub enum RemoteStatus {
         /// Never set up.
         Unconfigured => "unconfigured",

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::konnect::UrlTemplate;
 
-/// Oldest reading of Konnect's job on which a PUT may be based (invariant I2).
+/// Oldest reading of Konnect's job on which a PUT may be based (I2 of docs/guarantees.md).
 pub(super) const MAX_READING_AGE: Duration = Duration::from_secs(10);
 /// How near to a limit of Konnect's a 400 may be due to two clocks that differ.
 pub(super) const LIMIT_MARGIN: Duration = Duration::from_mins(15);
-/// How long after a 429 without `Retry-After` (konnect-api.md 5).
+/// How long after a 429 without `Retry-After` (docs/konnect-api.md 5).
 pub(super) const RATE_LIMIT_WAIT: Duration = Duration::from_secs(15);
 /// How far ahead a window may end. Nearer ends are waited for; a farther one is taken for a slip of the pen.
 pub(super) const MAX_LEAD: Duration = Duration::from_hours(8 * 24);

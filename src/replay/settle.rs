@@ -12,7 +12,7 @@ use super::{prepare, report, wait};
 use crate::api::{Submission, SubmissionState};
 use crate::konnect::{RemoteJob, RemoteStatus};
 
-/// What a reading of Konnect's job says of a submission (konnect-api.md 1, "GET finds, after our PUT").
+/// What a reading of Konnect's job says of a submission (docs/konnect-api.md 1, "GET finds, after our PUT").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
     /// It is our run.
@@ -72,7 +72,7 @@ pub(super) fn find(submission: &Submission, job: &RemoteJob) -> Finding {
     }
 }
 
-/// Whether it is the failure of our run although it shows no window (konnect-api.md, Q6): ours was read before, so it was there to
+/// Whether it is the failure of our run although it shows no window (docs/konnect-api.md, Q6): ours was read before, so it was there to
 /// fail, or the job is at least another than before our request.
 fn is_our_failure(submission: &Submission, job: &RemoteJob) -> bool {
     let nameless = job.status == RemoteStatus::Failed && job.start_at.is_none() && job.end_at.is_none();

@@ -1,4 +1,4 @@
-//! "Answer to PUT" (konnect-api.md 5), row by row.
+//! "Answer to PUT" (docs/konnect-api.md 5), row by row.
 
 use chrono::TimeDelta;
 

@@ -15,7 +15,7 @@ fn accepted() -> Story {
     s
 }
 
-/// The table of konnect-api.md 1: what each word means once the run is ours.
+/// The table of docs/konnect-api.md 1: what each word means once the run is ours.
 #[test]
 fn each_word_of_konnects_is_told_in_ours() {
     for (word, reason, ended) in [

@@ -1,4 +1,4 @@
-//! "GET finds, after our PUT" (konnect-api.md 5), row by row: of a request in doubt, of one that Konnect took, and of a run
+//! "GET finds, after our PUT" (docs/konnect-api.md 1), row by row: of a request in doubt, of one that Konnect took, and of a run
 //! that was adopted.
 
 use super::fixtures::*;

@@ -1,4 +1,4 @@
-//! What holds of every status, whatever happened (design: "Conditions", invariants I4 and I8).
+//! What holds of every status, whatever happened (invariants I4 and I8 of docs/guarantees.md).
 
 use crate::api::{
     AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, MAX_CONDITIONS,

@@ -7,7 +7,7 @@ use super::story::story;
 use crate::api::{ConditionType, SubmissionState};
 use crate::replay::{Step, Turn, WaitCause};
 
-/// The table of konnect-api.md 1: may a request be sent when this is found?
+/// The table of docs/konnect-api.md 1: may a request be sent when this is found?
 #[test]
 fn only_a_target_that_is_certainly_free_is_sent_to() {
     for (word, free) in [

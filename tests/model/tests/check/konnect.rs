@@ -1,4 +1,4 @@
-//! Konnect as far as the protocol can tell it apart: one job per target, and every open question both ways (konnect-api.md 1).
+//! Konnect as far as the protocol can tell it apart: one job per target, and every open question both ways (docs/konnect-api.md 1).
 
 use std::fmt;
 
