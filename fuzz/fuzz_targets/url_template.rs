@@ -1,3 +1,4 @@
+//! The target `url_template` of docs/reliability.md.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| konnect_replay_fuzz::url_template::check(data));
