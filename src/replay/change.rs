@@ -1,12 +1,13 @@
 //! What a write of the status changed, as facts to be counted: a pure function of the object before and after.
 
+use super::said;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::next::is_finished;
 use super::policy::Policy;
-use super::{report, window};
+use super::window;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Submission, SubmissionState, from_kube_time};
 
 /// One fact.
@@ -62,11 +63,11 @@ pub fn changes(before: &AuditLogReplayJob, after: &AuditLogReplayJob, policy: &P
 
 /// How a job ended; `None` while it has not.
 pub fn end(job: &AuditLogReplayJob) -> Option<End> {
-    let status = job.status.as_ref().filter(|status| report::is_finished(status))?;
+    let status = job.status.as_ref().filter(|status| said::is_finished(status))?;
     let at = status.completion_time.or(status.failed_time)?;
     Some(End {
-        complete: report::is_complete(status),
-        reason: report::ready_reason(status).unwrap_or_default().to_owned(),
+        complete: said::is_complete(status),
+        reason: said::ready_reason(status).unwrap_or_default().to_owned(),
         at,
         took: between(created(job).unwrap_or(at), at),
     })

@@ -1,13 +1,14 @@
 //! The two deadlines of a job. The one for starting counts until a replay is first under way, the other from then on; both stand
 //! still while the object is Suspended. Whoever asks has read Konnect's job first, where a request may have been taken.
 
+use super::{konnects_clock, said};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::observed::Observed;
 use super::policy::{LIMIT_MARGIN, Policy};
 use super::step::Step;
 use super::window::delta;
-use super::{prepare, report, wait, window};
+use super::{wait, window};
 use crate::api::{Reason, TimeRange};
 
 /// Since when the deadline counts that counts now.
@@ -20,7 +21,7 @@ pub(super) fn begun(o: &Observed, window: TimeRange) -> DateTime<Utc> {
 /// For how long it has stood still: what is recorded, and since the object says Suspended.
 pub(super) fn paused(o: &Observed, window: TimeRange) -> TimeDelta {
     let status = o.status();
-    let since = report::suspended_since(&status).map(|since| since.max(begun(o, window)));
+    let since = said::suspended_since(&status).map(|since| since.max(begun(o, window)));
     let going_on = since.map_or(TimeDelta::zero(), |since| (o.clock.wall - since).max(TimeDelta::zero()));
     TimeDelta::seconds(status.suspended_seconds.into()) + going_on
 }
@@ -34,12 +35,12 @@ fn due(o: &Observed, window: TimeRange) -> Option<DateTime<Utc>> {
 
 /// The same, if it can be believed at once.
 pub(super) fn passed_for_sure(o: &Observed, window: TimeRange, policy: &Policy) -> Option<(Reason, String)> {
-    passed(o, window).filter(|_| prepare::is_believed(o, policy, true))
+    passed(o, window).filter(|_| konnects_clock::is_believed(o, policy, true))
 }
 
 /// Why the job is given up, if its deadline has passed: by the clock of this machine, and by Konnect's where this pass has heard it.
 pub(super) fn passed(o: &Observed, window: TimeRange) -> Option<(Reason, String)> {
-    let konnects = prepare::konnects_now(o).map(|now| now + delta(LIMIT_MARGIN));
+    let konnects = konnects_clock::konnects_now(o).map(|now| now + delta(LIMIT_MARGIN));
     due(o, window).filter(|due| *due <= o.clock.wall && konnects.is_none_or(|now| *due <= now))?;
     if o.status().start_time.is_none() {
         let message = "Konnect accepted no replay within spec.startingDeadlineSeconds, so it is given up, and nothing of it is under \

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::report::remote_job;
+use super::record::remote_job;
 use super::window::{self, delta};
 use crate::api::{AuditLogReplayJobStatus, TimeRange};
 use crate::konnect::{RemoteJob, RemoteStatus};

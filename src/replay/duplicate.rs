@@ -4,48 +4,19 @@
 
 use std::time::Duration;
 
-use kube::ResourceExt;
-
-use super::delivery::{self, Recorded};
+use super::delivery;
 use super::job::ValidatedJob;
 use super::observed::{Observed, WebhookReading};
-use super::scheduler::TargetKey;
+use super::sibling::Sibling;
 use super::situation::{Decision, Situation};
 use super::step::Step;
 use super::window::delta;
-use super::{report, retention, window};
-use crate::api::{AuditLogReplayJob, DuplicatePolicy, TimeRange};
+use super::{retention, window};
+use crate::api::{DuplicatePolicy, TimeRange};
 use crate::konnect::{RemoteJob, RemoteStatus};
-use crate::replay::Policy;
 
 /// How long before Konnect says that a run has completed its last delivery may have been.
 const LAST_DELIVERY: Duration = Duration::from_mins(10);
-
-/// Another object of the same namespace, which is Complete, and the record of its run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sibling {
-    name: String,
-    target: TargetKey,
-    recorded: Recorded,
-}
-
-impl Sibling {
-    /// What is to be known of `job`; `None` unless it is Complete and a run of its is on record.
-    pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
-        let recorded = recorded(job)?;
-        let validated = ValidatedJob::new(job, policy).ok()?;
-        Some(Self { name: job.name_any(), target: validated.target_key(), recorded })
-    }
-}
-
-fn recorded(job: &AuditLogReplayJob) -> Option<Recorded> {
-    job.status.as_ref().filter(|status| report::is_complete(status)).and_then(delivery::recorded)
-}
-
-/// The window of the run that a Complete object has on record, delivered or not; `None` of any other object.
-pub fn replayed_window(job: &AuditLogReplayJob) -> Option<TimeRange> {
-    recorded(job).map(|recorded| recorded.window)
-}
 
 /// The siblings are looked at before the first request, and not once Konnect has taken one.
 pub(super) fn siblings(o: &Observed, job: &ValidatedJob) -> Option<Decision> {

@@ -4,13 +4,13 @@
 //! Events come with transitions, never with polls. They repeat what the conditions say, for whoever watches a namespace, and have
 //! one thing that no condition may have: Konnect's trace id, which is new in every answer.
 
+use super::said;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::observed::Clock;
+use super::clock::Clock;
 use super::policy::{LIMIT_MARGIN, LONGEST_WAIT};
-use super::report;
 use super::window::delta;
 use crate::api::{
     AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, Submission, SubmissionState,
@@ -289,7 +289,7 @@ pub fn look_again(job: &AuditLogReplayJob, now: DateTime<Utc>) -> Option<Duratio
 fn waits_until(job: &AuditLogReplayJob) -> Option<DateTime<Utc>> {
     let status = job.status.as_ref().filter(|_| job.metadata.deletion_timestamp.is_none())?;
     let under_way = |s: &Submission| matches!(s.state, SubmissionState::Accepted | SubmissionState::Adopted);
-    if report::is_finished(status) || status.submission.as_deref().is_some_and(under_way) {
+    if said::is_finished(status) || status.submission.as_deref().is_some_and(under_way) {
         return None;
     }
     status.window.as_ref().map(|window| window.expires_at)
@@ -337,7 +337,7 @@ impl<'a> Change<'a> {
             }
             SubmissionState::Accepted => EventReason::Submitted,
             SubmissionState::Adopted => EventReason::Adopted,
-            _ if report::is_finished(self.after) => return None,
+            _ if said::is_finished(self.after) => return None,
             SubmissionState::Failed => EventReason::RemoteFailed,
             SubmissionState::Superseded => EventReason::Superseded,
             SubmissionState::EndedUnseen | SubmissionState::NotShown => EventReason::RemoteStateUnknown,
@@ -349,7 +349,7 @@ impl<'a> Change<'a> {
 
     /// How the job continues.
     fn way(&self) -> Option<Told<'a>> {
-        if report::is_finished(self.after) {
+        if said::is_finished(self.after) {
             return None;
         }
         let (reason, message) = told(self.news(&ConditionType::Ready)?)?;

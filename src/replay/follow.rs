@@ -1,19 +1,23 @@
 //! A run under way at Konnect, until its end was read.
 
+use super::clock::Clock;
+use super::ending::Ending;
+use super::finding::Finding;
 use super::job::ValidatedJob;
-use super::observed::{Clock, Observed};
-use super::over::{self, Ending};
+use super::observed::Observed;
+use super::over;
 use super::policy::Policy;
-use super::settle::{self, Finding};
+use super::settle;
 use super::situation::{Decision, Situation};
 use super::step::Step;
-use super::{deadline, prepare, report, version, wait};
+use super::{ask, failed_call, finding, record};
+use super::{deadline, wait};
 use crate::api::{Reason, Submission, SubmissionState};
 use crate::konnect::{CallError, RemoteJob, RemoteStatus};
 
 /// What to do about a run under way.
 pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy, submission: &Submission) -> Decision {
-    if let Some(decision) = prepare::resting(o, policy).or_else(|| prepare::token(o, policy)) {
+    if let Some(decision) = ask::resting(o, policy).or_else(|| ask::token(o, policy)) {
         return decision;
     }
     let Some(seen) = &o.learned.remote else { return Decision::Do(Step::ReadRemoteJob) };
@@ -21,7 +25,7 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy, submissi
         Err(error) => return unread(o, policy, error),
         Ok(reading) => &reading.value,
     };
-    match settle::find(submission, remote) {
+    match finding::find(submission, remote) {
         Finding::Ours if is_from_before(o, policy, submission, remote, seen.at) => Decision::Do(wait::poll(o, policy)),
         Finding::Ours => ours(o, job, policy, submission, remote),
         // A GET may lag behind a PUT: what it shows of the time before says nothing.
@@ -29,7 +33,7 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy, submissi
             Decision::Do(wait::poll(o, policy))
         }
         Finding::Nothing | Finding::AnotherWindow => late_or(
-            deadline::passed_for_sure(o, job.window, policy).filter(|_| report::shows_no_window(remote)),
+            deadline::passed_for_sure(o, job.window, policy).filter(|_| record::shows_no_window(remote)),
             settle::elsewhere(o, job, policy, submission, remote),
         ),
     }
@@ -43,13 +47,13 @@ fn late_or(late: Option<(Reason, String)>, otherwise: Decision) -> Decision {
 /// A single failed look changes nothing; the run goes on without us.
 fn unread(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
     let gone_for = o.memory.missing_since().map(|since| o.clock.mono.saturating_sub(since));
-    if gone_for.is_some_and(|d| d >= policy.portal_patience()) && version::is_unknown_for_certain(o) {
+    if gone_for.is_some_and(|d| d >= policy.portal_patience()) && failed_call::is_unknown_for_certain(o) {
         let message = "Konnect accepted the replay, and then no longer knew the portal: it was deleted, or the token belongs to \
                        another organisation now. What was sent before that cannot be told from here; look at the receiver."
             .to_owned();
         return Decision::Be(Situation::failed((Reason::PortalNotFound, message)), Step::AwaitChange);
     }
-    match wait::trouble(o, policy, error) {
+    match failed_call::decide(o, policy, error) {
         Decision::Be(Situation::Unavailable(_) | Situation::RateLimited, then) if o.memory.failures() < 2 => {
             Decision::Do(then)
         }
@@ -101,12 +105,12 @@ fn is_from_before(o: &Observed, policy: &Policy, submission: &Submission, remote
     let adopted = submission.previous.as_ref().filter(|_| submission.state == SubmissionState::Adopted);
     let begun = submission.accepted.as_ref().or(adopted).and_then(|job| job.updated_at);
     let is_older = begun.zip(remote.updated_at).is_some_and(|(begun, shown)| shown < begun);
-    (is_older || report::shows_no_window(remote)) && o.submission_age_at(at) < policy.settle_time()
+    (is_older || record::shows_no_window(remote)) && o.submission_age_at(at) < policy.settle_time()
 }
 
 /// Whether a terminal word is the end of this run, and not of the one before it: the job is another than before our request,
 /// or was read in between as under way.
 fn is_its_end(submission: &Submission, remote: &RemoteJob) -> bool {
-    let changed = submission.previous.as_ref().map(report::remote_job).as_ref() != Some(remote);
+    let changed = submission.previous.as_ref().map(record::remote_job).as_ref() != Some(remote);
     changed || submission.last_read.as_ref().is_some_and(RemoteStatus::is_busy)
 }

@@ -1,13 +1,15 @@
 //! What the object and the clock alone say, before anybody is asked: not this window, not now, or not any more.
 
+use super::failed_call;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::ask::{resting, token};
 use super::job::{Refusal, ValidatedJob};
+use super::konnects_clock::{is_believed, remote_now, was_read};
 use super::observed::Observed;
 use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, MAX_LEAD, Policy};
-use super::prepare::{is_believed, remote_now, resting, token, was_read};
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::window::{self, delta};
@@ -64,7 +66,7 @@ fn verdict(o: &Observed, policy: &Policy, agreed: bool, why: (Reason, String)) -
     }
     match (&o.learned.token, o.learned.remote.as_ref().map(|seen| &seen.what)) {
         (Some(Err(_)), _) | (_, Some(Err(_))) if !can_wait => give_up(),
-        (Some(Ok(())), Some(Err(error))) => wait::trouble(o, policy, error),
+        (Some(Ok(())), Some(Err(error))) => failed_call::decide(o, policy, error),
         _ => token(o, policy).unwrap_or(Decision::Do(Step::ReadRemoteJob)),
     }
 }

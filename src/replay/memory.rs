@@ -5,12 +5,22 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::observed::{Clock, TokenProblem, requested};
+use super::clock::Clock;
 use super::policy::{LIMIT_MARGIN, QUIET, UNKNOWN_WORD_PATIENCE};
-use super::report;
+use super::record;
+use super::token::TokenProblem;
 use super::window::{self, delta, is_window_of};
-use crate::api::{AuditLogReplayJob, DuplicatePolicy, Submission, TimeRange};
+use crate::api::{AuditLogReplayJob, DuplicatePolicy, REQUESTED_AT, Submission, TimeRange};
 use crate::konnect::{CallError, Certainty, RemoteJob, RemoteStatus, Webhook};
+
+/// Longest value of the annotation that is compared.
+const REQUESTED_CHARS: usize = 128;
+
+/// What the annotation says by which a user asks to try now, cut to what a status can keep.
+pub(super) fn requested(job: &AuditLogReplayJob) -> Option<String> {
+    let value = job.metadata.annotations.as_ref()?.get(REQUESTED_AT)?;
+    Some(value.chars().take(REQUESTED_CHARS).collect())
+}
 
 /// How a PUT ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +53,7 @@ impl PutAnswer {
 /// Whether the job in a 2xx can be the answer to `sent`. Konnect does not promise to echo the window to the second: it may
 /// round it. So any job with a window counts, except the very job that was read just before: a proxy may have kept that.
 fn answers(sent: &Submission, job: &RemoteJob) -> bool {
-    let was_there_before = sent.previous.as_ref().map(report::remote_job).as_ref() == Some(job);
+    let was_there_before = sent.previous.as_ref().map(record::remote_job).as_ref() == Some(job);
     let names_a_run = match &job.status {
         RemoteStatus::Unconfigured => false,
         RemoteStatus::Unknown(word) => !word.is_empty(),

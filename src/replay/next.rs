@@ -1,5 +1,6 @@
 //! The decision.
 
+use super::said;
 use std::time::Duration;
 
 use super::job::ValidatedJob;
@@ -90,7 +91,7 @@ fn after_the_end(o: &Observed) -> Decision {
 
 /// Whether a job is over: nothing is ever done for it again.
 pub fn is_finished(job: &AuditLogReplayJob) -> bool {
-    job.status.as_ref().is_some_and(report::is_finished)
+    job.status.as_ref().is_some_and(said::is_finished)
 }
 
 /// Where a submission stands, by its record and by what this process knows of it.

@@ -3,36 +3,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-
-use super::duplicate::Sibling;
-use super::memory::{Memory, Progress, PutAnswer};
+use super::clock::Clock;
+use super::memory::{Memory, Progress, PutAnswer, requested};
 use super::policy::MAX_READING_AGE;
 use super::scheduler::Turn;
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, REQUESTED_AT, Reason, Submission};
-use crate::konnect::{CallError, Reading, RemoteJob, TokenError, Webhook, WebhookStatus};
-
-/// What time it is, by both clocks. Waits are measured by `mono`, which nobody can set; retention by `wall`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clock {
-    /// Wall clock.
-    pub wall: DateTime<Utc>,
-    /// Time since the process started, by the monotonic clock.
-    pub mono: Duration,
-}
-
-impl Clock {
-    /// Wall time as it enters the status: whole seconds, as Kubernetes writes times.
-    pub(super) fn stamp(&self) -> DateTime<Utc> {
-        self.wall.trunc_subsecs(0)
-    }
-
-    /// How long ago `earlier` was, by the clock that says longer: a process that was stopped may find that only one has moved.
-    pub(super) fn since(&self, earlier: Self) -> Duration {
-        let wall = (self.wall - earlier.wall).max(TimeDelta::zero()).to_std().unwrap_or(Duration::MAX);
-        self.mono.saturating_sub(earlier.mono).max(wall)
-    }
-}
+use super::sibling::Sibling;
+use super::token::TokenProblem;
+use super::version::VersionChoice;
+use crate::api::{ApiVersion, AuditLogReplayJob, AuditLogReplayJobStatus, Submission};
+use crate::konnect::{CallError, Reading, RemoteJob, Webhook, WebhookStatus};
 
 /// Randomness, drawn by the caller.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,32 +29,6 @@ pub struct Seen<T> {
     pub at: Clock,
     /// What.
     pub what: T,
-}
-
-/// Why there is no token to use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenProblem {
-    /// No such Secret.
-    SecretNotFound,
-    /// The apiserver does not let us read the Secret.
-    SecretUnreadable(String),
-    /// The apiserver failed, or did not answer: the same question may be answered a moment later.
-    SecretUnanswered(String),
-    /// No such key in it.
-    KeyMissing,
-    /// A value that cannot be a token.
-    Invalid(TokenError),
-}
-
-impl TokenProblem {
-    pub(super) fn reason(&self) -> Reason {
-        match self {
-            Self::SecretNotFound | Self::SecretUnreadable(_) => Reason::SecretNotFound,
-            Self::SecretUnanswered(_) => Reason::SecretUnanswered,
-            Self::KeyMissing => Reason::SecretKeyMissing,
-            Self::Invalid(_) => Reason::InvalidToken,
-        }
-    }
 }
 
 /// What the two webhook endpoints said.
@@ -137,15 +90,6 @@ pub struct Observed<'a> {
     pub draw: &'a Draw,
 }
 
-/// Longest value of the annotation that is compared.
-const REQUESTED_CHARS: usize = 128;
-
-/// What the annotation says by which a user asks to try now, cut to what a status can keep.
-pub(super) fn requested(job: &AuditLogReplayJob) -> Option<String> {
-    let value = job.metadata.annotations.as_ref()?.get(REQUESTED_AT)?;
-    Some(value.chars().take(REQUESTED_CHARS).collect())
-}
-
 impl Observed<'_> {
     /// The status as it stands; the default where nobody has written one.
     pub(super) fn status(&self) -> Cow<'_, AuditLogReplayJobStatus> {
@@ -191,5 +135,12 @@ impl Observed<'_> {
     pub(super) fn submission_age_at(&self, at: Clock) -> Duration {
         let known = self.submission().and_then(|s| self.memory.first_seen(&s.id));
         known.map_or(Duration::ZERO, |first| at.mono.saturating_sub(first))
+    }
+
+    /// The version to record, once Konnect has answered for the target under it.
+    pub(super) fn found_version(&self) -> Option<ApiVersion> {
+        let choice = VersionChoice::of(self.job);
+        let read = self.learned.remote.as_ref().is_some_and(|seen| seen.what.is_ok());
+        (choice == VersionChoice::Open && read).then(|| choice.asked_first())
     }
 }

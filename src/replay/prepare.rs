@@ -1,12 +1,15 @@
 //! All that comes before a request to Konnect, as a row of gates. Each either lets the job pass or says what is the case.
 
+use super::{failed_call, record, said};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
+use super::ask::{nothing_asked, token};
+use super::clock::Clock;
+use super::ending::Ending;
 use super::job::ValidatedJob;
-use super::observed::{Clock, Observed, TokenProblem};
-use super::over::{self, Ending};
+use super::konnects_clock::{remote_now, was_read};
+use super::observed::Observed;
+use super::over;
 use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, Policy, WEBHOOK_PATIENCE};
 use super::scheduler::Turn;
 use super::situation::{Decision, Situation};
@@ -60,7 +63,7 @@ pub(super) fn after_refusal(
     }
     match error.status() {
         Some(409) => Decision::Be(Situation::Blocked { by: None }, Step::Wait { wait, cause: WaitCause::Conflict }),
-        _ => of_a_put(wait::trouble(o, policy, error), wait),
+        _ => of_a_put(failed_call::decide(o, policy, error), wait),
     }
 }
 
@@ -70,11 +73,6 @@ fn is_far_from_the_limits(o: &Observed, policy: &Policy) -> bool {
     let now = remote_now(o);
     let near = o.submission().is_some_and(|s| window::is_near_a_limit(s.window, now, LIMIT_MARGIN, policy));
     was_read(o) && !near
-}
-
-/// Whether this pass has read Konnect's job.
-pub(super) fn was_read(o: &Observed) -> bool {
-    o.learned.remote.as_ref().is_some_and(|seen| seen.what.is_ok())
 }
 
 fn refused_for_good(error: &CallError) -> Decision {
@@ -97,20 +95,6 @@ fn of_a_put(decision: Decision, wait: Duration) -> Decision {
     }
 }
 
-/// An earlier pass has said when to call again, and nothing has changed since. For a run under way; a job that waits for its turn
-/// waits for the scheduler alone.
-pub(super) fn resting(o: &Observed, policy: &Policy) -> Option<Decision> {
-    let floor = policy.poll_interval;
-    let left =
-        o.memory.resting(o.generation(), o.requested().as_deref(), o.clock, floor).filter(|_| nothing_asked(o))?;
-    Some(Decision::Do(Step::Wait { wait: left, cause: WaitCause::Resting }))
-}
-
-/// Whether this pass has asked nothing yet.
-fn nothing_asked(o: &Observed) -> bool {
-    o.learned.turn.is_none() && o.learned.token.is_none()
-}
-
 /// Whether the job may start: see [`super::scheduler`].
 fn turn(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
     // A job in the queue is woken when its turn comes. A timer of each one's own would be work that grows with the queue; this one is
@@ -125,7 +109,7 @@ fn turn(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
         Some(Turn::NotYet { wait }) => (Situation::TakingOver, Step::Wait { wait: *wait, cause: WaitCause::Turn }),
         Some(Turn::Behind { blocked_by }) => (Situation::Queued { blocked_by: Some(blocked_by.clone()) }, woken),
         Some(Turn::Later) => (Situation::Queued { blocked_by: None }, woken),
-        Some(Turn::HeldBack { blocked_by: None, cause: WaitCause::Secret }) if report::lacks_token(&o.status()) => {
+        Some(Turn::HeldBack { blocked_by: None, cause: WaitCause::Secret }) if said::lacks_token(&o.status()) => {
             return Some(lacks_its_token(o, policy));
         }
         Some(Turn::HeldBack { blocked_by, cause }) if says_so(o, blocked_by.is_none(), *cause) => {
@@ -178,8 +162,8 @@ fn says_so(o: &Observed, is_its_own: bool, cause: WaitCause) -> bool {
 /// Reading a Secret asks nothing of Konnect.
 fn names_its_token_first(o: &Observed) -> bool {
     let status = o.status();
-    if report::ready_reason(&status) == Some(Reason::WaitingForCredentials.as_str()) {
-        return report::lacks_token(&status);
+    if said::ready_reason(&status) == Some(Reason::WaitingForCredentials.as_str()) {
+        return said::lacks_token(&status);
     }
     let looked_before = [
         Reason::Queued,
@@ -195,35 +179,19 @@ fn names_its_token_first(o: &Observed) -> bool {
 /// Whether the object says one of these of its present spec.
 fn says_one_of(o: &Observed, reasons: &[Reason]) -> bool {
     let status = o.status();
-    report::says_one_of(&status, reasons) && status.observed_generation == o.generation()
-}
-
-/// The token, as it is at this moment.
-pub(super) fn token(o: &Observed, policy: &Policy) -> Option<Decision> {
-    match &o.learned.token {
-        None => Some(Decision::Do(Step::ReadToken)),
-        Some(Ok(())) => None,
-        // One question that an apiserver under load leaves open says nothing of the token.
-        Some(Err(TokenProblem::SecretUnanswered(_))) if o.memory.is_token_late() => {
-            Some(Decision::Do(wait::soon(o, policy)))
-        }
-        Some(Err(problem)) => {
-            let wait = wait::slow(o, policy, WaitCause::Secret);
-            Some(Decision::Be(Situation::NoToken(problem.clone()), wait))
-        }
-    }
+    said::says_one_of(&status, reasons) && status.observed_generation == o.generation()
 }
 
 /// While somebody else's run is in the way, one look at it is enough; the webhook is asked when it has gone.
 fn still_blocked(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
-    let was_blocked = report::ready_reason(&o.status()) == Some(Reason::BlockedByRemoteJob.as_str());
+    let was_blocked = said::ready_reason(&o.status()) == Some(Reason::BlockedByRemoteJob.as_str());
     if !was_blocked || o.learned.webhook.is_some() {
         return None;
     }
     match o.learned.remote.as_ref().map(|seen| &seen.what) {
         None => Some(Decision::Do(Step::ReadRemoteJob)),
         Some(Ok(reading)) => busy(o, job, policy, reading),
-        Some(Err(error)) => Some(wait::trouble(o, policy, error)),
+        Some(Err(error)) => Some(failed_call::decide(o, policy, error)),
     }
 }
 
@@ -238,7 +206,7 @@ fn webhook(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision
         Ok(_) if seen.what.is_on() => None,
         Ok(_) => none_yet(),
         Err(error) => match error.status() {
-            Some(401 | 429) => Some(wait::trouble(o, policy, error)),
+            Some(401 | 429) => Some(failed_call::decide(o, policy, error)),
             Some(404) => of_the_target(o, policy, seen.at).or_else(none_yet),
             // Only the webhook is out of reach, or everything: the job's own answer tells.
             Some(403) => {
@@ -246,7 +214,7 @@ fn webhook(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision
             }
             _ if unreadable_for_long(o) => None,
             Some(400..500) => none_yet(),
-            _ => Some(wait::trouble(o, policy, error)),
+            _ => Some(failed_call::decide(o, policy, error)),
         },
     }
 }
@@ -256,7 +224,7 @@ fn webhook(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision
 fn of_the_target(o: &Observed, policy: &Policy, webhook_at: Clock) -> Option<Decision> {
     match o.learned.remote.as_ref().filter(|seen| seen.at.mono >= webhook_at.mono).map(|seen| &seen.what) {
         None => Some(Decision::Do(Step::ReadRemoteJob)),
-        Some(Err(error)) => Some(wait::trouble(o, policy, error)),
+        Some(Err(error)) => Some(failed_call::decide(o, policy, error)),
         Some(Ok(_)) => None,
     }
 }
@@ -275,7 +243,7 @@ fn remote(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision>
     let Some(seen) = &o.learned.remote else { return Some(Decision::Do(Step::ReadRemoteJob)) };
     let reading = match &seen.what {
         Ok(reading) => reading,
-        Err(error) => return Some(wait::trouble(o, policy, error)),
+        Err(error) => return Some(failed_call::decide(o, policy, error)),
     };
     if let Some(decision) = duplicate::skip(o, job, &reading.value).or_else(|| busy(o, job, policy, reading)) {
         return Some(decision);
@@ -347,7 +315,7 @@ fn send(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Decision {
 /// The windows by which something else is known: the job at Konnect, and, where a run of ours is over, that run and the one before.
 fn windows_to_avoid(o: &Observed, remote: &RemoteJob) -> Vec<TimeRange> {
     let over = o.submission().filter(|s| Ending::of(&s.state).is_some_and(Ending::may_have_run));
-    let kept = over.into_iter().flat_map(|s| s.previous.iter().chain(&s.accepted)).map(report::remote_job);
+    let kept = over.into_iter().flat_map(|s| s.previous.iter().chain(&s.accepted)).map(record::remote_job);
     let shown = [remote.clone()].into_iter().chain(kept).filter_map(|job| window::of_remote(&job));
     shown.chain(over.map(|s| s.window)).collect()
 }
@@ -375,26 +343,6 @@ fn submission(o: &Observed, window: TimeRange, previous: &RemoteJob) -> Submissi
         last_read: None,
         end_time: None,
         webhook: None,
-        previous: Some(report::konnect_job(previous, o.clock)),
-    }
-}
-
-/// Now, by Konnect's clock where this pass has heard it: retention is Konnect's to judge.
-pub(super) fn remote_now(o: &Observed) -> DateTime<Utc> {
-    konnects_now(o).unwrap_or(o.clock.wall)
-}
-
-/// Now by Konnect's clock, if this pass has heard it.
-pub(super) fn konnects_now(o: &Observed) -> Option<DateTime<Utc>> {
-    let (at, date) = o.learned.remote.as_ref().and_then(|seen| Some((seen.at, seen.what.as_ref().ok()?.date?)))?;
-    date.checked_add_signed(delta(o.clock.mono.saturating_sub(at.mono)))
-}
-
-/// Whether a reading of the clocks on which a job is to be given up can be believed: both say the same (`agreed`), or the only clock
-/// that can be asked, or Konnect's where they differ, has said so for a poll interval.
-pub(super) fn is_believed(o: &Observed, policy: &Policy, agreed: bool) -> bool {
-    match konnects_now(o) {
-        Some(date) => agreed || o.memory.date_agreed_for(date, o.clock) >= policy.poll_interval,
-        None => o.memory.clock_agreed_for(o.clock) >= policy.poll_interval,
+        previous: Some(record::konnect_job(previous, o.clock)),
     }
 }

@@ -1,27 +1,18 @@
 //! A request whose outcome is not known: after a lost answer, a crash or a takeover. It is left alone until its effect must
 //! show, then Konnect is asked. Nothing is sent before that.
 
+use super::ending::Ending;
+use super::finding::{self, Finding};
 use super::job::ValidatedJob;
 use super::observed::Observed;
-use super::over::{self, Ending};
+use super::over;
 use super::policy::Policy;
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
-use super::window::{self, is_window_of};
-use super::{prepare, report, wait};
+use super::wait;
+use super::{ask, failed_call, record};
 use crate::api::{Submission, SubmissionState};
 use crate::konnect::{RemoteJob, RemoteStatus};
-
-/// What a reading of Konnect's job says of a submission (docs/konnect-api.md 1, "GET finds, after our PUT").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finding {
-    /// It is our run.
-    Ours,
-    /// It is the very job that was there before, or there is none as before: nothing was taken, or the GET lags.
-    Nothing,
-    /// It is somebody else's, or Konnect has lost the one that was there.
-    AnotherWindow,
-}
 
 /// Why it is not known whether Konnect took a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,35 +42,6 @@ impl<'a> Doubt<'a> {
     }
 }
 
-/// Compares what was read with the record. Konnect's own answer to the request says how Konnect writes the window of this run, which
-/// need not be how it was sent.
-pub(super) fn find(submission: &Submission, job: &RemoteJob) -> Finding {
-    let accepted = submission.accepted.as_ref().map(report::remote_job);
-    let is_accepted = accepted.as_ref().and_then(window::of_remote).is_some_and(|shown| is_window_of(shown, job));
-    let previous = submission.previous.as_ref().map(report::remote_job);
-    if is_our_failure(submission, job) {
-        Finding::Ours
-    } else if submission.state != SubmissionState::Adopted && previous.as_ref() == Some(job) {
-        Finding::Nothing
-    } else if is_window_of(submission.window, job) || is_accepted {
-        Finding::Ours
-    } else if job.status == RemoteStatus::Unconfigured
-        && previous.is_some_and(|p| p.status == RemoteStatus::Unconfigured)
-    {
-        Finding::Nothing
-    } else {
-        Finding::AnotherWindow
-    }
-}
-
-/// Whether it is the failure of our run although it shows no window (docs/konnect-api.md, Q6): ours was read before, so it was there to
-/// fail, or the job is at least another than before our request.
-fn is_our_failure(submission: &Submission, job: &RemoteJob) -> bool {
-    let nameless = job.status == RemoteStatus::Failed && job.start_at.is_none() && job.end_at.is_none();
-    let before = submission.previous.as_ref().map(report::remote_job);
-    nameless && (submission.last_read.is_some() || before.as_ref() != Some(job))
-}
-
 /// What to do about a submission in doubt.
 pub(super) fn decide(
     o: &Observed,
@@ -93,17 +55,17 @@ pub(super) fn decide(
         let why = doubt.why().map(str::to_owned);
         return Decision::Be(Situation::InDoubt { why }, Step::Wait { wait: left, cause: WaitCause::Settle });
     }
-    if let Some(decision) = prepare::resting(o, policy).or_else(|| prepare::token(o, policy)) {
+    if let Some(decision) = ask::resting(o, policy).or_else(|| ask::token(o, policy)) {
         return decision;
     }
     // What was read before the effect must show proves nothing, however late it is judged.
     let settled = o.learned.remote.as_ref().filter(|seen| o.submission_age_at(seen.at) >= policy.settle_time());
     let remote = match settled.map(|seen| &seen.what) {
         None => return Decision::Do(Step::ReadRemoteJob),
-        Some(Err(error)) => return wait::trouble(o, policy, error),
+        Some(Err(error)) => return failed_call::decide(o, policy, error),
         Some(Ok(reading)) => &reading.value,
     };
-    match find(submission, remote) {
+    match finding::find(submission, remote) {
         Finding::Ours => {
             let read = Submission { last_read: Some(remote.status.clone()), ..submission.clone() };
             taken(o, policy, &read, remote)
@@ -118,7 +80,7 @@ pub(super) fn taken(o: &Observed, policy: &Policy, submission: &Submission, answ
     let submission = Submission {
         state: SubmissionState::Accepted,
         accepted_time: Some(o.clock.stamp()),
-        accepted: Some(report::konnect_job(answer, o.clock)),
+        accepted: Some(record::konnect_job(answer, o.clock)),
         ..submission.clone()
     };
     Decision::Be(Situation::Underway { submission, job: Some(answer.clone()) }, wait::poll(o, policy))
@@ -133,13 +95,13 @@ pub(super) fn elsewhere(
     submission: &Submission,
     now: &RemoteJob,
 ) -> Decision {
-    let gone_back = find(submission, now) == Finding::Nothing;
+    let gone_back = finding::find(submission, now) == Finding::Nothing;
     let believed = if gone_back { policy.settle_time() } else { policy.poll_interval };
     let left = believed.saturating_sub(o.memory.shown_for()).min(policy.poll_interval);
     if !left.is_zero() {
         return Decision::Do(Step::Wait { wait: left, cause: WaitCause::Poll });
     }
-    if report::shows_no_window(now) && !gone_back {
+    if record::shows_no_window(now) && !gone_back {
         // This says nothing: ours may still be under way.
         return Decision::Be(Situation::Unrecognisable { now: now.clone() }, wait::slow(o, policy, WaitCause::Poll));
     }

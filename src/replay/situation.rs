@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::job::Refusal;
-use super::observed::TokenProblem;
 use super::step::{Step, WaitCause};
+use super::token::TokenProblem;
 use crate::api::{Reason, Retries, Submission};
 use crate::konnect::{CallError, RemoteJob};
 

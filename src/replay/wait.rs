@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use super::observed::Observed;
 use super::policy::{Policy, RATE_LIMIT_WAIT};
-use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
-use super::version;
 use crate::konnect::CallError;
 
 /// Share of a wait that jitter may take or add.
 const JITTER: f64 = 0.2;
 /// Shortest spacing of polls, just after a request was accepted; also of calls where a 429 asks for none.
-const QUICKEST_POLL: Duration = Duration::from_secs(1);
+pub(super) const QUICKEST_POLL: Duration = Duration::from_secs(1);
 /// Shortest wait for a point in time, so that rounding makes no loop.
 pub(super) const SHORTEST: Duration = Duration::from_millis(1);
 /// Spacing of tries after runs that failed, in units of the base; the last goes on.
@@ -61,21 +59,6 @@ pub(super) fn longest_backoff(policy: &Policy) -> Duration {
     policy.backoff_base.saturating_mul(60).mul_f64(1.0 + JITTER)
 }
 
-/// What a failed call means, and when to call again.
-pub(super) fn trouble(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
-    match error.status() {
-        Some(401) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Credentials)),
-        Some(403) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Permission)),
-        Some(404) => version::not_known(o, policy),
-        Some(429) => {
-            let wait = rate_limit(error).unwrap_or(RATE_LIMIT_WAIT).max(QUICKEST_POLL);
-            Decision::Be(Situation::RateLimited, Step::Wait { wait, cause: WaitCause::RateLimit })
-        }
-        Some(400..500) => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy, WaitCause::Rejected)),
-        _ => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy, WaitCause::Konnect)),
-    }
-}
-
 /// Doubling from the poll interval to the retry interval.
 pub(super) fn backoff(o: &Observed, policy: &Policy, cause: WaitCause) -> Step {
     let doublings = o.memory.failures().saturating_sub(1).min(16);
@@ -85,7 +68,7 @@ pub(super) fn backoff(o: &Observed, policy: &Policy, cause: WaitCause) -> Step {
 }
 
 /// What a 429 asked for, else our default; `None` for any other answer.
-fn rate_limit(error: &CallError) -> Option<Duration> {
+pub(super) fn rate_limit(error: &CallError) -> Option<Duration> {
     match error {
         CallError::Api(api) if api.status == 429 => Some(api.retry_after.unwrap_or(RATE_LIMIT_WAIT)),
         CallError::Api(_) | CallError::NotConnected(_) | CallError::NoAnswer(_) | CallError::Unreadable { .. } => None,

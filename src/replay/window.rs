@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
 
 use super::policy::{MAX_LEAD, MAX_WINDOW, Policy};
 use crate::api::{TimeRange, WindowSpec};
-use crate::konnect::RemoteJob;
+use crate::konnect::{RemoteJob, time};
 
 /// Reads the window of a spec: whole seconds, the start rounded down and the end up, so that nothing asked for is left out.
 /// The error is a sentence for the user.
@@ -98,4 +98,9 @@ pub(super) fn of_remote(job: &RemoteJob) -> Option<TimeRange> {
 /// A `Duration` as chrono counts it; settings are far below its limit.
 pub(super) fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+/// A window in words.
+pub(super) fn span(window: TimeRange) -> String {
+    format!("{} to {}", time::format(window.start_at), time::format(window.end_at))
 }

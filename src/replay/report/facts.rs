@@ -1,8 +1,9 @@
 //! What the status records besides the state: Konnect's job, the submission, the webhook, the counters, and the three
 //! conditions that give detail.
 
+use super::super::{record, said};
 use super::conditions::Conditions;
-use super::{konnect_job, messages, planned};
+use super::{messages, planned};
 use chrono::{DateTime, Utc};
 
 use crate::api::{
@@ -12,11 +13,11 @@ use crate::konnect::Webhook;
 use crate::replay::observed::{Observed, WebhookReading};
 use crate::replay::policy::Policy;
 use crate::replay::situation::{Ended, Situation};
-use crate::replay::{retention, version, window};
+use crate::replay::{retention, window};
 
 /// Records the facts that `situation` and this pass bring.
 pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
-    status.konnect_api_version = version::found(o).or(status.konnect_api_version);
+    status.konnect_api_version = o.found_version().or(status.konnect_api_version);
     mirror(o, situation, status);
     submission(o, situation, status);
     webhook(o, situation, status);
@@ -38,7 +39,7 @@ fn mirror(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobSta
         kept.status == job.status && kept.start_at == job.start_at && kept.end_at == job.end_at
     };
     if !status.konnect.as_ref().is_some_and(same) {
-        status.konnect = Some(konnect_job(job, o.clock));
+        status.konnect = Some(record::konnect_job(job, o.clock));
     }
 }
 
@@ -151,7 +152,7 @@ fn credentials(o: &Observed, situation: &Situation, conditions: &mut Conditions)
             conditions.set(ConditionType::CredentialsValid, ConditionStatus::True, Reason::TokenAccepted, message);
         }
         // There is a token now; whether it works is not known before the next call.
-        _ if o.learned.token == Some(Ok(())) && super::lacks_token(&o.status()) => {
+        _ if o.learned.token == Some(Ok(())) && said::lacks_token(&o.status()) => {
             conditions.remove(&ConditionType::CredentialsValid);
         }
         _ => {}
@@ -202,7 +203,7 @@ fn submitted(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
 
 fn accepted(o: &Observed, submission: &Submission, conditions: &mut Conditions) {
     let asked = window::parse(&o.job.spec.window).ok();
-    let shown = submission.accepted.as_ref().map(super::remote_job).as_ref().and_then(window::of_remote);
+    let shown = submission.accepted.as_ref().map(record::remote_job).as_ref().and_then(window::of_remote);
     let (reason, message) = if submission.state == SubmissionState::Adopted {
         (Reason::Adopted, "Konnect was already replaying this very window; nothing was sent.")
     } else if asked.is_some_and(|asked| retention::is_clamped(submission.window, asked)) {
@@ -212,7 +213,7 @@ fn accepted(o: &Observed, submission: &Submission, conditions: &mut Conditions) 
         (Reason::Accepted, "Konnect accepted the replay.")
     };
     let rounded = shown.filter(|shown| *shown != submission.window);
-    let rounded = rounded.map(|shown| format!(" Konnect shows the window as {}.", messages::span(shown)));
+    let rounded = rounded.map(|shown| format!(" Konnect shows the window as {}.", window::span(shown)));
     let message = format!("{message}{}", rounded.unwrap_or_default());
     conditions.set(ConditionType::Submitted, ConditionStatus::True, reason, &message);
 }

@@ -5,16 +5,11 @@ use super::{phase, trouble};
 use crate::api::{Reason, Submission, SubmissionState, TimeRange};
 use crate::konnect::{RemoteJob, RemoteStatus, time};
 use crate::replay::delivery;
+use crate::replay::ending::Ending;
 use crate::replay::observed::Observed;
-use crate::replay::over::Ending;
 use crate::replay::situation::{Ended, Situation};
 use crate::replay::step::WaitCause;
 use crate::replay::window;
-
-/// A window in words.
-pub(in crate::replay) fn span(window: TimeRange) -> String {
-    format!("{} to {}", time::format(window.start_at), time::format(window.end_at))
-}
 
 /// The state in one word.
 pub(super) fn reason(o: &Observed, situation: &Situation) -> Reason {
@@ -90,7 +85,7 @@ pub(super) fn message(o: &Observed, situation: &Situation) -> String {
                 .to_owned()
         }
         Situation::Intended(submission) => {
-            format!("Asking Konnect to replay {}.{}", span(submission.window), shortened(o, submission.window))
+            format!("Asking Konnect to replay {}.{}", window::span(submission.window), shortened(o, submission.window))
         }
         Situation::InDoubt { why } => in_doubt(why.as_deref()),
         Situation::Underway { submission, job } => under_way(o, submission, job.as_ref()),
@@ -223,7 +218,7 @@ fn run(o: &Observed, submission: &Submission, job: Option<&RemoteJob>) -> String
         Some(RemoteStatus::Unknown(word)) => {
             return format!(
                 "Konnect says {word:?} of the replay of {}, a word this version does not know. It counts as under way.{}",
-                span(submission.window),
+                window::span(submission.window),
                 stuck(o)
             );
         }
@@ -232,11 +227,11 @@ fn run(o: &Observed, submission: &Submission, job: Option<&RemoteJob>) -> String
     if submission.state == SubmissionState::Adopted && matches!(job.map(|j| &j.status), Some(RemoteStatus::Accepted)) {
         return format!(
             "Konnect was replaying {} already when this object came. That run is followed; nothing is sent.",
-            span(submission.window)
+            window::span(submission.window)
         );
     }
     let shortened = shortened(o, submission.window);
-    format!("Konnect {state} the replay of {}.{shortened}", span(submission.window))
+    format!("Konnect {state} the replay of {}.{shortened}", window::span(submission.window))
 }
 
 fn unrecognisable(now: &RemoteJob) -> String {
@@ -248,7 +243,7 @@ fn unrecognisable(now: &RemoteJob) -> String {
 }
 
 fn over(ended: &Ended) -> String {
-    let window = span(ended.submission.window);
+    let window = window::span(ended.submission.window);
     let what = match Ending::of(&ended.submission.state) {
         Some(Ending::Failed) => format!(
             "Konnect reported failed for {window}, and gives no reason: see that the webhook's receiver answers 2xx."
@@ -298,7 +293,7 @@ fn shortened(o: &Observed, sent: TimeRange) -> String {
 
 fn completed(o: &Observed, job: &RemoteJob) -> String {
     let window = match (job.start_at, job.end_at) {
-        (Some(start_at), Some(end_at)) => span(TimeRange { start_at, end_at }),
+        (Some(start_at), Some(end_at)) => window::span(TimeRange { start_at, end_at }),
         _ => "the window".to_owned(),
     };
     let adopted = if is_adopted(o) {
@@ -331,7 +326,7 @@ fn left_out(o: &Observed, job: &RemoteJob) -> String {
     if window::contains(shown, sent) {
         return String::new();
     }
-    format!(" That is not all of {}, which was sent: Konnect changed the window.", span(sent))
+    format!(" That is not all of {}, which was sent: Konnect changed the window.", window::span(sent))
 }
 
 fn is_adopted(o: &Observed) -> bool {
@@ -340,7 +335,7 @@ fn is_adopted(o: &Observed) -> bool {
 
 fn described(job: &RemoteJob) -> String {
     match (job.start_at, job.end_at) {
-        (Some(start_at), Some(end_at)) => format!("{}, {}", span(TimeRange { start_at, end_at }), job.status),
+        (Some(start_at), Some(end_at)) => format!("{}, {}", window::span(TimeRange { start_at, end_at }), job.status),
         _ if job.status.as_str().is_empty() => "no window and no status".to_owned(),
         _ => format!("status {}", job.status),
     }

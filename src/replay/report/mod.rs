@@ -6,19 +6,16 @@ mod messages;
 mod trouble;
 
 use super::deadline;
-use super::observed::{Clock, Observed};
+use super::observed::Observed;
 use super::policy::{Policy, STALL_AFTER};
+use super::said::suspended_since;
 use super::situation::Situation;
 use super::window::{self, delta};
 use crate::api::{
-    AuditLogReplayJobStatus, BLOCKED_EXTERNALLY, Condition, ConditionStatus, ConditionType, KonnectJob, Reason,
-    Submission, SubmissionState,
+    AuditLogReplayJobStatus, BLOCKED_EXTERNALLY, ConditionStatus, ConditionType, Reason, Submission, SubmissionState,
 };
 use crate::konnect::{RemoteJob, RemoteStatus};
-use chrono::{DateTime, Utc};
 use conditions::Conditions;
-
-pub(super) use messages::span;
 
 /// The status that says `situation`, starting from the one that stands.
 pub(super) fn status(o: &Observed, policy: &Policy, situation: &Situation) -> AuditLogReplayJobStatus {
@@ -41,17 +38,6 @@ pub(super) fn status(o: &Observed, policy: &Policy, situation: &Situation) -> Au
         status.suspended_seconds = deadline::pause_ended(o).unwrap_or(status.suspended_seconds);
     }
     status
-}
-
-/// Since when the object has said Suspended, if it does.
-pub(super) fn suspended_since(status: &AuditLogReplayJobStatus) -> Option<DateTime<Utc>> {
-    let suspended = |c: &&Condition| c.type_ == ConditionType::Suspended && c.status == ConditionStatus::True;
-    status.conditions.iter().find(suspended).map(|c| c.last_transition_time)
-}
-
-/// Whether the job has completed, or was found to have been done before.
-pub(super) fn is_complete(status: &AuditLogReplayJobStatus) -> bool {
-    status.conditions.iter().any(|c| c.type_ == ConditionType::Complete && c.status == ConditionStatus::True)
 }
 
 /// Whether a status says anything that the one before did not. Counters alone are no news: they travel with the next write.
@@ -127,50 +113,6 @@ fn progress_of(situation: &Situation) -> Progress {
 
 fn has_lasted(o: &Observed, conditions: &Conditions, detail: &ConditionType) -> bool {
     conditions.since(detail).is_some_and(|since| o.clock.wall - since >= delta(STALL_AFTER))
-}
-
-/// Whether a job is over, by its conditions, as batch/v1 has it.
-pub(super) fn is_finished(status: &AuditLogReplayJobStatus) -> bool {
-    let ended = |c: &ConditionType| matches!(c, ConditionType::Complete | ConditionType::Failed);
-    status.conditions.iter().any(|c| ended(&c.type_) && c.status == ConditionStatus::True)
-}
-
-/// The state in one word, as it stands in the object.
-pub fn ready_reason(status: &AuditLogReplayJobStatus) -> Option<&str> {
-    status.conditions.iter().find(|c| c.type_ == ConditionType::Ready).map(|c| c.reason.as_str())
-}
-
-/// Whether the object says one of these of itself.
-pub fn says_one_of(status: &AuditLogReplayJobStatus, reasons: &[Reason]) -> bool {
-    ready_reason(status).is_some_and(|said| reasons.iter().any(|reason| reason.as_str() == said))
-}
-
-/// Whether the object says that there is no token to use, which is not that Konnect refused one.
-pub(super) fn lacks_token(status: &AuditLogReplayJobStatus) -> bool {
-    let missing = [Reason::SecretNotFound, Reason::SecretUnanswered, Reason::SecretKeyMissing, Reason::InvalidToken];
-    let credentials = status.conditions.iter().find(|c| c.type_ == ConditionType::CredentialsValid);
-    credentials.is_some_and(|c| c.status == ConditionStatus::False && missing.iter().any(|r| r.as_str() == c.reason))
-}
-
-/// Konnect's job, to be kept in the status.
-pub(super) fn konnect_job(job: &RemoteJob, clock: Clock) -> KonnectJob {
-    KonnectJob {
-        status: job.status.clone(),
-        start_at: job.start_at,
-        end_at: job.end_at,
-        updated_at: job.updated_at,
-        observed_time: clock.stamp(),
-    }
-}
-
-/// The same, back.
-pub(super) fn remote_job(kept: &KonnectJob) -> RemoteJob {
-    RemoteJob { status: kept.status.clone(), start_at: kept.start_at, end_at: kept.end_at, updated_at: kept.updated_at }
-}
-
-/// Whether an answer says neither which window there is nor that there is none.
-pub(super) fn shows_no_window(job: &RemoteJob) -> bool {
-    (job.start_at.is_none() || job.end_at.is_none()) && job.status != RemoteStatus::Unconfigured
 }
 
 fn blocked_by(situation: &Situation) -> Option<String> {
