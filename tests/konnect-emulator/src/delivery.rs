@@ -70,13 +70,18 @@ impl<'a> Sender<'a> {
             if attempt.delivery.is_delivered() {
                 return Ok(());
             }
-            let wait = waits.next().filter(|_| attempt.may_retry);
+            let wait = waits.next().filter(|_| attempt.may_retry && !self.is_off());
             let Some(wait) = wait.map(|wait| self.wait(*wait, attempt.retry_after)) else {
                 return Err(attempt.delivery.error.unwrap_or_else(|| "the receiver refused the events".to_owned()));
             };
             tokio::time::sleep(wait).await;
         }
         Ok(())
+    }
+
+    /// Whether the webhook has turned itself off meanwhile (Q12): then nothing more is sent.
+    fn is_off(&self) -> bool {
+        self.shared.read(|world| world.target(self.target).is_ok_and(|target| target.webhook.is_off()))
     }
 
     /// The usual wait, scaled, or the wait that the receiver asked for if that counts (Q11).

@@ -149,6 +149,11 @@ impl WebhookSlot {
         }
     }
 
+    /// Whether it has turned itself off (Q12).
+    pub(crate) fn is_off(&self) -> bool {
+        self.off
+    }
+
     /// The body of `GET …/audit-log-webhook`; none is a 404. The organization's v2 form always answers.
     pub(crate) fn to_json(&self, scope: &Scope, version: ApiVersion) -> Option<Value> {
         let webhook = self.webhook.as_ref();
@@ -189,10 +194,12 @@ impl WebhookSlot {
         Value::Object(status)
     }
 
-    /// `active` until an attempt fails, whether enabled or not.
+    /// `active` until an attempt fails, whether enabled or not. What has turned itself off stays `inactive`, also if an attempt that
+    /// was under way then succeeds.
     fn status_word(&self) -> &'static str {
         match &self.webhook {
             None => "unconfigured",
+            Some(_) if self.off => "inactive",
             Some(_) if self.last.as_ref().is_some_and(LastAttempt::has_failed) => "inactive",
             Some(_) => "active",
         }
@@ -286,6 +293,7 @@ mod tests {
             }
             assert_eq!(slot.ready().is_ok(), ready, "{q12:?} {answers:?}");
             assert_eq!(slot.status()["webhook_enabled"], true, "that is what was configured");
+            assert!(ready || slot.status()["webhook_status"] == "inactive", "{q12:?} {answers:?}: it sends nothing");
             slot.set(slot.webhook.clone(), Utc::now());
             assert!(slot.ready().is_ok(), "until it is configured again");
         }

@@ -294,6 +294,10 @@ fn detail_of(parameters: &[InvalidParameter]) -> &'static str {
     match parameters.first() {
         Some(first) if first.field == "body" => "Could not parse request body",
         Some(first) if first.rule == Rule::Required => "Required field missing",
+        Some(first) if first.field == "endpoint" && first.rule == Rule::Invalid => "Invalid endpoint",
+        Some(first) if first.field == "audit_log_destination_id" && first.rule == Rule::IsUuid => {
+            "Could not parse destination id"
+        }
         _ => "Invalid Parameters",
     }
 }

@@ -46,7 +46,8 @@ impl Fields {
     pub(super) fn id(&self, field: &'static str) -> Result<Option<String>, Invalid> {
         let Some(value) = self.0.get(field) else { return Ok(None) };
         let id = value.as_str().and_then(|text| Uuid::parse_str(text).ok());
-        id.map(|id| Some(id.to_string())).ok_or_else(|| invalid(field, Rule::IsUuid, "must be a UUID"))
+        id.map(|id| Some(id.to_string()))
+            .ok_or_else(|| invalid(field, Rule::IsUuid, "destination id format is invalid"))
     }
 
     pub(super) fn url(&self, field: &'static str) -> Result<Option<&str>, Invalid> {

@@ -147,6 +147,30 @@ async fn problems_have_the_texts_of_konnects_examples() {
 }
 
 #[tokio::test]
+async fn a_400_has_the_texts_of_the_example_for_its_field() {
+    let bench = Bench::start().await;
+    let base = bench.emulator.base_url("eu");
+    let endpoint = json!({"name": "a", "endpoint": "siem", "log_format": "cef", "authorization": "b"});
+    let destination = json!({"audit_log_destination_id": "unknown"});
+    for (method, path, body, detail, reason) in [
+        (Method::POST, "v3/audit-log-destinations", &endpoint, "Invalid endpoint", "must be a valid URL"),
+        (Method::PATCH, "v2/audit-log-webhook", &endpoint, "Invalid endpoint", "must be a valid URL"),
+        (
+            Method::PATCH,
+            "v3/audit-log-webhook",
+            &destination,
+            "Could not parse destination id",
+            "destination id format is invalid",
+        ),
+    ] {
+        let sent = bench.request(method, &format!("{base}/{path}")).body(body.to_string()).send().await.unwrap();
+        let problem = Reply::read(sent).await.json();
+        let found = (&problem["detail"], &problem["invalid_parameters"][0]["reason"]);
+        assert_eq!(found, (&json!(detail), &json!(reason)), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_without_the_role_is_a_403_until_it_has_it() {
     let bench = Bench::start().await;
     bench.emulator.add_token("acme", "spat_fresh", Role::Member).unwrap();
@@ -167,6 +191,21 @@ async fn a_portal_of_one_version_is_unknown_in_the_other() {
     let url = bench.url("audit-log-replay-job");
     assert_eq!(bench.get(&url).await.status, 404);
     assert_eq!(bench.get(&url.replace("/v2/", "/v3/")).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_organization_of_one_version_is_unknown_in_the_other() {
+    let bench = Bench::start().await;
+    let organization = TargetKey::organization("acme", "eu");
+    let base = bench.emulator.base_url("eu");
+    for (only, other) in [(ApiVersion::V2, "v3"), (ApiVersion::V3, "v2")] {
+        bench.emulator.set_portal_version(&organization, Some(only)).unwrap();
+        for path in ["audit-log-replay-job", "audit-log-webhook", "audit-log-webhook/status"] {
+            assert_eq!(bench.get(&format!("{base}/{other}/{path}")).await.status, 404, "{other} {path}");
+        }
+        let webhook = bench.request(Method::PATCH, &format!("{base}/{other}/audit-log-webhook"));
+        assert_eq!(webhook.body(r#"{"enabled":false}"#).send().await.unwrap().status(), 404, "{other}");
+    }
 }
 
 #[tokio::test]

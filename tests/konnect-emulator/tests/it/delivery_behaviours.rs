@@ -166,15 +166,25 @@ async fn q12_says_whether_a_webhook_that_fails_turns_itself_off() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_turns_itself_off_makes_none_of_the_attempts_that_are_left() {
+    let bench = Bench::start().await;
+    bench.emulator.change_behaviour(&bench.portal, |behaviour| behaviour.q12 = Q12::TurnsOffAfter(2)).unwrap();
+    bench.receiver.set_outage(Outage::Answer(500));
+    assert_eq!(bench.attempts_of_a_replay().await.len(), 2, "four are allowed after the first");
+    assert_eq!(bench.status().await["webhook_status"], "inactive");
+}
+
+#[tokio::test]
 async fn live_events_come_late_and_replays_do_not() {
     let bench = Bench::start().await;
-    bench.bend(|delivery| delivery.lag = Duration::from_millis(150));
+    let lag = Duration::from_secs(3);
+    bench.bend(|delivery| delivery.lag = lag);
     let begin = std::time::Instant::now();
     bench.emulator.emit(&bench.portal, Emit::now(1)).unwrap();
     bench.attempts_of_a_replay().await;
     let replayed = bench.receiver.events();
     bench.receiver.wait_for_events(2, LIMIT).await.unwrap();
-    assert!(begin.elapsed() >= Duration::from_millis(150));
+    assert!(begin.elapsed() >= lag);
     assert_eq!(replayed.len(), 1, "the replay came first");
 }
 
