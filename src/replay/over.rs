@@ -198,6 +198,10 @@ pub(super) fn unread(o: &Observed, policy: &Policy, submission: &Submission, dec
     let is_expired = o.clock.wall >= submission.window.end_at + delta(policy.retention) + delta(LIMIT_MARGIN);
     match &decision {
         Decision::Be(situation, _) if situation.is_unread() && is_expired && o.memory.is_quiet(o.clock.mono) => {
+            // One moment of a wrong clock gives up no run.
+            if !prepare::is_believed(o, policy, true) {
+                return decision;
+            }
             let message = format!(
                 "The replay of {} could not be read at Konnect until its window had expired there, so whether it completed is not \
                  known. It is not sent again. The status says when it was last read; see at the receiver what arrived.",

@@ -30,6 +30,7 @@ mod queued;
 mod reasons;
 mod report;
 mod requested;
+mod review;
 mod time_to_live;
 mod version;
 mod walk;
