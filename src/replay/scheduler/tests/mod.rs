@@ -7,4 +7,5 @@ mod fixtures;
 mod oracle;
 mod queue;
 mod region;
+mod review;
 mod starvation;
