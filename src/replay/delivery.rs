@@ -39,9 +39,12 @@ pub(super) struct Recorded {
 /// Reads the record of a job that is Complete; `None` where nothing was sent for it.
 pub(super) fn recorded(status: &AuditLogReplayJobStatus) -> Option<Recorded> {
     // A run of another party, for which the object was skipped after runs of its own, is not its run.
-    let submission = status.submission.as_deref().filter(|submission| !submission.state.is_over());
+    let submission = status.submission.as_deref();
+    if submission.is_some_and(|submission| submission.state.is_over()) {
+        return None;
+    }
     // An answer to an earlier run of the object says nothing of the one that completed.
-    let began = submission?.accepted_time.or(status.start_time)?;
+    let began = submission.and_then(|s| s.accepted_time).or(status.start_time)?;
     let run = status.konnect.as_ref().filter(|job| job.status == RemoteStatus::Completed).map(remote_job)?;
     let window = window::of_remote(&run)?;
     let webhook = status.webhook.as_ref();
