@@ -1,13 +1,12 @@
 //! What a write of the status changed, as facts to be counted: a pure function of the object before and after.
 
-use super::said;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::next::is_finished;
 use super::policy::Policy;
-use super::window;
+use super::{said, window};
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Submission, SubmissionState, from_kube_time};
 
 /// One fact.

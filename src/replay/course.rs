@@ -30,6 +30,8 @@ pub struct Course {
     /// Whether the job reserves its lane because of a submission from before this pass. If that proves to be over, the job goes back to
     /// the queue before it sends again.
     settles: bool,
+    /// Whether Konnect was known to have taken it when the pass began: that is no news of a later pass.
+    was_accepted: bool,
 }
 
 /// Beginning, deciding and ending.
@@ -45,7 +47,8 @@ impl Course {
     ) -> (Self, Woken) {
         memory.see(&job, clock);
         let settles = is_under_way_to(&job, memory);
-        let course = Self { job, learned: Learned::default(), settles };
+        let was_accepted = state(&job) == Some(&SubmissionState::Accepted);
+        let course = Self { job, learned: Learned::default(), settles, was_accepted };
         let woken = match course.candidate(policy).filter(|_| settles) {
             Some(who) => course.reserve_or_idle(&who, memory, scheduler, clock.mono),
             None => Woken::default(),
@@ -100,11 +103,14 @@ impl Course {
 
     fn report(&self, who: &Candidate, cause: WaitCause, wait: Duration, to: (&mut Scheduler, Duration)) -> Woken {
         let (scheduler, now) = to;
-        let state = self.job.status.as_ref().and_then(|s| s.submission.as_ref()).map(|s| &s.state);
+        let state = state(&self.job);
         match cause {
-            WaitCause::Poll if state == Some(&SubmissionState::Accepted) => scheduler.accepted(&who.route, now),
-            WaitCause::Retry if state == Some(&SubmissionState::NotTaken) => {
-                scheduler.failed(who, WaitCause::NotTaken, wait, now)
+            WaitCause::Poll if state == Some(&SubmissionState::Accepted) && !self.was_accepted => {
+                scheduler.accepted(&who.route, now)
+            }
+            // Once for each request, by the pass that found it out. How long this job waits for its next one concerns no other job.
+            WaitCause::Retry if state == Some(&SubmissionState::NotTaken) && self.settles => {
+                scheduler.failed(who, WaitCause::NotTaken, Duration::ZERO, now)
             }
             cause => scheduler.failed(who, cause, wait, now),
         }
@@ -163,10 +169,11 @@ impl Course {
     /// The submission that this pass began with may have proved to be over without a wait before the next one: a request whose answer
     /// was lost, and that Konnect did not take. The job gives up what it reserved for it, so that another target of the lane goes first.
     fn queue_again(&mut self, who: &Candidate, memory: &Memory, scheduler: &mut Scheduler, now: Duration) -> Woken {
-        if !std::mem::take(&mut self.settles) || is_under_way_to(&self.job, memory) {
+        if !self.settles || is_under_way_to(&self.job, memory) {
             return Woken::default();
         }
         let found = self.report(who, WaitCause::Retry, Duration::ZERO, (&mut *scheduler, now));
+        self.settles = false;
         found.and(scheduler.wait(who, now))
     }
 
@@ -200,8 +207,7 @@ impl Course {
         policy: &Policy,
     ) -> Woken {
         memory.read_webhook(what.config.as_ref());
-        let is_enabled = what.config.as_ref().is_ok_and(|config| config.enabled == Some(true));
-        let route = self.route(policy).filter(|_| is_enabled);
+        let route = self.route(policy).filter(|_| what.is_on());
         self.learned.webhook = Some(Seen { at, what });
         route.map(|route| scheduler.webhook_enabled(&route, now.mono)).unwrap_or_default()
     }
@@ -301,6 +307,10 @@ impl Course {
         }
         self.job = job;
     }
+}
+
+fn state(job: &AuditLogReplayJob) -> Option<&SubmissionState> {
+    job.status.as_ref().and_then(|status| status.submission.as_ref()).map(|submission| &submission.state)
 }
 
 /// What we last wrote of an object, or read past the watch, which the watch may not have shown yet.

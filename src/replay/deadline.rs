@@ -1,14 +1,13 @@
 //! The two deadlines of a job. The one for starting counts until a replay is first under way, the other from then on; both stand
 //! still while the object is Suspended. Whoever asks has read Konnect's job first, where a request may have been taken.
 
-use super::{konnects_clock, said};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::observed::Observed;
 use super::policy::{LIMIT_MARGIN, Policy};
 use super::step::Step;
 use super::window::delta;
-use super::{wait, window};
+use super::{konnects_clock, said, wait, window};
 use crate::api::{Reason, TimeRange};
 
 /// Since when the deadline counts that counts now.

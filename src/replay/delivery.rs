@@ -38,11 +38,20 @@ pub(super) struct Recorded {
 
 /// Reads the record of a job that is Complete; `None` where nothing was sent for it.
 pub(super) fn recorded(status: &AuditLogReplayJobStatus) -> Option<Recorded> {
-    let began = status.start_time?;
+    // A run of another party, for which the object was skipped after runs of its own, is not its run.
+    let submission = status.submission.as_deref();
+    if submission.is_some_and(|submission| submission.state.is_over()) {
+        return None;
+    }
+    // An answer to an earlier run of the object says nothing of the one that completed.
+    let began = submission.and_then(|s| s.accepted_time).or(status.start_time)?;
     let run = status.konnect.as_ref().filter(|job| job.status == RemoteStatus::Completed).map(remote_job)?;
     let window = window::of_remote(&run)?;
     let webhook = status.webhook.as_ref();
-    let answered = webhook.filter(|webhook| is_since(webhook.last_attempt_time, began));
+    // Where the destination changed meanwhile, nobody knows which events went where.
+    let before = submission.and_then(|s| s.webhook.as_ref());
+    let moved = before.zip(webhook).is_some_and(|(before, after)| before.destination_id != after.destination_id);
+    let answered = webhook.filter(|webhook| !moved && is_since(webhook.last_attempt_time, began));
     let delivered = answered.and_then(|webhook| webhook.last_response_code).filter(|code| is_success(*code));
     Some(Recorded { run, window, destination: webhook.and_then(|webhook| webhook.destination_id.clone()), delivered })
 }

@@ -45,7 +45,9 @@ pub(super) fn skip(o: &Observed, job: &ValidatedJob, remote: &RemoteJob) -> Opti
     let Some(seen) = &o.learned.webhook else { return Some(Decision::Do(Step::ReadWebhook { brief: true })) };
     let by_sibling = by_sibling(&siblings, &seen.what);
     // What a record says of the very run that Konnect shows is better than what the webhook answers today.
-    let is_on_record = siblings.iter().any(|s| s.recorded.run == *remote);
+    // That holds under another Secret of the organisation too.
+    let on_record = |s: &Sibling| s.recorded.run == *remote;
+    let is_on_record = o.learned.siblings.iter().flatten().any(on_record);
     let by_konnect = || Some((None, by_konnect(remote, window, &seen.what).filter(|_| !is_on_record)?));
     let (by, code) = by_sibling.or_else(by_konnect)?;
     Some(Decision::Be(Situation::AlreadyReplayed { by, code }, Step::AwaitChange))

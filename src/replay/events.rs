@@ -4,13 +4,13 @@
 //! Events come with transitions, never with polls. They repeat what the conditions say, for whoever watches a namespace, and have
 //! one thing that no condition may have: Konnect's trace id, which is new in every answer.
 
-use super::said;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::clock::Clock;
 use super::policy::{LIMIT_MARGIN, LONGEST_WAIT};
+use super::said;
 use super::window::delta;
 use crate::api::{
     AuditLogReplayJob, AuditLogReplayJobStatus, Condition, ConditionStatus, ConditionType, Submission, SubmissionState,

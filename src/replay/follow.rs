@@ -5,13 +5,10 @@ use super::ending::Ending;
 use super::finding::Finding;
 use super::job::ValidatedJob;
 use super::observed::Observed;
-use super::over;
 use super::policy::Policy;
-use super::settle;
 use super::situation::{Decision, Situation};
 use super::step::Step;
-use super::{ask, failed_call, finding, record};
-use super::{deadline, wait};
+use super::{ask, deadline, failed_call, finding, over, record, settle, wait};
 use crate::api::{Reason, Submission, SubmissionState};
 use crate::konnect::{CallError, RemoteJob, RemoteStatus};
 

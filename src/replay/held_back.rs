@@ -1,6 +1,5 @@
 //! What the object and the clock alone say, before anybody is asked: not this window, not now, or not any more.
 
-use super::failed_call;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +12,7 @@ use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, MAX_LEAD, Policy};
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::window::{self, delta};
-use super::{deadline, retention, wait};
+use super::{deadline, failed_call, retention, wait};
 use crate::api::{ExpiryPolicy, Reason, TimeRange};
 
 /// What the object and the clock alone say.

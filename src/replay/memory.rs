@@ -159,6 +159,8 @@ pub struct Memory {
     hurried: Option<Duration>,
     /// What the annotation said when this pass began.
     requested: Option<String>,
+    /// What it said at the last try, or when this process first saw the object: another value is a wish that is still open.
+    heard: Option<Option<String>>,
     failures: u32,
     /// Questions for the token in a row that the apiserver did not answer.
     unanswered: u32,
@@ -197,6 +199,7 @@ impl Memory {
     /// Takes note of what stands in the object. Called at the beginning of each pass.
     pub fn see(&mut self, job: &AuditLogReplayJob, clock: Clock) {
         self.requested = requested(job);
+        self.heard.get_or_insert_with(|| self.requested.clone());
         self.wall = Some(Steady::again(self.wall, clock.wall, clock.mono));
         let Some(submission) = job.status.as_ref().and_then(|status| status.submission.as_ref()) else { return };
         if self.first_seen(&submission.id).is_none() {
@@ -315,7 +318,8 @@ impl Memory {
     /// try.
     pub fn rest(&mut self, generation: i64, clock: Clock, wait: Duration) {
         let until = clock.mono.saturating_add(wait);
-        if self.rest.as_ref().is_some_and(|before| before.requested != self.requested) {
+        let heard = self.heard.replace(self.requested.clone());
+        if heard.is_some_and(|before| before != self.requested) {
             self.hurried = Some(clock.mono);
         }
         self.rest = Some(Rest { generation, requested: self.requested.clone(), until });
@@ -343,10 +347,13 @@ impl Memory {
     /// How soon the job tries although it was to wait longer, because a user asks for it by the annotation (`floor` after the last
     /// try) or by an edit of the spec (at once). `None` if no user does.
     pub(super) fn asked_to_try_in(&self, job: &AuditLogReplayJob, clock: Clock, floor: Duration) -> Option<Duration> {
-        let (generation, requested) = (job.metadata.generation.unwrap_or_default(), requested(job));
-        let rest = self.rest.as_ref().filter(|rest| rest.until > clock.mono)?;
-        let is_asked = rest.generation != generation || rest.requested != requested;
-        is_asked.then(|| self.resting(generation, requested.as_deref(), clock, floor).unwrap_or_default())
+        let generation = job.metadata.generation.unwrap_or_default();
+        let is_edited = |rest: &Rest| rest.until > clock.mono && rest.generation != generation;
+        if self.rest.as_ref().is_some_and(is_edited) {
+            return Some(Duration::ZERO);
+        }
+        let is_asked = self.heard.as_ref().is_some_and(|heard| *heard != requested(job));
+        is_asked.then(|| self.hurry_in(clock, floor))
     }
 
     pub(super) fn first_seen(&self, id: &str) -> Option<Duration> {

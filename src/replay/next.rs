@@ -1,6 +1,5 @@
 //! The decision.
 
-use super::said;
 use std::time::Duration;
 
 use super::job::ValidatedJob;
@@ -10,7 +9,7 @@ use super::policy::Policy;
 use super::settle::Doubt;
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
-use super::{deadline, follow, over, prepare, report, settle, time_to_live};
+use super::{deadline, follow, over, prepare, report, said, settle, time_to_live};
 use crate::api::{AuditLogReplayJob, Submission, SubmissionState, UNOBSERVED_GENERATION};
 
 /// The one thing to do next, from everything that is known. No I/O, no clock, no randomness.

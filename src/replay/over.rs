@@ -1,7 +1,6 @@
 //! Submissions that are over without having completed: what is counted, when the window may be sent again, and when it is given
 //! up (design: 4, step 8).
 
-use super::{ask, said, window};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ending::{Ending, was_adopted};
@@ -10,8 +9,8 @@ use super::observed::Observed;
 use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, Policy};
 use super::situation::{Decision, Ended, Situation};
 use super::step::{Step, WaitCause};
-use super::wait;
 use super::window::delta;
+use super::{ask, konnects_clock, said, wait, window};
 use crate::api::{AuditLogReplayJobStatus, Reason, Retries, Submission, SubmissionState};
 
 /// A submission was found to be over: it is counted, and made again later, or given up.
@@ -45,6 +44,10 @@ pub(super) fn unread(o: &Observed, policy: &Policy, submission: &Submission, dec
     let is_expired = o.clock.wall >= submission.window.end_at + delta(policy.retention) + delta(LIMIT_MARGIN);
     match &decision {
         Decision::Be(situation, _) if situation.is_unread() && is_expired && o.memory.is_quiet(o.clock.mono) => {
+            // One moment of a wrong clock gives up no run.
+            if !konnects_clock::is_believed(o, policy, true) {
+                return decision;
+            }
             let message = format!(
                 "The replay of {} could not be read at Konnect until its window had expired there, so whether it completed is not \
                  known. It is not sent again. The status says when it was last read; see at the receiver what arrived.",

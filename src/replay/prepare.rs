@@ -1,6 +1,5 @@
 //! All that comes before a request to Konnect, as a row of gates. Each either lets the job pass or says what is the case.
 
-use super::{failed_call, record, said};
 use std::time::Duration;
 
 use super::ask::{nothing_asked, token};
@@ -15,7 +14,7 @@ use super::scheduler::Turn;
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::window::{self, delta};
-use super::{deadline, duplicate, held_back, report, retention, wait};
+use super::{deadline, duplicate, failed_call, held_back, record, report, retention, said, wait};
 use crate::api::{
     ConditionStatus, ConditionType, DuplicatePolicy, Reason, Submission, SubmissionState, TimeRange, WebhookPolicy,
 };

@@ -5,12 +5,10 @@ use super::ending::Ending;
 use super::finding::{self, Finding};
 use super::job::ValidatedJob;
 use super::observed::Observed;
-use super::over;
 use super::policy::Policy;
 use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
-use super::wait;
-use super::{ask, failed_call, record};
+use super::{ask, failed_call, over, record, wait};
 use crate::api::{Submission, SubmissionState};
 use crate::konnect::{RemoteJob, RemoteStatus};
 

@@ -166,15 +166,17 @@ impl Scheduler {
         self.users.get(key).into_iter().flatten().map(|route| route.lane.clone()).collect()
     }
 
-    /// The account whose turn it is to probe a region after `account`: the next that has a job waiting, round and round.
+    /// The account whose turn it is to probe a region after `account`: of the next namespace that has a job waiting, round and round, the
+    /// account that looked longest ago. Else a tenant with many Secrets would have as many turns.
     fn account_after(&self, account: &Account) -> Option<Account> {
         let region = Key::Region(account.base_url.clone());
-        let waits = |route: &&std::sync::Arc<Route>| {
-            let group = self.lanes.get(&route.lane).and_then(|lane| lane.groups.get(*route));
-            group.is_some_and(|group| !group.waiting.is_empty())
-        };
-        let waiting = self.users.get(&region).into_iter().flatten().filter(waits).map(|route| route.account());
-        let others = waiting.filter(|other| *other != account);
-        others.min_by_key(|other| (*other < account, *other)).cloned()
+        let own = &account.secret.namespace;
+        let waiting = self.users.get(&region).into_iter().flatten().filter_map(|route| {
+            let group = self.lanes.get(&route.lane)?.groups.get(route).filter(|group| !group.waiting.is_empty())?;
+            let (other, namespace) = (route.account(), &route.account().secret.namespace);
+            let place = (namespace == own, namespace < own, namespace, group.probed, other);
+            (other != account).then_some((place, other))
+        });
+        waiting.min_by_key(|(place, _)| *place).map(|(_, other)| other.clone())
     }
 }

@@ -3,23 +3,22 @@
 #![allow(clippy::wildcard_imports)] // the builders of `fixtures` are the vocabulary of every story
 #![allow(clippy::unchecked_time_subtraction)] // a test that subtracts wrongly fails, as it should
 
-mod driver;
-mod fixtures;
-mod invariants;
-mod konnect;
-mod story;
-
 mod answer_to_put;
 mod any;
 mod change;
+mod combined;
 mod deadlines;
+mod driver;
 mod duplicates;
 mod echo;
 mod events;
 mod evidence;
+mod fixtures;
 mod follow;
 mod get_finds;
 mod held_back;
+mod invariants;
+mod konnect;
 mod leftovers;
 mod limits;
 mod memory;
@@ -30,6 +29,7 @@ mod queued;
 mod reasons;
 mod report;
 mod requested;
+mod story;
 mod time_to_live;
 mod version;
 mod walk;

@@ -8,3 +8,4 @@ mod oracle;
 mod queue;
 mod region;
 mod starvation;
+mod tenants;
