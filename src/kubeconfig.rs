@@ -166,14 +166,28 @@ fn user(kubeconfig: &Kubeconfig, choice: &Choice, of_context: Option<&str>) -> R
     let Some(name) = choice.user.as_deref().or(of_context) else { return Ok(AuthInfo::default()) };
     let named = kubeconfig.auth_infos.iter().find(|user| user.name == name);
     match (named, &choice.user) {
-        (Some(named), _) => Ok(named.auth_info.clone().unwrap_or_default()),
+        (Some(named), _) => Ok(with_token_of_file(named.auth_info.clone().unwrap_or_default())),
         (None, Some(name)) => Err(Error::NoUser(name.clone())),
         (None, None) => Ok(AuthInfo::default()),
     }
 }
 
+/// A file that can be read goes before a token beside it, as in kubectl. What is in it is a token without the end of its line, which
+/// kube would send; such a file is read once, and again at the next log-in.
+fn with_token_of_file(mut user: AuthInfo) -> AuthInfo {
+    let file = user.token_file.as_deref().filter(|file| !file.is_empty());
+    if let Some(text) = file.and_then(|file| std::fs::read_to_string(file).ok()) {
+        let token = text.trim();
+        user.token = (token.len() < text.len()).then(|| token.to_owned().into());
+    }
+    user
+}
+
+/// Those that can be used: one that is broken must not stop the others.
 fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    let found: Vec<Vec<u8>> = CertificateDer::pem_slice_iter(pem).flatten().map(|der| der.to_vec()).collect();
+    let is_usable = |der: &CertificateDer<'_>| rustls::RootCertStore::empty().add(der.clone().into_owned()).is_ok();
+    let found: Vec<Vec<u8>> =
+        CertificateDer::pem_slice_iter(pem).flatten().filter(is_usable).map(|der| der.to_vec()).collect();
     if found.is_empty() { Err(Error::NoCertificate) } else { Ok(found) }
 }
 
@@ -241,6 +255,31 @@ mod tests {
         let choice = Choice { cluster: name("west"), ..Choice::default() };
         let config = described_by(&text, &choice).unwrap();
         assert_eq!((config.cluster_url.host(), config.tls_server_name.as_deref()), (Some("west"), Some("api")));
+    }
+
+    #[test]
+    fn the_token_of_a_file_goes_before_one_beside_it_and_ends_with_its_line() {
+        let file = std::env::temp_dir().join(format!("token-{}", std::process::id()));
+        let text = TWO.replace(r#""tokenFile": "/jane""#, &format!(r#""token": "old", "tokenFile": {file:?}"#));
+        let given = || {
+            let user = serde_json::to_value(described_by(&text, &Choice::default()).unwrap().auth_info).unwrap();
+            user["token"].as_str().map(str::to_owned)
+        };
+        // kube reads the file itself, each minute, where it is given no token.
+        for (written, token) in [("new", None), ("new\n", Some("new")), ("new\r\n", Some("new"))] {
+            std::fs::write(&file, written).unwrap();
+            assert_eq!(given(), token.map(str::to_owned), "{written:?}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(given().as_deref(), Some("old"));
+    }
+
+    #[test]
+    fn a_broken_certificate_stops_no_other_one() {
+        let authority = rcgen::generate_simple_self_signed(["api".to_owned()]).unwrap().cert.pem();
+        let broken = "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n";
+        assert_eq!(certificates(format!("{broken}{authority}{broken}").as_bytes()).unwrap().len(), 1);
+        assert!(matches!(certificates(broken.as_bytes()), Err(Error::NoCertificate)));
     }
 
     #[test]

@@ -140,5 +140,17 @@ fn describe(error: &reqwest::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    clean(&cause.to_string())
+    let cause = cause.to_string();
+    clean(&format!("{cause}{}", about_certificate(&cause)))
+}
+
+/// What a failed handshake is most often about, for who can change the bundle or the server's certificate.
+fn about_certificate(cause: &str) -> &'static str {
+    if cause.contains("UnknownIssuer") {
+        " (no authority that is trusted has signed the server's certificate; --ca-bundle takes the authority, not the server's own certificate)"
+    } else if cause.contains("CaUsedAsEndEntity") {
+        " (the server's certificate is that of an authority, CA:TRUE; the server needs one of its own, CA:FALSE, that an authority has signed)"
+    } else {
+        ""
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use serde::de::DeserializeOwned;
 
@@ -43,7 +43,7 @@ pub(super) struct ClusterArgs {
     #[arg(long, global = true, help_heading = HEADING)]
     pub(super) context: Option<String>,
     /// File to read instead of $KUBECONFIG or ~/.kube/config
-    #[arg(long, global = true, help_heading = HEADING, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, help_heading = HEADING, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = file())]
     pub(super) kubeconfig: Option<PathBuf>,
     /// Cluster of the kubeconfig, instead of that of the context
     #[arg(long, global = true, help_heading = HEADING, value_name = "NAME")]
@@ -255,6 +255,11 @@ pub(super) struct AgainArgs {
     pub(super) policies: PolicyArgs,
     #[command(flatten)]
     pub(super) then: ThenArgs,
+}
+
+/// The name of a file; an empty one is none, as in kubectl.
+fn file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// A word of the API, which the API itself reads.

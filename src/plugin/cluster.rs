@@ -34,16 +34,17 @@ impl Cluster {
 
     /// The namespace that was named, if one was.
     pub(super) fn named_namespace(&self) -> Option<&str> {
-        self.args.namespace.as_deref()
+        self.args.namespace.as_deref().filter(|name| !name.is_empty())
     }
 
     /// Reads the kubeconfig and makes a client. The API server is not called yet; a program that logs in may run.
     pub(super) async fn connect(&self) -> Result<Connection, PluginError> {
-        let config = self.config()?;
+        // On threads of their own: a file that is slow to read, and a program that logs in, must not hold up a time limit or Ctrl-C.
+        let this = self.clone();
+        let config = tokio::task::spawn_blocking(move || this.config()).await.map_err(std::io::Error::other)??;
         let server = config.cluster_url.to_string();
-        let namespace = self.args.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let namespace = self.named_namespace().unwrap_or(&config.default_namespace).to_owned();
         let auth_provider = config.auth_info.auth_provider.as_ref().map(|provider| provider.name.clone());
-        // On a thread of its own: a program that logs in is waited for, and must not hold up a time limit or Ctrl-C.
         let client = tokio::task::spawn_blocking(|| Client::try_from(config)).await.map_err(std::io::Error::other)?;
         let wrong = |error| PluginError::Cluster { error: Box::new(error), server: server.clone() };
         let client = client.map_err(wrong)?;
@@ -73,12 +74,14 @@ impl Cluster {
 
     fn config(&self) -> Result<Config, PluginError> {
         let args = self.args.clone();
+        // As in kubectl, what is empty is not given: scripts pass variables that may be.
+        let given = |value: Option<String>| value.filter(|value| !value.is_empty());
         let choice = Choice {
-            file: args.kubeconfig,
-            context: args.context,
-            cluster: args.cluster,
-            user: args.user,
-            impersonate: args.impersonate,
+            file: args.kubeconfig.filter(|file| !file.as_os_str().is_empty()),
+            context: given(args.context),
+            cluster: given(args.cluster),
+            user: given(args.user),
+            impersonate: given(args.impersonate),
             impersonate_groups: args.impersonate_groups,
         };
         let mut config = kubeconfig::load(&choice).map_err(|error| PluginError::Kubeconfig(Box::new(error)))?;

@@ -105,6 +105,8 @@ pub(super) fn explained(error: &kube::Error, server: &str) -> String {
 fn hint(cause: &str) -> &'static str {
     if cause.contains("UnknownIssuer") {
         ". The certificate-authority of the kubeconfig must be the authority that signed the server's certificate, not that certificate"
+    } else if cause.contains("CaUsedAsEndEntity") {
+        ". The server's certificate is that of an authority (CA:TRUE), which kubectl accepts and this plugin does not"
     } else {
         ""
     }

@@ -71,13 +71,17 @@ fn every_link_within_leads_somewhere() {
 }
 
 /// What pages said that does not work, or works only until the next upgrade.
-const BAD_ADVICE: [(&str, &str); 6] = [
+const BAD_ADVICE: [(&str, &str); 7] = [
     ("logs deploy/konnect-replay", "reads one replica, perhaps the one that stands by"),
     ("--restore-status", "is no flag of Velero"),
     ("scale deployment", "may be a conflict at the next upgrade by server-side apply"),
     ("kubectl apply -f crds", "may be a conflict at the next upgrade by server-side apply"),
     ("`trace_id` and `rt`", "is no key: one request makes several events with one trace id"),
     ("au.svc.konghq.com/api", "has no DNS entry"),
+    (
+        "--target=konnect-replay -- kill",
+        "is refused under Pod Security restricted, and runs as root where runAsNonRoot is set",
+    ),
 ];
 
 #[test]

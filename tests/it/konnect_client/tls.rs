@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use konnect_replay::konnect::{CallError, Certainty, HttpClient, RemoteStatus};
-use rcgen::CertificateParams;
+use rcgen::{BasicConstraints, CertificateParams, IsCa};
 use rustls::version::{TLS12, TLS13};
 use tokio::io::AsyncReadExt;
 
@@ -60,8 +60,20 @@ async fn an_unknown_ca_is_not_talked_to() {
     for (client, protocols) in [(client(), H2), (client(), HTTP_1), (trusting(&Authority::new()), HTTP_1)] {
         let server = RawServer::answering_tls(authority.acceptor(protocols), json(202, ACCEPTED)).await;
         let why = not_connected(&client, &server).await;
-        assert!(why.contains("UnknownIssuer"), "{why}");
+        assert!(why.contains("UnknownIssuer") && why.contains("takes the authority"), "{why}");
     }
+}
+
+/// As `openssl req -x509` makes it, and a bundle has it: curl is content with that.
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_refused_in_words() {
+    let mut params = certificate("127.0.0.1");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = Authority::new();
+    let acceptor = authority.serve(&params, HTTP_1, rustls::ALL_VERSIONS);
+    let server = RawServer::answering_tls(acceptor, json(202, ACCEPTED)).await;
+    let why = not_connected(&trusting(&authority), &server).await;
+    assert!(why.contains("CaUsedAsEndEntity") && why.contains("CA:FALSE"), "{why}");
 }
 
 #[tokio::test]

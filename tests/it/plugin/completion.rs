@@ -38,6 +38,19 @@ fn commands_flags_and_words_are_completed_without_a_cluster() {
     assert_eq!(candidates(&["status", ""]), Vec::<String>::new(), "no cluster, no names, and no error in the terminal");
 }
 
+#[test]
+fn a_kubeconfig_that_nobody_writes_does_not_hang_completion() {
+    let pipe =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kubeconfig-pipe-{}", std::process::id()));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut command = Command::new("timeout");
+    command.arg("30").arg(env!("CARGO_BIN_EXE_kubectl-replay")).args(["__complete", "status", ""]);
+    command.env("KUBECONFIG", &pipe);
+    let ran = run(command);
+    std::fs::remove_file(&pipe).unwrap();
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ":4\n"), "{ran:#?}");
+}
+
 /// What kubectl does: a program named `kubectl_complete-replay` in the PATH, with the words so far.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kubectl_gets_the_names_of_jobs() {

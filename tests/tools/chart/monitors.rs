@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cluster::Cluster;
 use crate::helm::{Helm, Rendering};
 
 #[test]
@@ -46,5 +47,19 @@ fn rules_and_dashboard_take_annotations_and_a_namespace() {
         assert_eq!(at(dashboard), (json!("grafana"), json!({"grafana_folder": "Kong"})));
         let plain = Rendering::of("monitoring: {dashboard: {enabled: true}}").objects(helm);
         assert_eq!(at(plain.of("ConfigMap", "dashboard")), (json!("matrix"), Value::Null));
+    }
+}
+
+/// As Prometheus writes them, and none: then Prometheus chooses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interval_may_be_any_duration_of_prometheus() {
+    let cluster = Cluster::with_namespaces(&["intervals"]).await.with_prometheus_operator().await;
+    for (number, written) in ["1m30s", "1h", "500ms", ""].into_iter().enumerate() {
+        let values = format!(
+            "monitoring: {{serviceMonitor: {{enabled: true, interval: '{written}', scrapeTimeout: '{written}'}}}}"
+        );
+        let rendering = Rendering::of(&values).named("rendered", "intervals");
+        let text = rendering.text(Helm::ALL[number % 2]).unwrap();
+        cluster.takes(&format!("interval {written:?}"), &text);
     }
 }

@@ -29,6 +29,20 @@ fn every_pod_is_scheduled_alike() {
     }
 }
 
+#[test]
+fn a_topology_spread_constraint_without_a_selector_gets_that_of_the_operator_and_one_with_it_keeps_its_own() {
+    let values = "topologySpreadConstraints: [
+        {maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule},
+        {maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: mine}}}]";
+    for helm in Helm::ALL {
+        let objects = Rendering::of(values).objects(helm);
+        let spec = &objects.the("Deployment")["spec"];
+        let constraints = &spec["template"]["spec"]["topologySpreadConstraints"];
+        assert_eq!(constraints[0]["labelSelector"], spec["selector"]);
+        assert_eq!(constraints[1]["labelSelector"], json!({"matchLabels": {"app": "mine"}}));
+    }
+}
+
 /// `restricted-v2` of Openshift gives an id out of the namespace's range, and refuses a pod that names another.
 #[test]
 fn no_pod_names_a_user_or_group_unless_it_is_told_to() {

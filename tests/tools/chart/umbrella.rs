@@ -4,17 +4,23 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::cluster::Cluster;
 use crate::helm::{CHART, Helm, Rendering};
 use crate::objects::Objects;
 
 /// An umbrella chart of its own for each test: the chart in `charts/`, with a condition.
 fn umbrella(test: &str) -> PathBuf {
+    aliased(test, "konnect-replay")
+}
+
+/// The same where values stand below `alias`.
+fn aliased(test: &str, alias: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("umbrella-{test}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(folder.join("charts")).unwrap();
     let copied = Command::new("cp").arg("-r").arg(CHART).arg(folder.join("charts")).status().unwrap();
     assert!(copied.success());
-    let dependency = "{name: konnect-replay, version: 0.1.0, condition: konnect-replay.enabled}";
+    let dependency = format!("{{name: konnect-replay, alias: {alias}, version: 0.1.0, condition: {alias}.enabled}}");
     let chart = format!("apiVersion: v2\nname: umbrella\nversion: 0.0.1\ndependencies: [{dependency}]\n");
     fs::write(folder.join("Chart.yaml"), chart).unwrap();
     folder
@@ -27,6 +33,21 @@ fn its_condition_turns_it_on_and_off() {
         let with = |values: &str| Rendering::of(values).chart(&folder).objects(helm).0.len();
         assert!(with("konnect-replay: {enabled: true}") > 8);
         assert_eq!(with("konnect-replay: {enabled: false}"), 0);
+    }
+}
+
+/// An alias is a key of values, which templates reach by a dot: people write it with capitals or underscores.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alias_with_capitals_or_underscores_gives_objects_that_the_api_server_takes() {
+    let cluster = Cluster::with_namespaces(&["aliased"]).await;
+    for (number, alias) in ["konnectReplay", "konnect_replay", "7Eu"].into_iter().enumerate() {
+        let folder = aliased(alias, alias);
+        let values = format!("{alias}: {{emulator: {{enabled: true}}, networkPolicy: {{enabled: true}}}}");
+        for release in ["umbrella", "7"] {
+            let rendering = Rendering::of(&values).chart(&folder).named(release, "aliased");
+            let text = rendering.text(Helm::ALL[number % 2]).unwrap();
+            cluster.takes(&format!("alias {alias} in release {release}"), &text);
+        }
     }
 }
 

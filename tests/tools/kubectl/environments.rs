@@ -111,6 +111,7 @@ fn files(own: &Path) -> Vec<Case> {
         ),
         case("--user that is not there", &two, &[], &["--user", "eve"]),
         case("--as", &there, &[], &["--as", "dave"]),
+        case("flags that are empty", &there, &[], &["--kubeconfig=", "--context=", "--cluster=", "--user=", "--as="]),
         case("--as and --as-group", &there, &[], &["--as", "dave", "--as-group", "a", "--as-group", "system:masters"]),
     ]
 }

@@ -2,12 +2,16 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 50 -}}
 {{- end -}}
 
-{{- /* The name of objects. Release names may hold dots and begin with a digit, names of Services may not. */ -}}
+{{- /* The name of objects. Release names may hold dots and begin with a digit, and the alias of a dependency capitals and underscores;
+names of Services may not. */ -}}
 {{- define "konnect-replay.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
 {{- else -}}
-{{- $name := include "konnect-replay.name" . -}}
+{{- $name := include "konnect-replay.name" . | lower | replace "_" "-" -}}
+{{- if not (regexMatch "^[a-z]" $name) -}}
+{{- $name = printf "konnect-replay-%s" $name -}}
+{{- end -}}
 {{- $release := .Release.Name | replace "." "-" -}}
 {{- $full := ternary $release (printf "%s-%s" $release $name) (contains $name $release) -}}
 {{- if not (regexMatch "^[a-z]" $full) -}}
