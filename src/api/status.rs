@@ -324,7 +324,7 @@ pub struct WebhookEvidence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub status: Option<String>,
-    /// Konnect's id of the destination.
+    /// Konnect's id of the destination. Of an organisation in v2 of the API, which has none, a UUID (version 5) of its endpoint.
     #[serde(default, rename = "destinationID", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub destination_id: Option<String>,

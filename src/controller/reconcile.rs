@@ -73,6 +73,8 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
         Err(failure) => {
             log::failure(job, &failure);
             if matches!(failure, PassError::Panicked) {
+                // It gives up what it reserved, unless a request of it may be on its way: a bug of one job holds up no other.
+                ctx.vanished(&kept.id(job), Some(&kept));
                 // What was kept may be half of something: the next pass starts from the object alone.
                 kept = kept.emptied();
             }

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::api::{
     AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, Condition, ConditionType, REQUESTED_AT,
-    WebhookEvidence,
+    Submission, WebhookEvidence,
 };
 use crate::konnect::limits;
 use crate::replay::is_finished;
@@ -340,6 +340,7 @@ fn leave_the_end(job: &mut AuditLogReplayJob) {
         failed_time: whole.failed_time,
         attempts: whole.attempts,
         konnect: whole.konnect,
+        submission: whole.submission.map(|submission| Box::new(run(*submission))),
         webhook: whole.webhook.map(|webhook| WebhookEvidence {
             destination_id: webhook.destination_id,
             last_attempt_time: webhook.last_attempt_time,
@@ -348,6 +349,22 @@ fn leave_the_end(job: &mut AuditLogReplayJob) {
         }),
         ..AuditLogReplayJobStatus::default()
     });
+}
+
+/// Of a submission, how and when its run began and ended, and where the webhook pointed then.
+fn run(whole: Submission) -> Submission {
+    let destination = |webhook: WebhookEvidence| WebhookEvidence {
+        destination_id: webhook.destination_id,
+        ..WebhookEvidence::default()
+    };
+    Submission {
+        id: String::new(),
+        accepted: None,
+        last_read: None,
+        previous: None,
+        webhook: whole.webhook.map(destination),
+        ..whole
+    }
 }
 
 /// The conditions by which an end is told, without their sentences.

@@ -68,6 +68,16 @@ pub struct Webhook {
     pub endpoint: Option<String>,
 }
 
+impl Webhook {
+    /// Which destination it names: Konnect's id, or, of an organisation in v2, where there is none, a UUID (version 5) of the endpoint: an
+    /// endpoint can carry a secret. `None` where it names none.
+    pub fn destination(&self) -> Option<String> {
+        let endpoint = self.endpoint.as_deref().filter(|endpoint| !matches!(*endpoint, "" | "unconfigured"));
+        let of_endpoint = |url: &str| uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, url.as_bytes()).to_string();
+        self.audit_log_destination_id.clone().or_else(|| endpoint.map(of_endpoint))
+    }
+}
+
 /// What Konnect knows of its deliveries to the webhook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct WebhookStatus {

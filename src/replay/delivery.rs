@@ -30,7 +30,7 @@ pub(super) struct Recorded {
     pub(super) run: RemoteJob,
     /// The window that Konnect replayed.
     pub(super) window: TimeRange,
-    /// Konnect's id of the destination; `None` where it names none (organisations in v2).
+    /// Which destination it was; `None` where the webhook named none.
     pub(super) destination: Option<String>,
     /// The webhook's last answer, if that shows a delivery: a success that is not older than the run.
     pub(super) delivered: Option<i32>,

@@ -62,8 +62,8 @@ fn siblings_of<'a>(o: &'a Observed, job: &ValidatedJob, window: TimeRange) -> Ve
 
 /// The first of them by name that delivered to the destination of today, with the answer that its record shows.
 fn by_sibling(siblings: &[&Sibling], today: &WebhookReading) -> Option<(Option<String>, i32)> {
-    let destination = &today.config.as_ref().ok()?.audit_log_destination_id;
-    let same = siblings.iter().filter(|s| s.recorded.destination == *destination);
+    let destination = today.config.as_ref().ok()?.destination();
+    let same = siblings.iter().filter(|s| s.recorded.destination == destination);
     let delivered = same.filter_map(|s| Some((&s.name, s.recorded.delivered?)));
     delivered.min().map(|(name, code)| (Some(name.clone()), code))
 }

@@ -26,7 +26,7 @@ pub(super) fn find(submission: &Submission, job: &RemoteJob) -> Finding {
         Finding::Ours
     } else if submission.state != SubmissionState::Adopted && previous.as_ref() == Some(job) {
         Finding::Nothing
-    } else if is_window_of(submission.window, job) || is_accepted {
+    } else if is_window_of(submission.window, job) || is_accepted || is_shown_rounded(submission, job) {
         Finding::Ours
     } else if job.status == RemoteStatus::Unconfigured
         && previous.is_some_and(|p| p.status == RemoteStatus::Unconfigured)
@@ -35,6 +35,13 @@ pub(super) fn find(submission: &Submission, job: &RemoteJob) -> Finding {
     } else {
         Finding::AnotherWindow
     }
+}
+
+/// Whether it is the run of a request whose answer showed none, with the window rounded. Where the answer showed one, that is how Konnect
+/// writes it.
+fn is_shown_rounded(submission: &Submission, job: &RemoteJob) -> bool {
+    let is_unanswered = submission.accepted.is_none() && submission.state != SubmissionState::Adopted;
+    is_unanswered && window::may_be_shown_as(submission.window, job)
 }
 
 /// Whether it is the failure of our run although it shows no window (docs/konnect-api.md, Q6): ours was read before, so it was there to

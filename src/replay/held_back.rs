@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::ask::{resting, token};
+use super::ending::Ending;
 use super::job::{Refusal, ValidatedJob};
 use super::konnects_clock::{is_believed, remote_now, was_read};
 use super::observed::Observed;
@@ -13,7 +14,7 @@ use super::situation::{Decision, Situation};
 use super::step::{Step, WaitCause};
 use super::window::{self, delta};
 use super::{deadline, failed_call, retention, wait};
-use crate::api::{ExpiryPolicy, Reason, TimeRange};
+use crate::api::{ExpiryPolicy, Reason, Submission, TimeRange};
 
 /// What the object and the clock alone say.
 pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Option<Decision> {
@@ -47,9 +48,10 @@ pub(super) fn decide(o: &Observed, job: &ValidatedJob, policy: &Policy) -> Optio
 }
 
 /// The job ends after a GET of Konnect's job in the same pass, which shows Konnect's time too. Once there is a record of a request,
-/// not without it: what it records may have been taken, and may have completed. `agreed`: both clocks say so, if Konnect's is known.
+/// not without it: what it records may have been taken, and may have completed, unless Konnect certainly did not take it. `agreed`: both clocks say so, if Konnect's is known.
 fn verdict(o: &Observed, policy: &Policy, agreed: bool, why: (Reason, String)) -> Decision {
-    let can_wait = o.submission().is_some();
+    let may_have_run = |s: &Submission| Ending::of(&s.state).map_or(!o.was_refused(), Ending::may_come_back);
+    let can_wait = o.submission().is_some_and(may_have_run);
     let give_up = || {
         if is_believed(o, policy, agreed) {
             Decision::Be(Situation::failed(why), Step::AwaitChange)

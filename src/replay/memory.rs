@@ -22,6 +22,9 @@ pub(super) fn requested(job: &AuditLogReplayJob) -> Option<String> {
     Some(value.chars().take(REQUESTED_CHARS).collect())
 }
 
+/// How far Konnect may move an end of a window by rounding it: to whole days at most.
+const LARGEST_ROUNDING: TimeDelta = TimeDelta::hours(24);
+
 /// How a PUT ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PutAnswer {
@@ -51,7 +54,8 @@ impl PutAnswer {
 }
 
 /// Whether the job in a 2xx can be the answer to `sent`. Konnect does not promise to echo the window to the second: it may
-/// round it. So any job with a window counts, except the very job that was read just before: a proxy may have kept that.
+/// round it. So any job with a window near the one that was sent counts, except the very job that was read just before: a proxy may have
+/// kept that.
 fn answers(sent: &Submission, job: &RemoteJob) -> bool {
     let was_there_before = sent.previous.as_ref().map(record::remote_job).as_ref() == Some(job);
     let names_a_run = match &job.status {
@@ -63,7 +67,8 @@ fn answers(sent: &Submission, job: &RemoteJob) -> bool {
         | RemoteStatus::Completed
         | RemoteStatus::Failed => true,
     };
-    is_window_of(sent.window, job) || (names_a_run && window::of_remote(job).is_some() && !was_there_before)
+    let is_near = window::of_remote(job).is_some_and(|shown| window::gap(sent.window, shown) <= LARGEST_ROUNDING);
+    is_window_of(sent.window, job) || (names_a_run && is_near && !was_there_before)
 }
 
 /// How far this process knows a submission to have come.
@@ -319,7 +324,8 @@ impl Memory {
     pub fn rest(&mut self, generation: i64, clock: Clock, wait: Duration) {
         let until = clock.mono.saturating_add(wait);
         let heard = self.heard.replace(self.requested.clone());
-        if heard.is_some_and(|before| before != self.requested) {
+        let is_edited = self.rest.as_ref().is_some_and(|before| before.generation != generation);
+        if is_edited || heard.is_some_and(|before| before != self.requested) {
             self.hurried = Some(clock.mono);
         }
         self.rest = Some(Rest { generation, requested: self.requested.clone(), until });
@@ -338,21 +344,19 @@ impl Memory {
         clock: Clock,
         floor: Duration,
     ) -> Option<Duration> {
-        let rest = self.rest.as_ref().filter(|rest| rest.generation == generation)?;
-        let asked = rest.requested.as_deref() != requested;
+        let rest = self.rest.as_ref()?;
+        let asked = rest.generation != generation || rest.requested.as_deref() != requested;
         let until = if asked { rest.until.min(clock.mono + self.hurry_in(clock, floor)) } else { rest.until };
         until.checked_sub(clock.mono).filter(|left| !left.is_zero())
     }
 
-    /// How soon the job tries although it was to wait longer, because a user asks for it by the annotation (`floor` after the last
-    /// try) or by an edit of the spec (at once). `None` if no user does.
+    /// How soon the job tries although it was to wait longer, because a user asks for it by the annotation or by an edit of the spec:
+    /// at once, and `floor` after the last try that a user asked for. `None` if no user does.
     pub(super) fn asked_to_try_in(&self, job: &AuditLogReplayJob, clock: Clock, floor: Duration) -> Option<Duration> {
         let generation = job.metadata.generation.unwrap_or_default();
         let is_edited = |rest: &Rest| rest.until > clock.mono && rest.generation != generation;
-        if self.rest.as_ref().is_some_and(is_edited) {
-            return Some(Duration::ZERO);
-        }
-        let is_asked = self.heard.as_ref().is_some_and(|heard| *heard != requested(job));
+        let is_asked = self.rest.as_ref().is_some_and(is_edited)
+            || self.heard.as_ref().is_some_and(|heard| *heard != requested(job));
         is_asked.then(|| self.hurry_in(clock, floor))
     }
 

@@ -10,7 +10,7 @@ use super::policy::{LIMIT_MARGIN, LONGEST_WAIT, Policy};
 use super::situation::{Decision, Ended, Situation};
 use super::step::{Step, WaitCause};
 use super::window::delta;
-use super::{ask, konnects_clock, said, wait, window};
+use super::{ask, konnects_clock, retention, said, wait, window};
 use crate::api::{AuditLogReplayJobStatus, Reason, Retries, Submission, SubmissionState};
 
 /// A submission was found to be over: it is counted, and made again later, or given up.
@@ -32,10 +32,16 @@ pub(super) fn end(
         let ended = Some(Box::new(Ended { submission, retries }));
         return Decision::Be(Situation::Failed { reason, message, ended }, Step::AwaitChange);
     }
-    let next = now + delta(ending.spacing(o, policy, count));
+    let next = now + delta(ending.spacing(o, policy, count)).min(longest_spacing(o, job, policy));
     retries.next_time = Some(next);
     retries.requested_at = o.requested();
     Decision::Be(Situation::Over(Ended { submission, retries }), until(o, next))
+}
+
+/// The longest wait for the next try: half of what is left of the window at Konnect, and a retry interval. A longer one would lose it.
+fn longest_spacing(o: &Observed, job: &ValidatedJob, policy: &Policy) -> TimeDelta {
+    let expires = window::expires_at(retention::planned(o, job.window), policy);
+    ((expires - o.clock.wall) / 2).max(delta(policy.retry_interval))
 }
 
 /// A run that cannot be read, because its token is gone for example, is given up when Konnect cannot replay anything of its window any

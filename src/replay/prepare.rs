@@ -82,13 +82,11 @@ fn refused_for_good(error: &CallError) -> Decision {
     Decision::Be(Situation::failed((Reason::InvalidRequest, message)), Step::AwaitChange)
 }
 
-/// The same for a refused PUT: a GET says nothing about whether that is over, unless it is the token that Konnect refuses.
+/// The same for a refused PUT: a GET says nothing about whether that is over.
 fn of_a_put(decision: Decision, wait: Duration) -> Decision {
     match decision {
-        Decision::Be(situation, Step::Wait { cause, .. }) => {
-            let is_the_token = matches!(cause, WaitCause::Credentials | WaitCause::RateLimit);
-            let cause = if is_the_token { cause } else { WaitCause::PutRefused };
-            Decision::Be(situation, Step::Wait { wait, cause })
+        Decision::Be(situation, Step::Wait { .. }) => {
+            Decision::Be(situation, Step::Wait { wait, cause: WaitCause::PutRefused })
         }
         other => other,
     }

@@ -64,6 +64,26 @@ pub(super) fn is_window_of(window: TimeRange, job: &RemoteJob) -> bool {
     job.start_at == Some(window.start_at) && job.end_at == Some(window.end_at)
 }
 
+/// Whether Konnect can have shown `window` as that of `job`: each end as it is, or cut or filled up to a minute, an hour or a day.
+pub(super) fn may_be_shown_as(window: TimeRange, job: &RemoteJob) -> bool {
+    of_remote(job).is_some_and(|shown| {
+        is_rounding_of(window.start_at, shown.start_at) && is_rounding_of(window.end_at, shown.end_at)
+    })
+}
+
+fn is_rounding_of(time: DateTime<Utc>, shown: DateTime<Utc>) -> bool {
+    let rounded = |unit: i64| {
+        let over = TimeDelta::seconds(time.timestamp().rem_euclid(unit));
+        shown == time - over || (!over.is_zero() && shown == time - over + TimeDelta::seconds(unit))
+    };
+    time == shown || [60, 3600, 86_400].into_iter().any(rounded)
+}
+
+/// How far `a` and `b` are apart; zero if they have an instant in common.
+pub(super) fn gap(a: TimeRange, b: TimeRange) -> TimeDelta {
+    (a.start_at - b.end_at).max(b.start_at - a.end_at).max(TimeDelta::zero())
+}
+
 /// Whether every instant of `inner` lies in `outer`.
 pub(super) fn contains(outer: TimeRange, inner: TimeRange) -> bool {
     outer.start_at <= inner.start_at && outer.end_at >= inner.end_at

@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use crate::api::{
     AuditLogReplayJobStatus, ConditionStatus, ConditionType, Reason, Submission, SubmissionState, WebhookEvidence,
 };
-use crate::konnect::Webhook;
 use crate::replay::observed::{Observed, WebhookReading};
 use crate::replay::policy::Policy;
 use crate::replay::situation::{Ended, Situation};
@@ -105,9 +104,9 @@ fn webhook(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobSt
 fn evidence(reading: &WebhookReading, before: Option<&WebhookEvidence>) -> WebhookEvidence {
     let mut evidence = before.cloned().unwrap_or_default();
     match &reading.config {
-        Ok(Webhook { enabled: _, audit_log_destination_id, endpoint: _ }) => {
+        Ok(webhook) => {
             evidence.enabled = Some(reading.is_on());
-            evidence.destination_id = audit_log_destination_id.as_deref().map(bounded);
+            evidence.destination_id = webhook.destination().as_deref().map(bounded);
         }
         Err(error) if error.status() == Some(404) => {
             evidence = WebhookEvidence { enabled: Some(false), ..WebhookEvidence::default() };

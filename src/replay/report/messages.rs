@@ -108,7 +108,9 @@ fn other_job(blocked_by: &str) -> String {
 fn held_back(o: &Observed, blocked_by: Option<&str>, cause: WaitCause) -> String {
     let secret = &o.job.spec.token_secret_ref.name;
     let found = match cause {
-        WaitCause::Secret | WaitCause::Kubernetes => format!("Secret {secret:?} has no usable token"),
+        WaitCause::Secret | WaitCause::Kubernetes => {
+            format!("Secret {secret:?} could not be read, or has no usable token")
+        }
         WaitCause::Credentials => format!("Konnect does not accept the token in Secret {secret:?}"),
         WaitCause::RateLimit => format!("Konnect limits the calls of the token in Secret {secret:?} (429)"),
         WaitCause::Permission => format!("the token in Secret {secret:?} may not do this at this target (403)"),

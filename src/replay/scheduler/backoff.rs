@@ -156,15 +156,14 @@ impl Backoff {
         }
     }
 
-    /// `who` is gone: another job speaks for what it reported.
+    /// `who` is gone: another job speaks for what it reported. Without another, it is forgotten, and the next job finds out.
     pub(super) fn gone(&mut self, key: &Key, who: &ObjectId) {
-        if let Some(entry) = self.0.get_mut(key) {
-            entry.told.remove(who);
-            if entry.reporter == *who
-                && let Some(other) = entry.told.first()
-            {
-                entry.reporter = other.clone();
-            }
+        let Some(entry) = self.0.get_mut(key) else { return };
+        entry.told.remove(who);
+        match entry.told.first() {
+            Some(other) if entry.reporter == *who => entry.reporter = other.clone(),
+            Some(_) => {}
+            None => self.forget(key),
         }
     }
 }

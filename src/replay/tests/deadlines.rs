@@ -137,14 +137,15 @@ fn no_verdict_is_given_on_a_recorded_request_while_konnect_cannot_be_read() {
     assert!(!s.is(&ConditionType::Finished), "{:?}", s.ready());
     s.konnect.get_fails = None;
     s.until("DeadlineExceeded");
-    let mut s = created(starting(100)).put_is_refused(api(409)).get_fails(api(500));
-    s.konnect.get_fails = None;
+}
+
+#[test]
+fn a_request_that_konnect_certainly_refused_needs_no_reading_for_a_verdict() {
+    let mut s = created(starting(100)).put_is_refused(api(409));
     s.pass();
     s.konnect.get_fails = Some(api(500));
     s.run_for(mins(60));
-    assert!(!s.is(&ConditionType::Finished), "{:?}", s.ready());
-    s.konnect.get_fails = None;
-    s.until("StartingDeadlineExceeded");
+    assert_eq!(s.reason(), "StartingDeadlineExceeded");
 }
 
 #[test]

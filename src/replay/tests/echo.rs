@@ -34,6 +34,27 @@ fn a_window_that_konnect_rounds_is_taken_followed_and_sent_once() {
     }
 }
 
+/// The answer is lost, or shows no job: the run is known by the window as Konnect can have rounded it.
+#[test]
+fn a_rounded_run_is_found_although_its_answer_showed_none() {
+    for seconds in [60, 3600, 86_400] {
+        let mut s = cut_to(seconds, uneven()).every_put_is(Put::TakenBut(api(502)));
+        s.pass().until("Accepted");
+        s.konnect_says("running").run_for(mins(20)).konnect_says("completed");
+        assert_eq!((s.reason().as_str(), s.puts.len(), s.status().attempts), ("Completed", 1, 1), "{seconds}");
+    }
+}
+
+/// Neither end of it can have been rounded to that of another party's.
+#[test]
+fn a_window_that_is_no_rounding_of_ours_is_another_partys() {
+    let mut s = cut_to(60, uneven()).every_put_is(Put::Refused(api(502)));
+    s.pass();
+    s.konnect.job = remote("running", range("2026-11-20T08:00:00Z", "2026-11-20T11:30:27Z"), "2026-11-21T12:00:07Z");
+    s.run_for(mins(10));
+    assert_eq!((s.reason().as_str(), s.status().attempts), ("BlockedByRemoteJob", 0), "{}", s.message());
+}
+
 #[test]
 fn a_rounded_run_is_found_again_after_a_restart() {
     let mut s = cut_to(60, uneven());
