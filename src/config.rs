@@ -59,6 +59,8 @@ impl Config {
         check_regions(&args.regions)?;
         check_namespaces("--watch-namespaces", &args.watch_namespaces)?;
         check_namespaces("--lease-namespace", args.lease_namespace.as_slice())?;
+        check_lease_name(&args.lease_name)?;
+        check_one_host(&args)?;
         check_intervals(&args)?;
         Ok(Self {
             policy: policy(&args),
@@ -120,6 +122,33 @@ fn check_regions(regions: &[String]) -> Result<(), ConfigError> {
         Some(region) => wrong(format!("{region:?} is not a region: two lower-case letters each, such as us,eu")),
         None => Ok(()),
     }
+}
+
+/// A name that the API server takes: DNS labels with dots between them.
+fn check_lease_name(name: &str) -> Result<(), ConfigError> {
+    let is_plain = |label: &str| label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let is_label =
+        |label: &str| is_plain(label) && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
+    if name.len() <= 253 && name.split('.').all(is_label) {
+        return Ok(());
+    }
+    let problem = format!("{name:?} is not a name for a Lease: give lower-case letters, digits, dashes and dots");
+    Err(ConfigError { flag: "--lease-name", problem })
+}
+
+/// A URL without `{region}` is the host of one region: objects of another one would be sent to the wrong place.
+fn check_one_host(args: &RunArgs) -> Result<(), ConfigError> {
+    let regions = each_once(args.regions.clone());
+    if args.konnect_url.has_region() || regions.len() == 1 {
+        return Ok(());
+    }
+    let problem = format!(
+        "{} has no {{region}} in it, so it is the host of one region, and --regions allows {}: write {{region}} where the region \
+         stands in the host's name, or name the one region by --regions",
+        args.konnect_url,
+        regions.join(",")
+    );
+    Err(ConfigError { flag: "--konnect-url", problem })
 }
 
 fn check_namespaces(flag: &'static str, namespaces: &[String]) -> Result<(), ConfigError> {

@@ -40,6 +40,11 @@ impl UrlTemplate {
         self.0.replace(REGION, region)
     }
 
+    /// Whether the region is a part of it.
+    pub fn has_region(&self) -> bool {
+        self.0.contains(REGION)
+    }
+
     /// Whether the template asks for plain HTTP, which sends the token in the clear.
     pub fn is_plain_http(&self) -> bool {
         self.0.starts_with("http://")

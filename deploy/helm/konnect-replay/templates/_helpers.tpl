@@ -244,7 +244,7 @@ secret:
 {{- if not .Values.enabled -}}
 {{- fail "enabled is false, and the chart is rendered all the same: name it in the dependency's condition, as in docs/install.md" -}}
 {{- end -}}
-{{- if and (not .Values.leaderElection.enabled) (gt (int .Values.replicaCount) 1) -}}
+{{- if and (or (not .Values.leaderElection.enabled) (has "--leader-elect=false" .Values.extraArgs)) (gt (int .Values.replicaCount) 1) -}}
 {{- fail "leaderElection.enabled is false, so there may be one replica only: set replicaCount to 1, or leave the election on" -}}
 {{- end -}}
 {{- if and $k.caBundle.configMap $k.caBundle.secret -}}

@@ -14,13 +14,14 @@ enum Fault {
     FindsAndAnother,
 }
 
-const FAULTS: [(&str, Fault); 13] = [
+const FAULTS: [(&str, Fault); 14] = [
     ("A's run is under way", Fault::Runs),
     ("A's Secret has no token", Fault::Finds(WaitCause::Secret)),
     ("A's token: 401", Fault::Finds(WaitCause::Credentials)),
     ("A's token: 429", Fault::Finds(WaitCause::RateLimit)),
     ("GET: 403", Fault::Finds(WaitCause::Permission)),
     ("GET: 404", Fault::Finds(WaitCause::Portal)),
+    ("GET: another 4xx", Fault::Finds(WaitCause::Rejected)),
     ("GET: another run", Fault::Finds(WaitCause::RemoteJob)),
     ("webhook off", Fault::Finds(WaitCause::Webhook)),
     ("PUT: 409, GET: free", Fault::Finds(WaitCause::Conflict)),
