@@ -155,6 +155,10 @@ impl Streak {
     }
 }
 
+/// What the annotation said by which a user asks to try now; `None` where there was none.
+#[derive(Clone, Debug, PartialEq)]
+struct Asked(Option<String>);
+
 /// What one process remembers of an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
@@ -165,7 +169,7 @@ pub struct Memory {
     /// What the annotation said when this pass began.
     requested: Option<String>,
     /// What it said at the last try, or when this process first saw the object: another value is a wish that is still open.
-    heard: Option<Option<String>>,
+    heard: Option<Asked>,
     failures: u32,
     /// Questions for the token in a row that the apiserver did not answer.
     unanswered: u32,
@@ -204,7 +208,7 @@ impl Memory {
     /// Takes note of what stands in the object. Called at the beginning of each pass.
     pub fn see(&mut self, job: &AuditLogReplayJob, clock: Clock) {
         self.requested = requested(job);
-        self.heard.get_or_insert_with(|| self.requested.clone());
+        self.heard.get_or_insert_with(|| Asked(self.requested.clone()));
         self.wall = Some(Steady::again(self.wall, clock.wall, clock.mono));
         let Some(submission) = job.status.as_ref().and_then(|status| status.submission.as_ref()) else { return };
         if self.first_seen(&submission.id).is_none() {
@@ -323,9 +327,9 @@ impl Memory {
     /// try.
     pub fn rest(&mut self, generation: i64, clock: Clock, wait: Duration) {
         let until = clock.mono.saturating_add(wait);
-        let heard = self.heard.replace(self.requested.clone());
+        let heard = self.heard.replace(Asked(self.requested.clone()));
         let is_edited = self.rest.as_ref().is_some_and(|before| before.generation != generation);
-        if is_edited || heard.is_some_and(|before| before != self.requested) {
+        if is_edited || heard.is_some_and(|before| before.0 != self.requested) {
             self.hurried = Some(clock.mono);
         }
         self.rest = Some(Rest { generation, requested: self.requested.clone(), until });
@@ -356,7 +360,7 @@ impl Memory {
         let generation = job.metadata.generation.unwrap_or_default();
         let is_edited = |rest: &Rest| rest.until > clock.mono && rest.generation != generation;
         let is_asked = self.rest.as_ref().is_some_and(is_edited)
-            || self.heard.as_ref().is_some_and(|heard| *heard != requested(job));
+            || self.heard.as_ref().is_some_and(|heard| heard.0 != requested(job));
         is_asked.then(|| self.hurry_in(clock, floor))
     }
 
