@@ -29,6 +29,7 @@ generate:
     tests/chart/install-yaml
     cargo run --quiet --example api-reference > docs/api.md
     cargo run --quiet --example generate evidence-schema > docs/evidence.schema.json
+    cargo run --quiet --example generate configuration > docs/configuration.md
     docs/decisions/index > docs/decisions/README.md
 
 # Explores the states of the decision core.

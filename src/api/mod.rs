@@ -11,6 +11,7 @@ pub(crate) mod rules;
 mod spec;
 mod status;
 mod time;
+pub(crate) mod words;
 
 pub use condition::{Condition, ConditionStatus, ConditionType, MAX_CONDITIONS, MAX_MESSAGE_CHARS};
 pub use crd::{CRD, CrdError, crd, crd_yaml};

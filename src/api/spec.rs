@@ -11,8 +11,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rules;
 use super::status::AuditLogReplayJobStatus;
+use super::words;
 
 /// One replay of one window of Konnect audit logs to the webhook of one target.
 #[derive(Clone, Debug, PartialEq, CustomResource, KubeSchema, Serialize, Deserialize)]
@@ -152,7 +152,7 @@ pub struct AuditLogReplayJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 31_536_000))]
     #[x_kube(validation = Rule::new("self >= 60")
-        .message(rules::TIME_TO_LIVE))]
+        .message(words::TIME_TO_LIVE))]
     pub ttl_seconds_after_finished: Option<u32>,
 }
 
@@ -184,16 +184,16 @@ fn default_backoff_limit() -> u32 {
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
 #[x_kube(validation = Rule::new("self.scope != 'Portal' || has(self.portalID)")
-    .message(rules::PORTAL_ID_REQUIRED)
+    .message(words::PORTAL_ID_REQUIRED)
     .field_path(".portalID"))]
 #[x_kube(validation = Rule::new("self.scope != 'Organization' || !has(self.portalID)")
-    .message(rules::PORTAL_ID_FORBIDDEN)
+    .message(words::PORTAL_ID_FORBIDDEN)
     .field_path(".portalID"))]
 pub struct Target {
     /// Two lower-case letters of a Konnect region, such as `eu`. The installer may allow fewer.
     #[schemars(length(max = 63))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z]{2}$')")
-        .message(rules::REGION))]
+        .message(words::REGION))]
     pub region: String,
     /// `Portal`: the log of one Dev Portal (authentication events). `Organization`: the organisation's own log.
     #[serde(default)]
@@ -202,7 +202,7 @@ pub struct Target {
     #[serde(default, rename = "portalID", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')")
-        .message(rules::PORTAL_ID))]
+        .message(words::PORTAL_ID))]
     pub portal_id: Option<String>,
     /// The version in the path of Konnect's API. `Auto` asks v2, and v3 where v2 does not know the target, and keeps the one it
     /// found for the life of the object (`status.konnectAPIVersion`). `v2` and `v3` ask that version only.
@@ -243,22 +243,22 @@ pub enum KonnectApiVersion {
 #[derive(Clone, Debug, PartialEq, Eq, KubeSchema, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
-#[x_kube(validation = Rule::new(rules::of_times("timestamp(self.endAt) >= timestamp(self.startAt)"))
-    .message(rules::ORDER).field_path(".endAt"))]
-#[x_kube(validation = Rule::new(rules::of_times("timestamp(self.endAt) - timestamp(self.startAt) <= duration('168h')"))
-    .message(rules::LENGTH))]
-#[x_kube(validation = Rule::new(rules::of_times("timestamp(self.startAt) >= timestamp('2020-01-01T00:00:00Z') && timestamp(self.endAt) < timestamp('2100-01-01T00:00:00Z')"))
-    .message(rules::YEARS))]
+#[x_kube(validation = Rule::new(words::of_times("timestamp(self.endAt) >= timestamp(self.startAt)"))
+    .message(words::ORDER).field_path(".endAt"))]
+#[x_kube(validation = Rule::new(words::of_times("timestamp(self.endAt) - timestamp(self.startAt) <= duration('168h')"))
+    .message(words::LENGTH))]
+#[x_kube(validation = Rule::new(words::of_times("timestamp(self.startAt) >= timestamp('2020-01-01T00:00:00Z') && timestamp(self.endAt) < timestamp('2100-01-01T00:00:00Z')"))
+    .message(words::YEARS))]
 pub struct WindowSpec {
     /// RFC 3339 with a zone, such as `2026-11-20T08:00:00Z`. Fractions of a second are rounded down.
     #[schemars(length(max = 40))]
-    #[x_kube(validation = Rule::new(rules::is_time())
-        .message(rules::TIME))]
+    #[x_kube(validation = Rule::new(words::is_time())
+        .message(words::TIME))]
     pub start_at: String,
     /// RFC 3339 with a zone, such as `2026-11-20T11:30:00Z`. Fractions of a second are rounded up. May be in the future; the job waits for it.
     #[schemars(length(max = 40))]
-    #[x_kube(validation = Rule::new(rules::is_time())
-        .message(rules::TIME))]
+    #[x_kube(validation = Rule::new(words::is_time())
+        .message(words::TIME))]
     pub end_at: String,
 }
 
@@ -278,13 +278,13 @@ pub struct SecretKeyRef {
     /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')")
-        .message(rules::SECRET_NAME))]
+        .message(words::SECRET_NAME))]
     pub name: String,
     /// Key in the Secret's data whose value is the token.
     #[serde(default = "default_key")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
-        .message(rules::SECRET_KEY))]
+        .message(words::SECRET_KEY))]
     pub key: String,
 }
 

@@ -8,8 +8,10 @@ use kube::api::{DeleteParams, PatchParams, Preconditions};
 use tokio::time::timeout;
 
 use super::context::Context;
+use super::error::KubeError;
 use super::slim::Objects;
-use super::{FIELD_MANAGER, secret, status_patch};
+use super::status_patch::FIELD_MANAGER;
+use super::{secret, status_patch};
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Submission};
 use crate::konnect::{
     CallError, Endpoint, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, limits, read_replay_job,
@@ -19,45 +21,6 @@ use crate::replay::{PutAnswer, SecretRef, TokenProblem, WebhookReading};
 
 /// How long a look that is only for the record may take.
 const BRIEF: Duration = Duration::from_secs(5);
-
-/// A call to Kubernetes that brought nothing.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum KubeError {
-    /// Somebody else wrote first, or the object is gone or another one now.
-    #[error("the object has changed since it was read")]
-    Conflict,
-    /// No such object.
-    #[error("the object is gone")]
-    Gone,
-    /// The apiserver did not answer in time.
-    #[error("the apiserver did not answer within {}", humantime::format_duration(*.0))]
-    Timeout(Duration),
-    /// Anything else.
-    #[error("the apiserver refused or failed: {0}")]
-    Other(#[source] Box<kube::Error>),
-}
-
-impl KubeError {
-    fn new(error: kube::Error) -> Self {
-        match &error {
-            kube::Error::Api(status) if status.code == 409 => Self::Conflict,
-            kube::Error::Api(status) if status.code == 404 => Self::Gone,
-            _ => Self::Other(Box::new(error)),
-        }
-    }
-
-    /// Whether the same call may work a moment later.
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Conflict | Self::Gone => false,
-            Self::Timeout(_) => true,
-            Self::Other(source) => match source.as_ref() {
-                kube::Error::Api(status) => status.code == 429 || status.code >= 500,
-                _ => true,
-            },
-        }
-    }
-}
 
 impl Context {
     async fn kube<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, KubeError> {

@@ -1,7 +1,6 @@
 //! What a watch tells, on its way into the cache: late word of earlier namesakes is left out, what is new has its place in the lane at
 //! once, and what went while there was no watch is noticed.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,50 +8,13 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::context::{Context, Guarded};
+use super::context::Context;
 use super::replayed::Index;
+use super::slim::Guarded;
 use crate::replay::{Candidate, FirstSight, ObjectId, Woken};
 use crate::server::Readiness;
-
-/// Whether all that there is has been listed. What is reserved in one namespace concerns the others too, so until then no pass begins.
-#[derive(Debug, Default)]
-pub(super) struct Listed {
-    missing: watch::Sender<BTreeSet<Option<String>>>,
-    /// Whether at least one scope has been listed.
-    any: AtomicBool,
-}
-
-impl Listed {
-    /// Takes note of what is to be listed.
-    pub(super) fn expect(&self, scopes: &[Option<String>]) {
-        self.missing.send_replace(scopes.iter().cloned().collect());
-    }
-
-    /// Takes note that `scope` has been listed. Answers whether that was the first time.
-    fn seen(&self, scope: Option<&String>) -> bool {
-        self.any.store(true, Ordering::Release);
-        self.missing.send_if_modified(|missing| missing.remove(&scope.cloned()))
-    }
-
-    /// Waits no longer for `scope`, if another one has been listed. Answers whether it was waited for until now.
-    fn excuse(&self, scope: Option<&String>) -> bool {
-        self.any.load(Ordering::Acquire) && self.missing.send_if_modified(|missing| missing.remove(&scope.cloned()))
-    }
-
-    /// Whether `scope` has been listed.
-    fn has(&self, scope: Option<&String>) -> bool {
-        !self.missing.borrow().contains(&scope.cloned())
-    }
-
-    /// Resolves when nothing is missing.
-    pub(super) async fn is_complete(&self) {
-        // The sender is ours, so that this cannot fail.
-        let _ = self.missing.subscribe().wait_for(BTreeSet::is_empty).await;
-    }
-}
 
 /// What arrives from the watch of one scope.
 pub(super) struct Arrivals {

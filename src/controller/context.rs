@@ -10,12 +10,12 @@ use kube::Client;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use super::arrivals::Listed;
 use super::events::Publisher;
+use super::listed::Listed;
 use super::memory::Keeper;
 use super::replayed::Replayed;
-use super::siblings::Stores;
-pub(super) use super::slim::Guarded;
+use super::slim::Guarded;
+use super::stores::Stores;
 use crate::config::Config;
 use crate::konnect::HttpClient;
 use crate::metrics::Metrics;

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use super::FIELD_MANAGER;
+use super::status_patch::FIELD_MANAGER;
 use crate::api::{AuditLogReplayJob, to_micro_time};
 use crate::replay::events::Event;
 

@@ -3,7 +3,7 @@
 use kube::ResourceExt;
 use tracing::{error, info, warn};
 
-use super::pass::PassError;
+use super::error::PassError;
 use crate::api::{AuditLogReplayJob, ConditionType};
 use crate::replay::{PutAnswer, Step};
 

@@ -4,7 +4,9 @@ mod actions;
 mod announce;
 mod arrivals;
 mod context;
+mod error;
 mod events;
+mod listed;
 mod log;
 mod memory;
 mod pass;
@@ -16,6 +18,7 @@ mod secret;
 mod siblings;
 mod slim;
 mod status_patch;
+mod stores;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod testing;
@@ -24,6 +27,3 @@ mod wake;
 mod work;
 
 pub use run::{RunError, run};
-
-/// The name under which the operator owns status fields and reports.
-const FIELD_MANAGER: &str = "konnect-replay";

@@ -7,9 +7,9 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use tracing::{debug, warn};
 
-use super::actions::KubeError;
 use super::announce::{self, Announcement};
 use super::context::Context;
+use super::error::{KubeError, MAX_STEPS, PassError};
 use super::log;
 use super::memory::Kept;
 use super::permit::{self, Permit};
@@ -18,27 +18,10 @@ use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus};
 use crate::konnect::Token;
 use crate::replay::events;
 use crate::replay::{Course, Policy, PutAnswer, Step, ValidatedJob};
-
-/// Steps in one pass. The longest legitimate pass takes about twelve; more would be a decision that goes in circles.
-const MAX_STEPS: usize = 32;
 /// How often a pass reads the object anew after losing a write.
 const MAX_CONFLICTS: usize = 3;
 /// How long a request to Konnect may still take when the process is told to end, so that its answer is recorded.
 const LAST_CALL: Duration = Duration::from_secs(10);
-
-/// A pass that could not be ended as decided.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PassError {
-    /// The object could not be read or written.
-    #[error(transparent)]
-    Kube(#[from] KubeError),
-    /// A decision that goes in circles.
-    #[error("no end after {MAX_STEPS} steps; the last was {0}")]
-    Circles(&'static str),
-    /// A bug, contained to this pass.
-    #[error("the pass panicked")]
-    Panicked,
-}
 
 /// What one pass works with.
 pub(super) struct Pass<'a> {

@@ -8,10 +8,11 @@ use futures::FutureExt;
 use kube::runtime::controller::Action;
 use tracing::warn;
 
-use super::actions::KubeError;
-use super::context::{Context, Guarded};
+use super::context::Context;
+use super::error::{KubeError, PassError};
 use super::log;
-use super::pass::{Pass, PassError};
+use super::pass::Pass;
+use super::slim::Guarded;
 use crate::api::{AuditLogReplayJob, UNOBSERVED_GENERATION};
 use crate::metrics::PassResult;
 use crate::replay::{Candidate, is_finished};

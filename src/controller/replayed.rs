@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::ResourceExt;
 use kube::runtime::watcher;
 
-use super::context::Guarded;
+use super::slim::Guarded;
 use crate::api::{AuditLogReplayJob, TimeRange};
 use crate::replay::replayed_window;
 

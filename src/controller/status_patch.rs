@@ -3,6 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+/// The name under which the operator owns status fields and reports.
+pub(super) const FIELD_MANAGER: &str = "konnect-replay";
+
 use crate::api::AuditLogReplayJobStatus;
 
 /// The patch that turns `old` into `new`, on exactly this version of the object.

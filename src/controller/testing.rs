@@ -12,8 +12,9 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::context::{Context, Guarded, Stop};
+use super::context::{Context, Stop};
 use super::events;
+use super::slim::Guarded;
 use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::konnect::HttpClient;

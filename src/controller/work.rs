@@ -18,8 +18,9 @@ use kube::{Api, Client, ResourceExt};
 use tracing::{debug, info, warn};
 
 use super::arrivals::{Arrivals, Refusals};
-use super::context::{Context, Guarded, Stop};
+use super::context::{Context, Stop};
 use super::reconcile::reconcile;
+use super::slim::Guarded;
 use super::slim::{Objects, Whole};
 use super::{events, wake};
 use crate::api::AuditLogReplayJob;

@@ -1,15 +1,16 @@
 //! `create`: from arguments to an object, checked here with the words of the API server, then printed or created.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use kube::ResourceExt;
 use kube::api::PostParams;
 
 use super::cli::{CreateArgs, Format, ThenArgs};
 use super::cluster::{Cluster, Connection};
 use super::error::PluginError;
-use super::{Outcome, remark, say, text, times, wait};
+use super::{Outcome, remark, say, text, wait};
 use crate::api::{
-    AuditLogReplayJob, AuditLogReplayJobSpec, ExpiryPolicy, Scope, SecretKeyRef, Target, TimeRange, violations,
+    AuditLogReplayJob, AuditLogReplayJobSpec, ExpiryPolicy, Scope, SecretKeyRef, Target, TimeRange, WindowSpec,
+    violations,
 };
 use crate::konnect::time;
 use crate::replay::{Policy, ValidatedJob};
@@ -46,7 +47,7 @@ fn job(args: &CreateArgs, now: DateTime<Utc>) -> AuditLogReplayJob {
         konnect_api_version: args.konnect_api_version,
     };
     let secret = SecretKeyRef { name: args.secret.clone(), key: args.secret_key.clone() };
-    let mut spec = AuditLogReplayJobSpec::new(target, times::window(args, now), secret);
+    let mut spec = AuditLogReplayJobSpec::new(target, window(args, now), secret);
     spec.suspend = args.suspend;
     spec.webhook_policy = args.webhook_policy.unwrap_or(spec.webhook_policy);
     spec.duplicate_policy = args.policies.duplicate_policy.unwrap_or(spec.duplicate_policy);
@@ -164,4 +165,14 @@ pub(super) async fn follow(
     then: &ThenArgs,
 ) -> Result<Outcome, PluginError> {
     if then.wait.wait { wait::until_finished(connection, job, then.wait.timeout).await } else { Ok(Outcome::Done) }
+}
+
+/// The window that was meant at `now`. Fractions are rounded as the operator rounds them.
+fn window(args: &CreateArgs, now: DateTime<Utc>) -> WindowSpec {
+    let now = now.trunc_subsecs(0);
+    let back = args.last.and_then(|last| TimeDelta::from_std(last).ok()).unwrap_or_default();
+    let start = args.from.unwrap_or(now - back).trunc_subsecs(0);
+    let end = args.to.unwrap_or(now);
+    let whole = end.trunc_subsecs(0);
+    WindowSpec::new(start, if whole == end { end } else { whole + TimeDelta::seconds(1) })
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::cli::CreateArgs;
-use crate::api::{WindowSpec, rules};
+use crate::api::{rules, words};
 
 /// The longest of the presets that Konnect's own page offers. Longer windows are named by their times.
 const LONGEST_LAST: Duration = Duration::from_hours(24);
@@ -55,15 +54,5 @@ fn seconds(text: &str) -> Result<Option<u32>, String> {
 
 /// An instant, in the form that the object takes too.
 pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    rules::instant(text).ok_or_else(|| rules::TIME.to_owned())
-}
-
-/// The window that was meant at `now`. Fractions are rounded as the operator rounds them.
-pub(super) fn window(args: &CreateArgs, now: DateTime<Utc>) -> WindowSpec {
-    let now = now.trunc_subsecs(0);
-    let back = args.last.and_then(|last| TimeDelta::from_std(last).ok()).unwrap_or_default();
-    let start = args.from.unwrap_or(now - back).trunc_subsecs(0);
-    let end = args.to.unwrap_or(now);
-    let whole = end.trunc_subsecs(0);
-    WindowSpec::new(start, if whole == end { end } else { whole + TimeDelta::seconds(1) })
+    rules::instant(text).ok_or_else(|| words::TIME.to_owned())
 }

@@ -1,4 +1,4 @@
-//! What README shows of the plugin is what it prints, times and names of the day aside.
+//! What docs/plugin.md shows is what the plugin prints, times and names of the day aside.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use konnect_emulator::Status;
@@ -6,12 +6,12 @@ use konnect_emulator::Status;
 use super::Plugin;
 use crate::support::World;
 
-const README: &str = include_str!("../../../README.md");
+const PAGE: &str = include_str!("../../../docs/plugin.md");
 const PROMPT: &str = "$ kubectl replay ";
 
-/// Each `kubectl replay` of README's console blocks, with what README shows after it.
+/// Each `kubectl replay` of the page's console blocks, with what the page shows after it.
 fn shown() -> Vec<(String, String)> {
-    let blocks = README.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let blocks = PAGE.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let mut shown: Vec<(String, String)> = Vec::new();
     for line in blocks.filter(|block| block.contains(PROMPT)).flat_map(str::lines) {
         match (line.strip_prefix(PROMPT), shown.last_mut()) {
@@ -39,27 +39,27 @@ fn masked(text: &str) -> Vec<String> {
     text.lines().map(line).filter(|line| !line.is_empty()).collect()
 }
 
-/// What was printed after each command, to be compared with README once all is known.
+/// What was printed after each command, to be compared with the page once all is known.
 struct Printed<'a> {
     world: &'a World,
     outputs: Vec<String>,
 }
 
 impl Printed<'_> {
-    /// README's namespace is that of the context: its commands have no `-n`, so neither have the hints.
+    /// The page's namespace is that of the context: its commands have no `-n`, so neither have the hints.
     fn add(&mut self, output: &str) {
         self.outputs.push(output.replace(&self.world.namespace, "audit").replace(" -n audit", ""));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readme_shows_what_it_prints() {
+async fn the_page_shows_what_it_prints() {
     // Long enough that the operator surely looks while a window up to now is too fresh, as it is with the default of 60 s.
     let world = World::builder().flag("--ingest-delay=20s").build().await;
     world.emulator.set_manual(&world.portal, true).unwrap();
     let plugin = Plugin::of(&world);
     let commands = shown();
-    assert_eq!(commands.len(), 8, "README shows a command that this test does not run: {commands:#?}");
+    assert_eq!(commands.len(), 8, "docs/plugin.md shows a command that this test does not run: {commands:#?}");
     let mut printed = Printed { world: &world, outputs: Vec::new() };
     let args = |n: usize| commands[n].0.split_whitespace().collect::<Vec<_>>();
 
@@ -103,6 +103,6 @@ async fn readme_shows_what_it_prints() {
         .collect();
     for ((command, expected), output) in commands.iter().zip(&printed.outputs) {
         let same = masked(output) == masked(expected);
-        assert!(same, "README on {command:?} is not what is printed; all of it:\n{}", all.concat());
+        assert!(same, "docs/plugin.md on {command:?} is not what is printed; all of it:\n{}", all.concat());
     }
 }
