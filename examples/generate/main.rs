@@ -2,7 +2,8 @@
 //! `configuration`, a page of the documentation.
 
 use std::error::Error;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use clap::CommandFactory;
 use konnect_replay::cli::Cli;
@@ -34,7 +35,8 @@ fn configuration() -> String {
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
         let variable = arg.get_env().map(|name| format!("`{}`", name.to_string_lossy())).unwrap_or_default();
         let help = help.to_string().replace('|', "\\|");
-        page.push_str(&format!("| `--{flag}` | {default} | {variable} | {help} |\n"));
+        // Writing into a String cannot fail.
+        let _ = writeln!(page, "| `--{flag}` | {default} | {variable} | {help} |");
     }
     page.push_str(
         "\n`HTTPS_PROXY` and `NO_PROXY` are the way to Konnect, never to the API server. `RUST_LOG` sets what is logged.\n",
