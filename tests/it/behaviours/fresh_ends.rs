@@ -51,9 +51,10 @@ async fn an_end_that_is_too_fresh_is_refused_and_sent_again_until_it_runs_once()
     let job = world.create(job).await;
     let lost = world.lose(&world.portal, &job, 2);
     ends(&world, &world.portal, &row("too-fresh", |_| {}), &lost).await;
-    let puts: Vec<_> = world.emulator.calls().into_iter().filter(|call| call.method == "PUT").collect();
-    let statuses: Vec<_> = puts.iter().filter_map(|call| call.status).collect();
-    let (last, refused) = statuses.split_last().unwrap();
-    assert!(*last == 202 && !refused.is_empty() && refused.iter().all(|status| *status == 400), "{statuses:?}");
+    let calls = world.emulator.calls();
+    let answers = calls.iter().filter(|call| call.method == "PUT").filter_map(|call| call.status);
+    let answers: Vec<_> = answers.collect();
+    let (last, refused) = answers.split_last().unwrap();
+    assert!(*last == 202 && !refused.is_empty() && refused.iter().all(|status| *status == 400), "{answers:?}");
     assert_eq!(world.get("too-fresh").await.status.unwrap().attempts, 1);
 }
