@@ -54,7 +54,7 @@ async fn an_end_that_is_too_fresh_is_refused_and_sent_again_until_it_runs_once()
     let calls = world.emulator.calls();
     let answers = calls.iter().filter(|call| call.method == "PUT").filter_map(|call| call.status);
     let answers: Vec<_> = answers.collect();
-    let (last, refused) = answers.split_last().unwrap();
-    assert!(*last == 202 && !refused.is_empty() && refused.iter().all(|status| *status == 400), "{answers:?}");
+    let (taken, refused) = answers.split_last().unwrap();
+    assert!(*taken == 202 && !refused.is_empty() && refused.iter().all(|status| *status == 400), "{answers:?}");
     assert_eq!(world.get("too-fresh").await.status.unwrap().attempts, 1);
 }
