@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use control_plane::ControlPlane;
 
-use crate::support::{History, JobBuilder, Operator, PATIENCE, PORTAL, TOKEN, is_true, ready_reason};
+use crate::support::{
+    History, JobBuilder, Operator, PATIENCE, PORTAL, TOKEN, assert_as_documented, is_true, ready_reason,
+};
 
 const STATUS: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties";
 const RECORD: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/submission/properties";
@@ -88,7 +90,9 @@ impl Skewed {
         assert!(bugs.is_empty(), "{bugs:#?}");
     }
 
+    /// Ends it. What the operator asked of Konnect must have been as documented.
     async fn stop(self) {
+        assert_as_documented(&self.emulator);
         drop((self.history, self.operator));
         self.plane.stop().await;
     }

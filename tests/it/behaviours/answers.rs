@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use konnect_emulator::{
-    Granularity, Lag, PutAnswer, Q3, Q5, Q6, Rounding, TimeFormat, Unauthorized, Unit, UnsetTime, UpdatedAt,
+    Granularity, Lag, PutAnswer, PutStatus, Q3, Q5, Q6, Rounding, TimeFormat, Unauthorized, Unit, UnsetTime, UpdatedAt,
 };
 use konnect_replay::api::ConditionType;
 
@@ -18,6 +18,10 @@ async fn whatever_a_put_is_answered_with_it_runs_once() {
         row("an-empty-object", |behaviour| behaviour.put_answer = PutAnswer::Empty),
         row("no-body", |behaviour| behaviour.put_answer = PutAnswer::Nothing),
         row("the-old-job", |behaviour| behaviour.put_answer = PutAnswer::Old),
+        row("a-201", |behaviour| behaviour.put_status = PutStatus::Created),
+        row("a-201-without-a-body", |behaviour| {
+            (behaviour.put_status, behaviour.put_answer) = (PutStatus::Created, PutAnswer::Nothing);
+        }),
         row("an-old-job-and-a-late-get", |behaviour| {
             behaviour.put_answer = PutAnswer::Old;
             behaviour.get_lag = vec![Lag::Time(Duration::from_secs(1))];

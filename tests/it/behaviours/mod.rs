@@ -4,8 +4,12 @@
 
 mod answers;
 mod deliveries;
+mod event_lines;
+mod fresh_ends;
+mod puts_while_off;
 mod rate_limits;
 mod rounded_windows;
+mod stuck;
 
 use chrono::{SubsecRound, TimeDelta, Utc};
 use konnect_emulator::{Behaviour, Q2, Status, TargetKey};
@@ -54,6 +58,12 @@ fn portal_id(number: usize) -> String {
     format!("0d0f7b52-0000-4c39-9f3c-{number:012x}")
 }
 
+/// A job that may be sent once, for a window that is long enough to be one still after rounding cuts off some at both ends.
+fn one_try(job: JobBuilder) -> JobBuilder {
+    let now = Utc::now().trunc_subsecs(0);
+    job.window(now - TimeDelta::hours(6), now - TimeDelta::hours(1)).spec(|spec| spec.backoff_limit = 0)
+}
+
 /// Every row on a portal of its own. `prepare` is what else is done to its target.
 async fn each_ends_as_it_must(world: &World, rows: Vec<Row>, prepare: impl Fn(&World, &TargetKey)) {
     let prepare = &prepare;
@@ -62,11 +72,7 @@ async fn each_ends_as_it_must(world: &World, rows: Vec<Row>, prepare: impl Fn(&W
         let target = world.add_portal("eu", &portal);
         world.emulator.change_behaviour(&target, row.bend).unwrap();
         prepare(world, &target);
-        // Long enough to be a window still after rounding cuts off some at both ends.
-        let now = Utc::now().trunc_subsecs(0);
-        let job =
-            JobBuilder::portal(row.name, "eu", &portal).window(now - TimeDelta::hours(6), now - TimeDelta::hours(1));
-        let job = world.create(job.spec(|spec| spec.backoff_limit = 0)).await;
+        let job = world.create(one_try(JobBuilder::portal(row.name, "eu", &portal))).await;
         let lost = world.lose(&target, &job, 2);
         ends(world, &target, &row, &lost).await;
     });

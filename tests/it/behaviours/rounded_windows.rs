@@ -16,6 +16,12 @@ async fn a_window_that_comes_back_in_whole_minutes_or_hours_is_sent_once() {
             behaviour.granularity =
                 Granularity { unit: Unit::Minute, start: Rounding::Ceiling, end: Rounding::Ceiling };
         }),
+        row("ceiling-of-hours", |behaviour| {
+            behaviour.granularity = Granularity { unit: Unit::Hour, start: Rounding::Ceiling, end: Rounding::Ceiling };
+        }),
+        row("outward-to-hours", |behaviour| {
+            behaviour.granularity = Granularity { unit: Unit::Hour, start: Rounding::Floor, end: Rounding::Ceiling };
+        }),
         row("outward-to-minutes", |behaviour| {
             behaviour.granularity = Granularity { unit: Unit::Minute, start: Rounding::Floor, end: Rounding::Ceiling };
         }),

@@ -23,7 +23,7 @@ pub use operator::{Operator, Unread};
 pub use outlets::{CANARY, outlets, shows_a_token};
 pub use readers::{Reader, ask};
 pub use tunnel::{Tunnel, edited, moved};
-pub use world::{PORTAL, TOKEN, World};
+pub use world::{PORTAL, TOKEN, World, assert_as_documented};
 
 /// How long anything that a test waits for may take. Generous: the machine may be busy with other tests.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(3);

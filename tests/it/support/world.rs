@@ -370,10 +370,15 @@ impl Drop for World {
             let events = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.events()));
             let shown = events.iter().find(|event| shows_a_token(&serde_json::to_string(event).unwrap()));
             assert!(shown.is_none(), "the token stands in an Event: {shown:?}");
-            let violations = self.emulator.violations();
-            assert!(violations.is_empty(), "openapi.yaml of the emulator does not allow this: {violations:#?}");
+            assert_as_documented(&self.emulator);
         }
     }
+}
+
+/// Every request that Konnect got, and every answer that it gave, must be as documented.
+pub fn assert_as_documented(emulator: &Emulator) {
+    let violations = emulator.violations();
+    assert!(violations.is_empty(), "openapi.yaml of the emulator does not allow this: {violations:#?}");
 }
 
 /// A proxy of one world's own, and the operator's kubeconfig to go through it.

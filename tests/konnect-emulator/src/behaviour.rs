@@ -1,7 +1,7 @@
 //! How a replay job behaves where Konnect's documentation is silent, and how it may misbehave. One value per target.
 //!
 //! Values, their JSON and how times are written. They take effect in `job` (Q3, Q5, Q6, stuck states, lag), `world` (Q4,
-//! granularity), `api` (the `Date` header), `endpoints` (answers to PUT, the pull API) and `delivery` (Q7, Q11, Q12).
+//! granularity, a PUT while the webhook is off), `api` (the `Date` header), `endpoints` (answers to PUT, the pull API) and `delivery` (Q7, Q11, Q12).
 
 mod answers;
 mod delivery;
@@ -12,8 +12,8 @@ use chrono::{DateTime, FixedOffset, Offset, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use self::answers::{Granularity, PutAnswer, Q8, Q9, Q10, Rounding, Unauthorized, Unit};
-pub use self::delivery::{ContentEncoding, DeliveryBehaviour, JsonTypes, Q7, Q11, Q12};
+pub use self::answers::{Granularity, PutAnswer, PutStatus, PutWhileOff, Q8, Q9, Q10, Rounding, Unauthorized, Unit};
+pub use self::delivery::{ContentEncoding, DeliveryBehaviour, JsonTypes, KongInitiated, Q7, Q11, Q12};
 use crate::model::{MISPRINTED_ZERO_TIME, Status, ZERO_TIME};
 use crate::settings::millis;
 
@@ -50,6 +50,10 @@ pub struct Behaviour {
     pub granularity: Granularity,
     /// What an accepted PUT is answered with.
     pub put_answer: PutAnswer,
+    /// With which status an accepted PUT is answered.
+    pub put_status: PutStatus,
+    /// What becomes of a PUT while no webhook takes events.
+    pub put_while_off: PutWhileOff,
     /// Who answers 401. Only that of the behaviour of all targets counts: who asks is not known.
     pub unauthorized: Unauthorized,
     /// How far behind each GET of the job is, one entry a GET, from the start again after the last. Empty: never behind.
@@ -226,7 +230,7 @@ pub enum UnsetTime {
 }
 
 impl UnsetTime {
-    fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Valid => ZERO_TIME,
             Self::Misprinted => MISPRINTED_ZERO_TIME,

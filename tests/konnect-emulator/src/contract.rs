@@ -189,7 +189,9 @@ impl Operation {
             found.push((Part::Accepted, format!("{} for {body}: {}", exchange.status, wrong.join("; "))));
         }
         found.extend(wrong.into_iter().map(|text| (Part::Request, text)));
-        if !self.body.is_empty() && !exchange.sent_as.is_some_and(|sent_as| self.body.contains_key(sent_as)) {
+        if !self.body.is_empty()
+            && !exchange.sent_as.is_some_and(|sent_as| self.body.contains_key(&media_type(sent_as)))
+        {
             found.push((Part::Request, format!("content type {:?} is not declared", exchange.sent_as)));
         }
         found
@@ -212,6 +214,11 @@ impl Operation {
             None => vec!["a body is not declared".to_owned()],
         }
     }
+}
+
+/// A content type without its parameters, such as `charset`.
+fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn check_body(bodies: &Bodies, content_type: &str, body: &[u8]) -> Vec<String> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::Utc;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reqwest::redirect;
+use reqwest::{StatusCode, redirect};
 
 use crate::behaviour::{Behaviour, Q7};
 use crate::event::{AuditEvent, LineStyle};
@@ -97,6 +97,7 @@ impl<'a> Sender<'a> {
         let style = LineStyle {
             format: self.webhook.log_format,
             types: self.behaviour.delivery.json_types,
+            kong_initiated: self.behaviour.delivery.kong_initiated,
             key: self.webhook.signed.then_some(key),
         };
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
@@ -113,8 +114,8 @@ impl<'a> Sender<'a> {
         let may_retry = self.may_retry(&answer);
         let retry_after = answer.as_ref().ok().and_then(retry_after);
         let (message, response_code, error) = match answer.map(|response| response.status()) {
-            Ok(status) if status.is_success() => (status.to_string(), Some(status.as_u16()), None),
-            Ok(status) => (status.to_string(), Some(status.as_u16()), Some(format!("the receiver answered {status}"))),
+            Ok(status) if status.is_success() => (words(status), Some(status.as_u16()), None),
+            Ok(status) => (words(status), Some(status.as_u16()), Some(format!("the receiver answered {status}"))),
             Err(error) => (chain(&error), None, Some(chain(&error))),
         };
         let delivery = Delivery {
@@ -149,6 +150,11 @@ impl<'a> Sender<'a> {
             Err(error) => self.behaviour.delivery.retries_certificates || !is_about_a_certificate(error),
         }
     }
+}
+
+/// A status in words alone, as Konnect's examples have it: `Unauthorized`. One that has no name is its number.
+fn words(status: StatusCode) -> String {
+    status.canonical_reason().map_or_else(|| status.as_str().to_owned(), str::to_owned)
 }
 
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {

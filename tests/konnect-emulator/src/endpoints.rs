@@ -46,6 +46,7 @@ pub(crate) fn answer(shared: &Shared, request: &Request) -> Answer {
     shared.update(|world, now| match endpoint.answer(world, now) {
         Ok(answer) => answer,
         Err(Wrong::Unknown) => Answer::not_found(),
+        Err(Wrong::Invalid(invalid)) if route.kind == PathKind::Portals => Answer::invalid_for_portals(&invalid),
         Err(Wrong::Invalid(invalid)) => Answer::invalid(&invalid),
     })
 }
@@ -149,14 +150,18 @@ impl<'a> Endpoint<'a> {
         let put = world.put(&self.key, window, &self.identity.token, now)?;
         let job = &world.target(&self.key)?.job;
         Ok(match put {
-            Ok(made) => match job.behaviour().put_answer {
-                PutAnswer::Job => Answer::json(202, &job.answer(&made)),
-                PutAnswer::Old => Answer::json(202, &job.answer(&before)),
-                PutAnswer::Empty => Answer::json(202, &serde_json::json!({})),
-                PutAnswer::Nothing => Answer::empty(202).bent(true),
+            Ok(made) => {
+                let status = job.behaviour().put_status.code();
+                match job.behaviour().put_answer {
+                    PutAnswer::Job => Answer::json(status, &job.answer(&made)),
+                    PutAnswer::Old => Answer::json(status, &job.answer(&before)),
+                    PutAnswer::Empty => Answer::json(status, &serde_json::json!({})),
+                    PutAnswer::Nothing => Answer::empty(status).bent(true),
+                }
+                .effective()
             }
-            .effective(),
             Err(Refusal::Invalid(invalid)) => Answer::invalid(&invalid),
+            Err(Refusal::Off) => Answer::webhook_is_off(),
             Err(Refusal::Busy) => Answer::conflict(),
         })
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::behaviour::JsonTypes;
+use crate::behaviour::{JsonTypes, KongInitiated};
 use crate::model::{Scope, TargetKey};
 use crate::signing::{Key, Signing};
 
@@ -50,6 +50,7 @@ pub(crate) enum Kind {
 pub(crate) struct LineStyle {
     pub(crate) format: LogFormat,
     pub(crate) types: JsonTypes,
+    pub(crate) kong_initiated: KongInitiated,
     /// The key that signs it, if any.
     pub(crate) key: Option<Key>,
 }
@@ -101,8 +102,8 @@ impl AuditEvent {
     /// The line, signed if a key is named. The same event gives the same line every time.
     pub(crate) fn line(&self, style: LineStyle, signing: &Signing) -> String {
         let bare = match style.format {
-            LogFormat::Json => Value::Object(self.typed(style.types)).to_string(),
-            LogFormat::Cps => json!({ "event": self.typed(style.types) }).to_string(),
+            LogFormat::Json => Value::Object(self.typed(style)).to_string(),
+            LogFormat::Cps => json!({ "event": self.typed(style) }).to_string(),
             LogFormat::Cef => self.cef(),
         };
         match style.key {
@@ -111,9 +112,12 @@ impl AuditEvent {
         }
     }
 
-    fn typed(&self, types: JsonTypes) -> Map<String, Value> {
+    fn typed(&self, style: LineStyle) -> Map<String, Value> {
         let mut fields = self.fields.clone();
-        if types == JsonTypes::Examples {
+        if style.kong_initiated == KongInitiated::String {
+            fields.entry("kong_initiated").and_modify(|value| *value = plain(value).into());
+        }
+        if style.types == JsonTypes::Examples {
             for key in ["rt", "success"] {
                 fields.entry(key).and_modify(|value| *value = plain(value).into());
             }
@@ -284,7 +288,7 @@ mod tests {
     }
 
     fn bare(format: LogFormat) -> LineStyle {
-        LineStyle { format, types: JsonTypes::Table, key: None }
+        LineStyle { format, types: JsonTypes::Table, kong_initiated: KongInitiated::Boolean, key: None }
     }
 
     #[test]
@@ -294,10 +298,11 @@ mod tests {
         for event in organization().into_iter().chain(portal()) {
             for format in [LogFormat::Json, LogFormat::Cef, LogFormat::Cps] {
                 for (types, key) in [(JsonTypes::Table, Key::First), (JsonTypes::Examples, Key::Second)] {
-                    let line = event.line(LineStyle { format, types, key: Some(key) }, &signing);
+                    let style = LineStyle { types, kong_initiated: KongInitiated::String, ..bare(format) };
+                    let line = event.line(LineStyle { key: Some(key), ..style }, &signing);
                     let parsed = ParsedLine::parse(&line).unwrap();
                     assert_eq!((&parsed.trace_id, parsed.rt.as_str()), (&event.trace_id, "1750688927556"), "{line}");
-                    assert_eq!(parsed.signed_part(&line), event.line(LineStyle { format, types, key: None }, &signing));
+                    assert_eq!(parsed.signed_part(&line), event.line(style, &signing));
                     assert!(keys.verify(&parsed.signed_part(&line), &parsed.sig.clone().unwrap()));
                 }
             }
@@ -430,10 +435,24 @@ mod tests {
     #[test]
     fn json_has_the_types_of_the_table_or_those_of_the_examples() {
         let event = &portal()[0];
-        let table = event.typed(JsonTypes::Table);
+        let table = event.typed(bare(LogFormat::Json));
         assert!(table["rt"].is_i64() && table["success"] == true && table["trace_id"].is_string());
-        let examples = event.typed(JsonTypes::Examples);
+        let of_examples = LineStyle { types: JsonTypes::Examples, ..bare(LogFormat::Json) };
+        let examples = event.typed(of_examples);
         assert!(examples["rt"].is_string() && examples["success"] == "true" && examples["trace_id"].is_u64());
-        assert!(!organization()[0].typed(JsonTypes::Examples).contains_key("success"), "only what is there is written");
+        assert!(!organization()[0].typed(of_examples).contains_key("success"), "only what is there is written");
+    }
+
+    #[test]
+    fn kong_initiated_is_the_boolean_of_the_attributes_or_a_string_as_the_list_of_types_has_it() {
+        for (kong_initiated, expected) in
+            [(KongInitiated::Boolean, json!(true)), (KongInitiated::String, json!("true"))]
+        {
+            let style = LineStyle { kong_initiated, ..bare(LogFormat::Json) };
+            let events = organization();
+            let initiated = events.iter().filter_map(|event| event.typed(style).get("kong_initiated").cloned());
+            let initiated: Vec<_> = initiated.collect();
+            assert!(!initiated.is_empty() && initiated.iter().all(|value| *value == expected), "{initiated:?}");
+        }
     }
 }

@@ -43,8 +43,9 @@ mod wire;
 mod world;
 
 pub use behaviour::{
-    Behaviour, ContentEncoding, DeliveryBehaviour, Granularity, JsonTypes, Lag, NewestEnd, PutAnswer, Q3, Q4, Q5, Q6,
-    Q7, Q8, Q9, Q10, Q11, Q12, Rounding, TimeFormat, Unauthorized, Unit, UnsetTime, UpdatedAt,
+    Behaviour, ContentEncoding, DeliveryBehaviour, Granularity, JsonTypes, KongInitiated, Lag, NewestEnd, PutAnswer,
+    PutStatus, PutWhileOff, Q3, Q4, Q5, Q6, Q7, Q8, Q9, Q10, Q11, Q12, Rounding, TimeFormat, Unauthorized, Unit,
+    UnsetTime, UpdatedAt,
 };
 pub use contract::{OPENAPI, Part, Violation};
 pub use emulator::Emulator;

@@ -2,6 +2,7 @@
 //!
 //! Shapes only. Which answer is due is decided in `world` and `api`.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(crate) struct Answer {
 /// One entry of `invalid_parameters`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct InvalidParameter {
-    pub(crate) field: &'static str,
+    pub(crate) field: Cow<'static, str>,
     pub(crate) reason: String,
     pub(crate) source: &'static str,
     #[serde(flatten)]
@@ -49,9 +50,11 @@ pub(crate) enum Rule {
     Required,
     IsString,
     IsBoolean,
-    IsInteger,
+    IsNumber,
     IsUuid,
     IsDateTime,
+    /// Konnect, or the emulator, has no such parameter.
+    UnknownProperty,
     /// There is no such thing.
     MissingReference,
     /// Anything else.
@@ -60,6 +63,10 @@ pub(crate) enum Rule {
     Enum {
         choices: &'static [&'static str],
     },
+    /// At least so many.
+    Min {
+        minimum: u32,
+    },
     /// At most so many.
     Max {
         maximum: u32,
@@ -67,8 +74,8 @@ pub(crate) enum Rule {
 }
 
 impl InvalidParameter {
-    pub(crate) fn new(field: &'static str, rule: Rule, reason: impl Into<String>) -> Self {
-        Self { field, reason: reason.into(), source: "body", rule }
+    pub(crate) fn new(field: impl Into<Cow<'static, str>>, rule: Rule, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into(), source: "body", rule }
     }
 
     /// The same, of a parameter in the query.
@@ -125,10 +132,18 @@ impl Answer {
     }
 
     pub(crate) fn invalid(parameters: &[InvalidParameter]) -> Self {
-        let mut body = problem_body(400, detail_of(parameters));
-        if let Value::Object(fields) = &mut body {
-            fields.insert("invalid_parameters".to_owned(), json!(parameters));
-        }
+        Self::refused(problem_body(400, detail_of(parameters)), parameters)
+    }
+
+    /// The same from the service that lists Dev Portals: its examples have another title and the other prefix.
+    pub(crate) fn invalid_for_portals(parameters: &[InvalidParameter]) -> Self {
+        let body = problem_body(400, detail_of(parameters));
+        let body = with(with(body, "title", "Invalid Request".into()), "instance", "kong:trace:0".into());
+        Self::refused(body, parameters)
+    }
+
+    fn refused(body: Value, parameters: &[InvalidParameter]) -> Self {
+        let body = with(body, "invalid_parameters", json!(parameters));
         Self { traced: true, ..Self::with_body(400, PROBLEM, &body) }
     }
 
@@ -172,6 +187,11 @@ impl Answer {
         Self::problem(409, "A replay job is currently running")
     }
 
+    /// A PUT that comes while no webhook takes events, where that is a 409. Konnect has no example of it.
+    pub(crate) fn webhook_is_off() -> Self {
+        Self::problem(409, "The audit log webhook is not enabled")
+    }
+
     fn with_body(status: u16, content_type: &str, body: &Value) -> Self {
         Self {
             status,
@@ -193,13 +213,14 @@ impl Answer {
         &self.body
     }
 
-    /// Writes the trace id of the call into a problem. The examples have two prefixes.
+    /// Writes the trace id of the call into a problem, behind the prefix that is there.
     pub(crate) fn traced(mut self, trace_id: i64) -> Self {
         if self.traced
             && let Ok(Value::Object(mut fields)) = serde_json::from_str(&self.body)
         {
-            let prefix = if matches!(self.status, 400 | 409) { "konnect" } else { "kong" };
-            fields.insert("instance".to_owned(), format!("{prefix}:trace:{trace_id}").into());
+            let instance = fields.get("instance").and_then(Value::as_str).unwrap_or_default();
+            let instance = format!("{}{trace_id}", instance.trim_end_matches(|last: char| last.is_ascii_digit()));
+            fields.insert("instance".to_owned(), instance.into());
             self.body = Value::Object(fields).to_string();
         }
         self
@@ -279,15 +300,23 @@ fn trickle(body: String, pause: Duration) -> Body {
 const PROBLEM: &str = "application/problem+json";
 const RATE_LIMITED: &str = "API rate limit exceeded";
 
-/// A problem whose `instance` is not known yet.
+/// A problem whose trace id is not known yet. The examples have two prefixes.
 fn problem_body(status: u16, detail: &str) -> Value {
+    let prefix = if matches!(status, 400 | 409) { "konnect" } else { "kong" };
     json!({
         "status": status,
         "title": title(status),
         "type": format!("https://httpstatuses.com/{status}"),
-        "instance": "kong:trace:0",
+        "instance": format!("{prefix}:trace:0"),
         "detail": detail,
     })
+}
+
+fn with(mut body: Value, key: &str, value: Value) -> Value {
+    if let Value::Object(fields) = &mut body {
+        fields.insert(key.to_owned(), value);
+    }
+    body
 }
 
 fn detail_of(parameters: &[InvalidParameter]) -> &'static str {
@@ -319,6 +348,7 @@ mod tests {
             (Answer::not_found(), "kong:trace:7"),
             (Answer::conflict(), "konnect:trace:7"),
             (Answer::invalid(&[InvalidParameter::new("body", Rule::Invalid, "odd")]), "konnect:trace:7"),
+            (Answer::invalid_for_portals(&[InvalidParameter::new("sort", Rule::Invalid, "odd")]), "kong:trace:7"),
         ] {
             let body: Value = serde_json::from_str(&answer.traced(7).body).unwrap();
             assert_eq!(body["instance"], expected);
@@ -332,6 +362,7 @@ mod tests {
             (Rule::IsDateTime, json!({"rule": "is_date_time"})),
             (Rule::MissingReference, json!({"rule": "missing_reference"})),
             (Rule::Enum { choices: &["cef", "json"] }, json!({"rule": "enum", "choices": ["cef", "json"]})),
+            (Rule::Min { minimum: 1 }, json!({"rule": "min", "minimum": 1})),
             (Rule::Max { maximum: 1000 }, json!({"rule": "max", "maximum": 1000})),
         ] {
             let mut all = json!({"field": "f", "reason": "r", "source": "body"});

@@ -42,6 +42,8 @@ pub(crate) struct Identity {
 pub(crate) enum Refusal {
     /// The window breaks a rule: 400.
     Invalid(Vec<InvalidParameter>),
+    /// No webhook takes events, where that is a 409.
+    Off,
     /// A run is under way: 409.
     Busy,
 }

@@ -51,7 +51,7 @@ pub enum Unauthorized {
     Gateway,
 }
 
-/// What an accepted PUT of a replay job is answered with, besides 202. No property of a job is required.
+/// What an accepted PUT of a replay job is answered with, besides its status. No property of a job is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PutAnswer {
@@ -64,6 +64,40 @@ pub enum PutAnswer {
     Nothing,
     /// The job that was there before.
     Old,
+}
+
+/// The status of an accepted PUT of a replay job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PutStatus {
+    /// 202, as all specifications have it.
+    #[default]
+    Accepted,
+    /// 201, as the page prints it.
+    Created,
+}
+
+impl PutStatus {
+    pub(crate) fn code(self) -> u16 {
+        match self {
+            Self::Accepted => 202,
+            Self::Created => 201,
+        }
+    }
+}
+
+/// What becomes of a PUT of a replay job while no webhook takes events: none is configured, it is not enabled, or it has turned
+/// itself off. Konnect's page calls a webhook that is ready a precondition, and does not say what follows without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PutWhileOff {
+    /// It is accepted. The run fails, unless a webhook takes events when it begins.
+    #[default]
+    Accepted,
+    /// 400
+    Invalid,
+    /// 409
+    Conflict,
 }
 
 /// To which unit Konnect rounds the two ends of a window.

@@ -54,6 +54,8 @@ pub struct DeliveryBehaviour {
     pub content_encoding: ContentEncoding,
     /// How JSON and CPS lines write values.
     pub json_types: JsonTypes,
+    /// How JSON and CPS lines write `kong_initiated`.
+    pub kong_initiated: KongInitiated,
     /// Live events are sent so long after they were made. Replays are not held up.
     #[serde(rename = "lag_ms", with = "millis")]
     pub lag: Duration,
@@ -71,6 +73,7 @@ impl Default for DeliveryBehaviour {
         Self {
             content_encoding: ContentEncoding::default(),
             json_types: JsonTypes::default(),
+            kong_initiated: KongInitiated::default(),
             lag: Duration::ZERO,
             waits: [1, 2, 4, 8].map(Duration::from_secs).to_vec(),
             retries_certificates: false,
@@ -108,6 +111,18 @@ pub enum JsonTypes {
     Table,
     /// The examples: `rt` and `success` are strings, `trace_id` is a number.
     Examples,
+}
+
+/// How JSON and CPS lines write `kong_initiated`. The page calls it a boolean among the attributes of every line, and leaves it
+/// out of its list of types, where all that is not listed is a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KongInitiated {
+    /// `true`
+    #[default]
+    Boolean,
+    /// `"true"`
+    String,
 }
 
 fn write_millis<S: Serializer>(times: &[Duration], serializer: S) -> Result<S::Ok, S::Error> {

@@ -16,10 +16,10 @@ fn every_field_has_a_short_json_form() {
         "updated_at": {"ahead_ms": 1000}, "times": {"fraction_digits": 3, "offset_minutes": -90, "unset": "misprinted"},
         "clock_offset_ms": -5000, "q7": "new", "q8": "other", "q9": "with_portals", "q10": "answers_trace",
         "q11": {"attempt_timeout_ms": 500, "honours_retry_after": true}, "q12": {"turns_off_after": 3},
-        "delivery": {"content_encoding": "gzip", "json_types": "examples", "lag_ms": 20, "waits_ms": [1, 2],
+        "delivery": {"content_encoding": "gzip", "json_types": "examples", "kong_initiated": "string", "lag_ms": 20, "waits_ms": [1, 2],
             "retries_certificates": true},
         "status_lag_ms": 100, "granularity": {"unit": "minute", "start": "floor", "end": "ceiling"},
-        "put_answer": "empty", "unauthorized": "gateway"
+        "put_answer": "empty", "put_status": "created", "put_while_off": "conflict", "unauthorized": "gateway"
     });
     let behaviour: Behaviour = serde_json::from_value(full.clone()).unwrap();
     assert_eq!(serde_json::to_value(&behaviour).unwrap(), full);

@@ -58,6 +58,17 @@ fn what_the_document_allows_is_no_violation() {
     for case in [
         put(),
         Case { uri: PORTAL_JOB, ..put() },
+        Case { sent_as: Some("Application/JSON; charset=utf-8"), ..put() },
+        Case { status: 201, ..put() },
+        Case {
+            status: 409,
+            answered_as: problem,
+            answered: BUSY,
+            ..Case {
+                method: Method::DELETE,
+                ..get("/eu/v3/portals/6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10/audit-log-webhook", "")
+            }
+        },
         Case { status: 409, answered_as: problem, answered: BUSY, ..put() },
         get(JOB, "{}"),
         get(JOB, r#"{"start_at":"0001-01-01T00:00:00Z","end_at":"0001-01-01T00:00:0Z","status":"unconfigured"}"#),
@@ -82,7 +93,7 @@ fn what_the_document_allows_is_no_violation() {
 #[test]
 fn a_wrong_answer_is_found() {
     for (what, case) in [
-        ("an undeclared status", Case { status: 201, ..put() }),
+        ("an undeclared status", Case { status: 203, ..put() }),
         ("an undeclared content type", Case { answered_as: "text/html", ..put() }),
         ("no JSON", Case { answered: "<html>", ..put() }),
         ("a word that is none", get(JOB, r#"{"status":"paused"}"#)),

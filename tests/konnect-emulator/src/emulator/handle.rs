@@ -97,6 +97,7 @@ impl Handle {
 
 fn reason(refusal: &Refusal) -> String {
     match refusal {
+        Refusal::Off => "the webhook is off".to_owned(),
         Refusal::Busy => "a replay job is already in progress".to_owned(),
         Refusal::Invalid(invalid) => {
             let reasons = invalid.iter().map(|parameter| format!("{} {}", parameter.field, parameter.reason));

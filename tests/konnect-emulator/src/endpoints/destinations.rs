@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::fields::required;
 use super::{Endpoint, Outcome, Wrong, cursor};
+use crate::behaviour::UnsetTime;
 use crate::event::LogFormat;
 use crate::model::wire_time;
 use crate::route::PathKind;
@@ -23,7 +24,7 @@ impl Endpoint<'_> {
             (PathKind::Destinations, _) => self.list_destinations(world),
             (_, &Method::PATCH) => self.change_destination(world, now),
             (_, &Method::DELETE) => self.delete_destination(world),
-            _ => Ok(Answer::json(200, &to_json(self.known(world)?))),
+            _ => Ok(Answer::json(200, &to_json(self.known(world)?, unset(world)))),
         }
     }
 
@@ -33,17 +34,16 @@ impl Endpoint<'_> {
 
     fn list_destinations(&self, world: &World) -> Outcome {
         let query = self.query();
+        query.allow(&["filter[name]", "filter[name][eq]", "filter[name][contains]"])?;
         let size = query.count("page[size]")?.unwrap_or(PAGE_SIZE);
-        let is_meant = |destination: &&Destination| {
-            query.text("filter[name][eq]").is_none_or(|name| destination.name == name)
-                && query.text("filter[name][contains]").is_none_or(|part| destination.name.contains(part))
-        };
+        let is_meant = |destination: &&Destination| query.passes("name", &destination.name);
         let mut all: Vec<_> = world.destinations(&self.identity.org).filter(is_meant).collect();
         all.sort_by_key(|destination| (destination.created_at, destination.webhook.destination_id.clone()));
         let path = format!("/api/{}/audit-log-destinations", self.route.version.as_str());
         let key = |destination: &&Destination| destination.webhook.destination_id.clone();
         let page = cursor::page(&query, &path, (all, size), key)?;
-        let data: Vec<Value> = page.items.into_iter().map(to_json).collect();
+        let unset = unset(world);
+        let data: Vec<Value> = page.items.into_iter().map(|one| to_json(one, unset)).collect();
         // The list's `meta` is the page itself; the pull API's has it under `page`. So say the specifications.
         Ok(Answer::json(200, &json!({"data": data, "meta": page.meta})))
     }
@@ -51,15 +51,14 @@ impl Endpoint<'_> {
     fn make_destination(&self, world: &mut World, now: DateTime<Utc>) -> Outcome {
         let fields = self.fields()?;
         let name = fields.needed_text("name")?.to_owned();
-        fields.needed_text("endpoint")?;
         let url = fields.url("endpoint")?.ok_or_else(|| required("endpoint"))?;
         let authorization = Some(fields.needed_text("authorization")?.to_owned());
         let log_format: LogFormat = fields.log_format()?.ok_or_else(|| required("log_format"))?;
         let skip_ssl_verification = fields.flag("skip_ssl_verification")?.unwrap_or_default();
         let webhook = Webhook { authorization, skip_ssl_verification, ..Webhook::new(url).log_format(log_format) };
         let org = self.identity.org.clone();
-        let made = Destination { org, name, webhook, created_at: now, updated_at: now };
-        let answer = Answer::json(201, &to_json(&made)).effective();
+        let made = Destination { org, name, webhook, created_at: now, updated_at: None };
+        let answer = Answer::json(201, &to_json(&made, unset(world))).effective();
         world.set_destination(made, now);
         Ok(answer)
     }
@@ -67,14 +66,15 @@ impl Endpoint<'_> {
     fn change_destination(&self, world: &mut World, now: DateTime<Utc>) -> Outcome {
         let mut changed = self.known(world)?.clone();
         let fields = self.fields()?;
-        changed.name = fields.text("name")?.map_or(changed.name, str::to_owned);
+        changed.name = fields.filled_text("name")?.map_or(changed.name, str::to_owned);
         let webhook = &mut changed.webhook;
         webhook.url = fields.url("endpoint")?.map_or_else(|| webhook.url.clone(), str::to_owned);
         webhook.log_format = fields.log_format()?.unwrap_or(webhook.log_format);
         webhook.skip_ssl_verification = fields.flag("skip_ssl_verification")?.unwrap_or(webhook.skip_ssl_verification);
-        webhook.authorization = fields.text("authorization")?.map(str::to_owned).or(webhook.authorization.take());
-        changed.updated_at = now;
-        let answer = Answer::json(200, &to_json(&changed)).effective();
+        webhook.authorization =
+            fields.filled_text("authorization")?.map(str::to_owned).or(webhook.authorization.take());
+        changed.updated_at = Some(now);
+        let answer = Answer::json(200, &to_json(&changed, unset(world))).effective();
         world.set_destination(changed, now);
         Ok(answer)
     }
@@ -89,8 +89,14 @@ impl Endpoint<'_> {
     }
 }
 
+/// How an unset time is written: a destination belongs to no target, so that the behaviour of all of them counts.
+fn unset(world: &World) -> UnsetTime {
+    world.behaviour().times.unset
+}
+
 /// Its value of `Authorization` is never shown.
-fn to_json(destination: &Destination) -> Value {
+fn to_json(destination: &Destination, unset: UnsetTime) -> Value {
+    let updated_at = destination.updated_at.map_or_else(|| unset.text().to_owned(), |at| wire_time(Some(at)));
     let webhook = &destination.webhook;
     json!({
         "id": webhook.destination_id,
@@ -99,6 +105,6 @@ fn to_json(destination: &Destination) -> Value {
         "log_format": webhook.log_format,
         "skip_ssl_verification": webhook.skip_ssl_verification,
         "created_at": wire_time(Some(destination.created_at)),
-        "updated_at": wire_time(Some(destination.updated_at)),
+        "updated_at": updated_at,
     })
 }

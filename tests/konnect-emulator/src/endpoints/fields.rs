@@ -1,5 +1,7 @@
 //! Reads the JSON body of a request, field by field. A field may be missing, but not null and not of another type.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -28,10 +30,17 @@ impl Fields {
         }
     }
 
-    /// A text that has something in it.
+    /// A text that has something in it, if it is there.
+    pub(super) fn filled_text(&self, field: &'static str) -> Result<Option<&str>, Invalid> {
+        match self.text(field)? {
+            Some("") => Err(required(field)),
+            text => Ok(text),
+        }
+    }
+
+    /// A text that must be there, and has something in it.
     pub(super) fn needed_text(&self, field: &'static str) -> Result<&str, Invalid> {
-        let text = self.text(field)?.ok_or_else(|| required(field))?;
-        if text.is_empty() { Err(required(field)) } else { Ok(text) }
+        self.filled_text(field)?.ok_or_else(|| required(field))
     }
 
     pub(super) fn flag(&self, field: &'static str) -> Result<Option<bool>, Invalid> {
@@ -51,7 +60,7 @@ impl Fields {
     }
 
     pub(super) fn url(&self, field: &'static str) -> Result<Option<&str>, Invalid> {
-        let Some(text) = self.text(field)? else { return Ok(None) };
+        let Some(text) = self.filled_text(field)? else { return Ok(None) };
         let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         url.map(|_| Some(text)).ok_or_else(|| invalid(field, Rule::Invalid, "must be a valid URL"))
     }
@@ -64,12 +73,17 @@ impl Fields {
 
     pub(super) fn needed_time(&self, field: &'static str) -> Result<DateTime<Utc>, Invalid> {
         let text = self.needed_text(field)?;
-        let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
-        time.map_err(|_| invalid(field, Rule::IsDateTime, "must be an RFC 3339 date-time"))
+        date_time(text).ok_or_else(|| invalid(field, Rule::IsDateTime, "must be an RFC 3339 date-time"))
     }
 }
 
-pub(super) fn invalid(field: &'static str, rule: Rule, reason: &str) -> Invalid {
+/// A time as `format: date-time` has it: `T` between date and time, where RFC 3339 lets an application allow a space.
+pub(super) fn date_time(text: &str) -> Option<DateTime<Utc>> {
+    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    matches!(text.as_bytes().get(10), Some(b'T' | b't')).then(|| time.to_utc())
+}
+
+pub(super) fn invalid(field: impl Into<Cow<'static, str>>, rule: Rule, reason: &str) -> Invalid {
     vec![InvalidParameter::new(field, rule, reason)]
 }
 

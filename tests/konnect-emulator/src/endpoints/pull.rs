@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::fields::{Invalid, invalid};
 use super::query::{Query, in_query};
 use super::{Endpoint, Outcome, cursor};
-use crate::behaviour::{JsonTypes, Q8};
+use crate::behaviour::{Behaviour, Q8};
 use crate::event::{AuditEvent, Kind, LineStyle, LogFormat, ParsedLine};
 use crate::settings::RETENTION;
 use crate::signing::Key;
@@ -21,8 +21,9 @@ const TYPES: &[&str] = &["authorization", "authentication", "gateway_access"];
 
 impl Endpoint<'_> {
     pub(super) fn pull(&self, world: &mut World, now: DateTime<Utc>) -> Outcome {
-        let q8 = world.target_mut(&self.key)?.job.behaviour().q8;
+        let behaviour = world.target_mut(&self.key)?.job.behaviour().clone();
         let query = self.query();
+        query.allow(&["filter[ts][gte]", "filter[ts][lte]", "filter[type]"])?;
         let size = page_size(&query)?;
         let wanted = Wanted::read(&query, now)?;
         let events = world.pulled(&self.key.org, &self.key.region, now);
@@ -30,11 +31,11 @@ impl Endpoint<'_> {
         // One request makes several events, so a trace id alone names no event.
         let key = |event: &&AuditEvent| format!("{} {} {}", event.text("rt"), event.trace_id, event.text("name"));
         let page = cursor::page(&query, "/v3/audit-logs", (events, size), key)?;
-        let data: Vec<Value> = page.items.into_iter().map(|event| self.item(event, q8)).collect();
+        let data: Vec<Value> = page.items.into_iter().map(|event| self.item(event, &behaviour)).collect();
         Ok(Answer::json(200, &json!({"data": data, "meta": {"page": page.meta}})))
     }
 
-    fn item(&self, event: &AuditEvent, q8: Q8) -> Value {
+    fn item(&self, event: &AuditEvent, behaviour: &Behaviour) -> Value {
         let mut item = match event.kind() {
             Kind::Authentication => authentication(event),
             Kind::Authorization => authorization(event),
@@ -48,19 +49,25 @@ impl Endpoint<'_> {
             ("client_ip", event.text("src")),
             ("trace_id", event.trace_id.clone()),
             ("user_agent", event.text("user_agent")),
-            ("signature", self.signature(event, q8)),
+            ("signature", self.signature(event, behaviour)),
         ];
         item.extend(common.map(|(key, value)| (key.to_owned(), value.into())));
         item.extend(event.fields.get("portal_id").map(|id| ("portal_id".to_owned(), id.clone())));
         Value::Object(item)
     }
 
-    fn signature(&self, event: &AuditEvent, q8: Q8) -> String {
-        let key = match q8 {
+    /// That of the JSON line as it is sent to the webhook.
+    fn signature(&self, event: &AuditEvent, behaviour: &Behaviour) -> String {
+        let key = match behaviour.q8 {
             Q8::Same => Key::First,
             Q8::Other => Key::Second,
         };
-        let style = LineStyle { format: LogFormat::Json, types: JsonTypes::Table, key: Some(key) };
+        let style = LineStyle {
+            format: LogFormat::Json,
+            types: behaviour.delivery.json_types,
+            kong_initiated: behaviour.delivery.kong_initiated,
+            key: Some(key),
+        };
         ParsedLine::parse(&event.line(style, self.signing)).and_then(|line| line.sig).unwrap_or_default()
     }
 }

@@ -75,7 +75,7 @@ fn endpoint(present: Option<Webhook>, fields: &Fields) -> Result<Option<Webhook>
     let named = fields.url("endpoint")?;
     let log_format = fields.log_format()?;
     let skip_ssl_verification = fields.flag("skip_ssl_verification")?;
-    let authorization = fields.text("authorization")?;
+    let authorization = fields.filled_text("authorization")?;
     let new = || named.map(|url| Webhook::new(url).disabled().log_format(LogFormat::Cef));
     let Some(mut webhook) = present.or_else(new) else { return Ok(None) };
     webhook.url = named.map_or(webhook.url, str::to_owned);

@@ -16,7 +16,8 @@ pub(crate) struct Destination {
     /// Where and how. `enabled` is the business of the webhook that points here.
     pub(crate) webhook: Webhook,
     pub(crate) created_at: DateTime<Utc>,
-    pub(crate) updated_at: DateTime<Utc>,
+    /// None until its first change.
+    pub(crate) updated_at: Option<DateTime<Utc>>,
 }
 
 impl World {
@@ -56,8 +57,8 @@ impl World {
         let known = self.destinations.get(&webhook.destination_id);
         let name = known.map_or_else(|| format!("destination of {}", webhook.url), |known| known.name.clone());
         let created_at = known.map_or(now, |known| known.created_at);
-        let destination =
-            Destination { org: org.to_owned(), name, webhook: webhook.clone(), created_at, updated_at: now };
+        let updated_at = known.map(|_| now);
+        let destination = Destination { org: org.to_owned(), name, webhook: webhook.clone(), created_at, updated_at };
         let same =
             known.is_some_and(|known| known.webhook == Webhook { enabled: known.webhook.enabled, ..webhook.clone() });
         if !same {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Effect, Emit, Progress, Refusal, Target, World};
 use crate::Error;
-use crate::behaviour::{NewestEnd, Q4, Q9, Q10};
+use crate::behaviour::{NewestEnd, PutWhileOff, Q4, Q9, Q10};
 use crate::event::{AuditEvent, new_trace_id};
 use crate::job::{JobView, Outcome};
 use crate::model::{Status, TargetKey, Window, earlier};
@@ -22,15 +22,37 @@ impl World {
     ) -> Result<Result<JobView, Refusal>, Error> {
         let q1 = self.q1;
         let region_busy = self.region_refuses(key);
+        let off = self.refuses_while_off(key)?;
         let behaviour = self.target_mut(key)?.job.behaviour();
         let (q4, clock, granularity) = (behaviour.q4, behaviour.clock(now), behaviour.granularity);
         let invalid = self.check(window, q4, clock);
         let window = granularity.round(window);
         let target = self.target_mut(key)?;
-        Ok(match invalid {
-            invalid if !invalid.is_empty() => Err(Refusal::Invalid(invalid)),
-            _ if region_busy => Err(Refusal::Busy),
-            _ => target.job.put(window, by, now, q1).map_err(|_| Refusal::Busy),
+        if !invalid.is_empty() {
+            return Ok(Err(Refusal::Invalid(invalid)));
+        }
+        if let Some(refusal) = off {
+            return Ok(Err(refusal));
+        }
+        if region_busy {
+            return Ok(Err(Refusal::Busy));
+        }
+        Ok(target.job.put(window, by, now, q1).map_err(|_| Refusal::Busy))
+    }
+
+    /// Why a PUT is refused because no webhook takes events, if it is.
+    fn refuses_while_off(&mut self, key: &TargetKey) -> Result<Option<Refusal>, Error> {
+        let target = self.target_mut(key)?;
+        if target.webhook.ready().is_ok() {
+            return Ok(None);
+        }
+        Ok(match target.job.behaviour().put_while_off {
+            PutWhileOff::Accepted => None,
+            PutWhileOff::Invalid => {
+                let invalid = InvalidParameter::new("audit_log_webhook", Rule::Invalid, "must be enabled");
+                Some(Refusal::Invalid(vec![invalid]))
+            }
+            PutWhileOff::Conflict => Some(Refusal::Off),
         })
     }
 

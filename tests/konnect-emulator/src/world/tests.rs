@@ -98,7 +98,7 @@ fn a_window_must_be_within_the_last_seven_days() {
     ] {
         let answer = world(Q1::Replace, Q2::Region).put(&key, Window::new(start, end), "t", now()).unwrap();
         let found = match answer {
-            Err(Refusal::Invalid(invalid)) => invalid.iter().map(|parameter| parameter.field).collect(),
+            Err(Refusal::Invalid(invalid)) => invalid.into_iter().map(|parameter| parameter.field).collect(),
             _ => vec![],
         };
         assert_eq!(found, fields, "{start} {end}");

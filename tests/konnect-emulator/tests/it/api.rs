@@ -35,12 +35,14 @@ async fn a_put_answers_202_with_the_job() {
 async fn a_window_that_breaks_a_rule_is_a_400_that_names_the_field_and_konnects_word_for_the_rule() {
     let bench = Bench::start().await;
     let url = bench.url("audit-log-replay-job");
+    let with_a_space = hours_ago(1).format("%Y-%m-%d %H:%M:%SZ").to_string();
     for (body, field, rule) in [
         (json!({"start_at": hours_ago(24 * 8), "end_at": hours_ago(1)}), "start_at", "invalid"),
         (json!({"start_at": hours_ago(1), "end_at": hours_ago(2)}), "end_at", "invalid"),
         (json!({"start_at": hours_ago(1), "end_at": hours_ago(-1)}), "end_at", "invalid"),
         (json!({"end_at": hours_ago(1)}), "start_at", "required"),
         (json!({"start_at": hours_ago(1), "end_at": "yesterday"}), "end_at", "is_date_time"),
+        (json!({"start_at": hours_ago(2), "end_at": with_a_space}), "end_at", "is_date_time"),
         (json!({"start_at": 7, "end_at": hours_ago(1)}), "start_at", "is_string"),
         (json!({"start_at": null, "end_at": hours_ago(1)}), "start_at", "is_string"),
         (json!("no object"), "body", "invalid"),

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use konnect_emulator::{
-    Emit, Emulator, Granularity, Lag, MISPRINTED_ZERO_TIME, NewestEnd, Options, Outage, PutAnswer, Q2, Q3, Q4, Q5, Q6,
-    Rounding, Status, TimeFormat, Timings, Unit, UnsetTime, UpdatedAt, Window, ZERO_TIME,
+    Emit, Emulator, Granularity, Lag, MISPRINTED_ZERO_TIME, NewestEnd, Options, Outage, PutAnswer, PutStatus,
+    PutWhileOff, Q2, Q3, Q4, Q5, Q6, Rounding, Status, TimeFormat, Timings, Unit, UnsetTime, UpdatedAt, Webhook,
+    Window, ZERO_TIME,
 };
 use serde_json::{Value, json};
 
@@ -311,4 +312,37 @@ async fn the_last_change_wins_whether_of_one_target_or_of_all() {
     assert_eq!(behaviour().q6, Q6::KeepsWindow);
     let later = bench.emulator.add_portal("acme", "eu", "later").unwrap();
     assert_eq!(bench.emulator.behaviour(&later).unwrap(), behaviour());
+}
+
+#[tokio::test]
+async fn an_accepted_put_is_a_202_or_the_201_of_the_page() {
+    for (put_status, code) in [(PutStatus::Accepted, 202), (PutStatus::Created, 201)] {
+        let bench = Bench::start().await;
+        bench.emulator.change_behaviour(&bench.portal, |behaviour| behaviour.put_status = put_status).unwrap();
+        let answer = bench.put_job(window(2)).await;
+        assert_eq!((answer.status, &answer.json()["status"]), (code, &json!("accepted")));
+    }
+}
+
+#[tokio::test]
+async fn a_put_while_the_webhook_is_off_is_accepted_or_refused() {
+    for (put_while_off, code, runs) in
+        [(PutWhileOff::Accepted, 202, 1), (PutWhileOff::Invalid, 400, 0), (PutWhileOff::Conflict, 409, 0)]
+    {
+        let bench = Bench::start().await;
+        bench.emulator.change_behaviour(&bench.portal, |behaviour| behaviour.put_while_off = put_while_off).unwrap();
+        let off = Webhook::new(bench.receiver.url()).disabled();
+        for webhook in [None, Some(off)] {
+            bench.emulator.set_webhook(&bench.portal, webhook).unwrap();
+            let answer = bench.put_job(window(2)).await;
+            assert_eq!(answer.status, code, "{put_while_off:?}: {}", answer.body);
+            assert_eq!(bench.emulator.runs(&bench.portal).unwrap().len(), runs, "{put_while_off:?}");
+            if put_while_off == PutWhileOff::Accepted {
+                assert_eq!(bench.ended().await, Status::Failed);
+                break;
+            }
+        }
+        bench.emulator.set_webhook(&bench.portal, Webhook::new(bench.receiver.url())).unwrap();
+        assert_eq!(bench.put_job(window(2)).await.status, 202, "it is on again");
+    }
 }

@@ -90,7 +90,7 @@ async fn the_status_shows_how_the_last_attempt_went() {
     bench.emulator.wait_for(LIMIT, |emulator| emulator.deliveries().first().cloned()).await.unwrap();
     let failed = status().await;
     assert_eq!((&failed["webhook_status"], &failed["last_response_code"]), (&json!("inactive"), &json!(503)));
-    assert_eq!(failed["last_response_message"], "503 Service Unavailable");
+    assert_eq!(failed["last_response_message"], "Service Unavailable", "bare words, as in the examples");
     assert!(failed["last_attempt_at"].is_string());
     bench.receiver.set_outage(None);
     bench.emulator.emit(&bench.portal, Emit::now(1)).unwrap();

@@ -1,6 +1,6 @@
 //! Destinations: their five operations, and what a change means for the webhooks that point there.
 
-use konnect_emulator::{Emit, TargetKey, Webhook};
+use konnect_emulator::{Emit, MISPRINTED_ZERO_TIME, TargetKey, UnsetTime, Webhook, ZERO_TIME};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -59,6 +59,8 @@ async fn what_is_missing_or_odd_is_named() {
         ("log_format", None, "required"),
         ("log_format", Some(json!("xml")), "enum"),
         ("authorization", None, "required"),
+        ("authorization", Some(json!("")), "required"),
+        ("name", Some(json!("")), "required"),
         ("skip_ssl_verification", Some(json!("no")), "is_boolean"),
     ] {
         let mut body = siem(&bench, "siem");
@@ -68,6 +70,75 @@ async fn what_is_missing_or_odd_is_named() {
         let first = &refused.json()["invalid_parameters"][0];
         assert_eq!((refused.status, &first["field"], &first["rule"]), (400, &json!(field), &json!(rule)), "{body}");
     }
+}
+
+#[tokio::test]
+async fn a_change_cannot_blank_what_a_new_destination_must_have() {
+    let bench = Bench::start().await;
+    let made = make(&bench, "v3", "siem").await;
+    let shown = url(&bench, "v3", &format!("/{}", made["id"].as_str().unwrap()));
+    for field in ["name", "endpoint", "authorization"] {
+        let refused = send(&bench, Method::PATCH, &shown, &json!({field: ""})).await;
+        let first = &refused.json()["invalid_parameters"][0];
+        assert_eq!((refused.status, &first["field"], &first["rule"]), (400, &json!(field), &json!("required")));
+    }
+    assert_eq!(bench.get(&shown).await.json(), made);
+}
+
+/// Kong's own example of a new destination has an `id`, which the schema beside it does not have.
+#[tokio::test]
+async fn kongs_example_of_a_new_destination_is_no_violation() {
+    let bench = Bench::start().await;
+    let example = json!({
+        "id": "07ec3858-066b-4629-bdc5-d4aa893b424d",
+        "name": "My Destination",
+        "endpoint": "https://example.com/audit-log",
+        "authorization": "Bearer token",
+        "log_format": "cef",
+        "skip_ssl_verification": false,
+    });
+    let request = bench.request(Method::POST, &url(&bench, "v3", ""));
+    let request = request.header("content-type", "application/json; charset=utf-8").body(example.to_string());
+    let made = Reply::read(request.send().await.unwrap()).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_ne!(made.json()["id"], example["id"], "Konnect gives the ids");
+    assert_eq!(bench.emulator.violations(), []);
+}
+
+#[tokio::test]
+async fn a_destination_that_was_never_changed_has_the_zero_time() {
+    let bench = Bench::start().await;
+    for (unset, text) in [(UnsetTime::Valid, ZERO_TIME), (UnsetTime::Misprinted, MISPRINTED_ZERO_TIME)] {
+        bench.emulator.change_every_behaviour(|behaviour| behaviour.times.unset = unset);
+        let made = make(&bench, "v3", "siem").await;
+        assert_eq!(made["updated_at"], text);
+        assert_ne!(made["created_at"], text);
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_ends_with_the_destination_that_it_names() {
+    let bench = Bench::start().await;
+    make(&bench, "v3", "one").await;
+    make(&bench, "v3", "two").await;
+    let page = bench.get(&url(&bench, "v3", "?page[size]=2")).await.json();
+    let next = page["meta"]["next"].as_str().unwrap().split_once('?').unwrap().1.to_owned();
+    assert_eq!(bench.get(&url(&bench, "v3", &format!("?{next}"))).await.status, 200);
+    let last = page["data"][1]["id"].as_str().unwrap();
+    assert_eq!(delete(&bench, &url(&bench, "v3", &format!("/{last}"))).await.status, 204);
+    let refused = bench.get(&url(&bench, "v3", &format!("?{next}"))).await;
+    assert_eq!((refused.status, &refused.json()["invalid_parameters"][0]["rule"]), (400, &json!("invalid")));
+}
+
+#[tokio::test]
+async fn a_filter_that_kong_does_not_have_is_refused() {
+    let bench = Bench::start().await;
+    make(&bench, "v2", "one").await;
+    let by_name = bench.get(&url(&bench, "v2", "?filter[name]=one")).await.json();
+    assert_eq!(by_name["data"].as_array().unwrap().len(), 1);
+    let refused = bench.get(&url(&bench, "v3", "?filter[name][neq]=one")).await;
+    let first = &refused.json()["invalid_parameters"][0];
+    assert_eq!((refused.status, &first["rule"]), (400, &json!("unknown_property")));
 }
 
 #[tokio::test]

@@ -33,8 +33,47 @@ async fn portals_are_listed_by_region_and_version_in_numbered_pages() {
     assert_eq!(ids(&list("v3/portals?page[size]=1&page[number]=3").await), Vec::<&str>::new());
     assert_eq!(ids(&list("v3/portals?filter[id][eq]=8d3f5a1b-3e4d-4f6a-8b9c-0d1e2f3a4b5c").await), [THIRD]);
     assert_eq!(ids(&list("v3/portals?filter[name][contains]=7c2f").await), [SECOND]);
-    assert_eq!(list("v3/portals?page[size]=101").await["status"], 400);
-    assert_eq!(list("v3/portals?page[number]=0").await["status"], 400);
+    assert_eq!(ids(&list("v3/portals?page[size]=101").await).len(), 2, "Kong names no largest page");
+}
+
+#[tokio::test]
+async fn a_page_of_portals_that_is_no_number_is_refused_as_in_the_examples() {
+    let bench = Bench::start().await;
+    for field in ["page[size]", "page[number]"] {
+        let refused = bench.get(&format!("{}/v3/portals?{field}=x", bench.emulator.base_url("eu"))).await.json();
+        let instance = refused["instance"].as_str().unwrap();
+        assert!(instance.starts_with("kong:trace:"), "{instance}");
+        assert_eq!((&refused["title"], &refused["detail"]), (&json!("Invalid Request"), &json!("Invalid Parameters")));
+        let reason = format!("\"{field}\" must be a number");
+        let invalid = json!([{"field": field, "rule": "is_number", "reason": reason, "source": "query"}]);
+        assert_eq!(refused["invalid_parameters"], invalid);
+        let refused = bench.get(&format!("{}/v3/portals?{field}=0", bench.emulator.base_url("eu"))).await.json();
+        assert_eq!(refused["invalid_parameters"][0]["rule"], "min", "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn every_documented_filter_of_portals_by_id_and_name_is_served_and_no_other_is_ignored() {
+    let bench = Bench::start().await;
+    bench.emulator.add_portal("acme", "eu", SECOND).unwrap();
+    let list = async |query: &str| bench.get(&format!("{}/v3/portals?{query}", bench.emulator.base_url("eu"))).await;
+    for (query, expected) in [
+        (format!("filter[id]={SECOND}"), vec![SECOND]),
+        (format!("filter[id][neq]={SECOND}"), vec![PORTAL]),
+        (format!("filter[id][oeq]={SECOND},{PORTAL}"), vec![PORTAL, SECOND]),
+        ("filter[name]=portal-7c2f5a1b".to_owned(), vec![SECOND]),
+        ("filter[name][neq]=portal-7c2f5a1b".to_owned(), vec![PORTAL]),
+        ("filter[name][oeq]=portal-7c2f5a1b,other".to_owned(), vec![SECOND]),
+        ("filter[name][ocontains]=6b1e,7c2f".to_owned(), vec![PORTAL, SECOND]),
+        ("filter[name][contains]=7c2f&filter[id][eq]=none".to_owned(), vec![]),
+    ] {
+        assert_eq!(ids(&list(&query).await.json()), expected, "{query}");
+    }
+    for field in ["filter[name][like]", "filter[description]", "filter[id][contains]", "sort"] {
+        let refused = list(&format!("{field}=x")).await;
+        let first = &refused.json()["invalid_parameters"][0];
+        assert_eq!((refused.status, &first["field"], &first["rule"]), (400, &json!(field), &json!("unknown_property")));
+    }
 }
 
 async fn pull(bench: &Bench, query: &str) -> Value {
@@ -84,7 +123,9 @@ async fn pulled_events_are_filtered_by_time_and_type() {
     }
     for (query, rule) in [
         ("page[size]=1001", "max"),
-        ("page[size]=0", "is_integer"),
+        ("page[size]=0", "min"),
+        ("page[size]=x", "is_number"),
+        ("filter[ts][gt]=2026-11-20T08:00:00Z", "unknown_property"),
         ("filter[type]=access", "enum"),
         ("filter[ts][gte]=yesterday", "is_date_time"),
         ("page[after]=none", "invalid"),
