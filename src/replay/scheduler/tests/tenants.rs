@@ -48,3 +48,13 @@ fn no_job_that_is_gone_is_named() {
     w.completes(&a);
     assert_ne!(w.take(&b), held_back("a", WaitCause::Portal));
 }
+
+#[test]
+fn a_job_that_names_another_secret_speaks_no_more_for_the_one_before() {
+    let mut w = world();
+    let b = job("b").with("s");
+    w.waits(&b);
+    w.starts_and_finds(&job("a").with("s"), WaitCause::Secret);
+    w.waits(&job("a").with("t"));
+    assert_ne!(w.take(&b), held_back("a", WaitCause::Secret));
+}
