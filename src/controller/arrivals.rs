@@ -198,21 +198,26 @@ mod tests {
         job
     }
 
-    /// Something is kept of a suspended or refused object too, which is in no lane.
-    #[tokio::test]
-    async fn after_a_list_whoever_something_is_kept_of_and_who_is_not_there_gets_a_pass() {
-        let (ctx, mut woken) = context();
-        let gone = job("gone", 8);
-        let (kept, _) = ctx.keeper.take(&gone);
-        ctx.keeper.put(&gone, kept);
-        let arrivals = Arrivals {
+    /// What arrives from a watch that has shown nothing yet.
+    fn of_an_empty_watch(ctx: Context) -> Arrivals {
+        Arrivals {
             ctx: Arc::new(ctx),
             scope: None,
             known: reflector::store().0,
             replayed: Index::default(),
             readiness: Readiness::default(),
             refusals: Refusals::default(),
-        };
+        }
+    }
+
+    /// Something is kept of a suspended or refused object too, which is in no lane.
+    #[tokio::test]
+    async fn after_a_list_a_job_that_has_an_entry_and_is_gone_gets_a_pass() {
+        let (ctx, mut woken) = context();
+        let gone = job("gone", 8);
+        let (kept, _) = ctx.keeper.take(&gone);
+        ctx.keeper.put(&gone, kept);
+        let arrivals = of_an_empty_watch(ctx);
         arrivals.come(&Event::InitDone);
         assert_eq!(woken.try_recv().map(|object| object.name), Ok("gone".to_owned()));
     }
@@ -221,14 +226,7 @@ mod tests {
     async fn at_a_start_who_is_at_rest_needs_no_pass_and_later_everybody_does() {
         let (ctx, _woken) = context();
         ctx.listed.expect(&[None]);
-        let arrivals = Arrivals {
-            ctx: Arc::new(ctx),
-            scope: None,
-            known: reflector::store().0,
-            replayed: Index::default(),
-            readiness: Readiness::default(),
-            refusals: Refusals::default(),
-        };
+        let arrivals = of_an_empty_watch(ctx);
         let listed = |job: &AuditLogReplayJob| arrivals.needs_a_pass(&Event::InitApply(read(job)));
         let (mut edited, mut to_be_deleted) = (ended(), ended());
         edited.metadata.generation = Some(2);

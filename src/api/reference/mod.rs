@@ -75,3 +75,16 @@ fn meaning(reason: Reason) -> String {
 
 #[cfg(test)]
 pub(crate) use advice::is_documented;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_meaning_a_place_and_advice() {
+        for reason in Reason::ALL {
+            let (on, todo) = advice(*reason);
+            assert!(!meaning(*reason).is_empty() && !on.is_empty() && !todo.is_empty(), "{reason}");
+        }
+    }
+}
