@@ -417,6 +417,11 @@ mod tests {
                             "expiresAt": "2026-11-27T08:00:00Z", "clamped": false },
                 "webhook": { "enabled": true, "status": "active", "lastResponseCode": 503 },
                 "konnect": { "status": "completed", "observedTime": "2026-11-20T10:00:00Z" },
+                "submission": {
+                    "id": "s", "attempt": 1, "state": "Accepted", "intentTime": "2026-11-20T09:30:00Z",
+                    "acceptedTime": "2026-11-20T09:30:01Z", "webhook": { "destinationID": "d" },
+                    "window": { "startAt": "2026-11-20T08:00:00Z", "endAt": "2026-11-20T09:00:00Z" },
+                },
             },
         })
     }
@@ -497,6 +502,10 @@ mod tests {
             let kept: Vec<&str> = status.conditions.iter().map(|c| c.type_.as_str()).collect();
             assert_eq!((kept, &status.window, &status.konnect), (vec![ended, "Ready"], &whole.window, &whole.konnect));
             assert_eq!(status.webhook.unwrap().last_response_code, Some(503));
+            // Of its run, what a record of a delivery goes by.
+            let (run, of_whole) = (status.submission.unwrap(), whole.submission.unwrap());
+            assert_eq!((&run.state, run.accepted_time), (&of_whole.state, of_whole.accepted_time));
+            assert_eq!(run.webhook.unwrap().destination_id.as_deref(), Some("d"));
             assert_eq!((status.completion_time, status.attempts), (whole.completion_time, 1));
             assert_eq!(
                 (status.conditions[1].reason.as_str(), status.conditions[1].message.as_str()),
