@@ -6,7 +6,7 @@
 mod document;
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use http::{Method, Uri};
 use jsonschema::Validator;
@@ -56,7 +56,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) answered: &'a str,
 }
 
-type Bodies = BTreeMap<String, Validator>;
+type Bodies = BTreeMap<String, Arc<Validator>>;
 
 /// One method of one path.
 struct Operation {
@@ -69,7 +69,7 @@ struct Parameter {
     name: String,
     in_path: bool,
     is_integer: bool,
-    schema: Validator,
+    schema: Arc<Validator>,
 }
 
 /// One path.

@@ -1,9 +1,11 @@
 //! Reads `openapi.yaml` into what calls are held against.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use jsonschema::Validator;
-use serde_json::{Map, Value, json};
+use jsonschema::{Draft, Registry, Validator};
+use serde_json::{Map, Value};
 
 use super::{Bodies, Contract, Operation, Parameter, PathItem};
 
@@ -11,11 +13,14 @@ const METHODS: [&str; 6] = ["get", "put", "post", "patch", "delete", "head"];
 
 /// The document as a contract, or what is wrong with it.
 pub(super) fn read(yaml: &str) -> Result<Contract, String> {
-    let document = Document(serde_saphyr::from_str(yaml).map_err(|error| error.to_string())?);
-    let paths = document.0.get("paths").and_then(Value::as_object).ok_or("it has no paths")?;
+    let document: Value = serde_saphyr::from_str(yaml).map_err(|error| error.to_string())?;
+    let components = Registry::new().draft(Draft::Draft202012).add(COMPONENTS, document.clone());
+    let components = components.and_then(jsonschema::RegistryBuilder::prepare).map_err(|error| error.to_string())?;
+    let document = Document { whole: &document, components: &components, validators: RefCell::default() };
+    let paths = document.whole.get("paths").and_then(Value::as_object).ok_or("it has no paths")?;
     let paths = paths.iter().map(|(path, item)| document.path_item(path, item)).collect::<Result<_, _>>()?;
     let elsewhere = |name: &str| {
-        let response = document.0.pointer(&format!("/x-emulator-elsewhere/{name}")).ok_or(format!("no {name}"))?;
+        let response = document.whole.pointer(&format!("/x-emulator-elsewhere/{name}")).ok_or(format!("no {name}"))?;
         document.bodies(document.resolve(response)?)
     };
     Ok(Contract {
@@ -26,17 +31,25 @@ pub(super) fn read(yaml: &str) -> Result<Contract, String> {
     })
 }
 
-struct Document(Value);
+/// Where a schema finds the components of the document.
+const COMPONENTS: &str = "urn:openapi";
 
-impl Document {
+struct Document<'a> {
+    whole: &'a Value,
+    components: &'a Registry<'a>,
+    /// By their schema's text: most schemas stand behind many operations, and each validator is large.
+    validators: RefCell<BTreeMap<String, Arc<Validator>>>,
+}
+
+impl<'a> Document<'a> {
     /// What a `$ref` refers to, or the value itself.
-    fn resolve<'a>(&'a self, value: &'a Value) -> Result<&'a Value, String> {
+    fn resolve(&self, value: &'a Value) -> Result<&'a Value, String> {
         let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return Ok(value) };
-        let found = reference.strip_prefix('#').and_then(|pointer| self.0.pointer(pointer));
+        let found = reference.strip_prefix('#').and_then(|pointer| self.whole.pointer(pointer));
         self.resolve(found.ok_or_else(|| format!("nothing at {reference}"))?)
     }
 
-    fn path_item(&self, path: &str, item: &Value) -> Result<PathItem, String> {
+    fn path_item(&self, path: &str, item: &'a Value) -> Result<PathItem, String> {
         let item = self.resolve(item)?;
         let shared = self.parameters(item)?;
         let mut operations = BTreeMap::new();
@@ -54,12 +67,12 @@ impl Document {
         Ok(PathItem { segments, is_global, operations })
     }
 
-    fn parameters<'a>(&'a self, of: &'a Value) -> Result<Vec<&'a Value>, String> {
+    fn parameters(&self, of: &'a Value) -> Result<Vec<&'a Value>, String> {
         let list = of.get("parameters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         list.iter().map(|parameter| self.resolve(parameter)).collect()
     }
 
-    fn operation(&self, operation: &Value) -> Result<Operation, String> {
+    fn operation(&self, operation: &'a Value) -> Result<Operation, String> {
         let parameters = self.parameters(operation)?.into_iter().map(|value| self.parameter(value));
         let body = operation.get("requestBody").map_or(Ok(Bodies::new()), |body| self.bodies(self.resolve(body)?))?;
         let none = Map::new();
@@ -72,7 +85,7 @@ impl Document {
         Ok(Operation { parameters: parameters.collect::<Result<_, _>>()?, body, answers })
     }
 
-    fn parameter(&self, parameter: &Value) -> Result<Parameter, String> {
+    fn parameter(&self, parameter: &'a Value) -> Result<Parameter, String> {
         let text =
             |key: &str| parameter.get(key).and_then(Value::as_str).ok_or_else(|| format!("a parameter without {key}"));
         let schema = parameter.get("schema").ok_or("a parameter without schema")?;
@@ -84,7 +97,7 @@ impl Document {
         })
     }
 
-    fn bodies(&self, of: &Value) -> Result<Bodies, String> {
+    fn bodies(&self, of: &'a Value) -> Result<Bodies, String> {
         let none = Map::new();
         let content = of.get("content").and_then(Value::as_object).unwrap_or(&none);
         let body = |(content_type, media): (&String, &Value)| {
@@ -94,15 +107,34 @@ impl Document {
         content.iter().map(body).collect()
     }
 
-    /// A schema with the components that it may refer to.
-    fn validator(&self, schema: &Value) -> Result<Validator, String> {
-        let components = self.0.get("components").cloned().unwrap_or_default();
-        let whole = json!({
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "components": components,
-            "allOf": [schema],
-        });
-        let options = jsonschema::options().should_validate_formats(true).should_ignore_unknown_formats(true);
-        options.build(&whole).map_err(|error| error.to_string())
+    fn validator(&self, schema: &Value) -> Result<Arc<Validator>, String> {
+        let schema = with_components(schema);
+        let text = schema.to_string();
+        if let Some(known) = self.validators.borrow().get(&text) {
+            return Ok(Arc::clone(known));
+        }
+        let options = jsonschema::options().with_draft(Draft::Draft202012).with_registry(self.components);
+        let options = options.should_validate_formats(true).should_ignore_unknown_formats(true);
+        let made = Arc::new(options.build(&schema).map_err(|error| error.to_string())?);
+        self.validators.borrow_mut().insert(text, Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+/// A schema whose references to components lead into the document.
+fn with_components(schema: &Value) -> Value {
+    match schema {
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .map(|(key, value)| match value {
+                    Value::String(to) if key == "$ref" && to.starts_with('#') => {
+                        (key.clone(), format!("{COMPONENTS}{to}").into())
+                    }
+                    _ => (key.clone(), with_components(value)),
+                })
+                .collect(),
+        ),
+        Value::Array(list) => list.iter().map(with_components).collect(),
+        _ => schema.clone(),
     }
 }

@@ -57,6 +57,19 @@ async fn a_seeded_emulator_answers_and_ends_on_either_signal() {
     }
 }
 
+/// The chart gives its pod 128 MiB.
+#[tokio::test]
+async fn a_call_held_against_the_contract_takes_little_memory() {
+    let portal = format!("--portal=acme/eu/{PORTAL}");
+    let running = start(&[&portal], &[("KONNECT_EMULATOR_ORG", &format!("acme={TOKEN}"))]);
+    let url = format!("{}/v2/portals/{PORTAL}/audit-log-replay-job", running.konnect_url.replace("{region}", "eu"));
+    let reply = Reply::read(client().get(url).bearer_auth(TOKEN).send().await.unwrap()).await;
+    assert_eq!(reply.status, 200);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")).unwrap();
+    assert!(peak.parse::<u64>().unwrap() < 64 << 10, "{peak} kB");
+}
+
 #[tokio::test]
 async fn a_configuration_file_describes_a_world() {
     let file = std::env::temp_dir().join(format!("konnect-emulator-{}.json", std::process::id()));
