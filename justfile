@@ -22,15 +22,8 @@ ci *STEPS:
 
 # Writes all generated files anew.
 generate:
-    cargo run --quiet --example generate crd > crds/auditlogreplayjobs.yaml
-    cp crds/auditlogreplayjobs.yaml deploy/helm/konnect-replay/files/crd.yaml
-    cp crds/auditlogreplayjobs.yaml deploy/kustomize/base/crd.yaml
-    cp deploy/monitoring/* deploy/helm/konnect-replay/files/
+    cargo xtask generate
     tests/chart/install-yaml
-    cargo run --quiet --example api-reference > docs/api.md
-    cargo run --quiet --example generate evidence-schema > docs/evidence.schema.json
-    cargo run --quiet --example generate configuration > docs/configuration.md
-    docs/decisions/index > docs/decisions/README.md
 
 # Explores the states of the decision core.
 model:

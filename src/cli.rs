@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::konnect::UrlTemplate;
+use konnect_replay_core::konnect::UrlTemplate;
 
 /// A Kubernetes operator that has Kong Konnect send a window of audit logs again.
 #[derive(Debug, Parser)]

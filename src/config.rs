@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::{LogFormat, RunArgs, SerializeArg};
-use crate::replay::{Policy, Serialize};
+use konnect_replay_core::replay::{Policy, Serialize};
 
 /// Shortest interval that is taken for meant.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);

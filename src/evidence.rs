@@ -10,7 +10,7 @@ use std::io::Write;
 
 pub use record::{Record, SCHEMA, SCHEMA_JSON, schema_json};
 
-use crate::api::AuditLogReplayJob;
+use konnect_replay_core::api::AuditLogReplayJob;
 
 /// Why a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,22 +1,17 @@
 //! konnect-replay: a Kubernetes operator that has Kong Konnect send a window of audit logs again.
 //!
-//! To know what the operator does, read [`replay`]: its [`replay::next`] decides everything, from what was observed. [`api`]
-//! is the object that users write, [`konnect`] speaks to Konnect, [`controller`] connects the three to a cluster. [`plugin`] is
-//! the other program, `kubectl replay`, which only writes and reads those objects.
+//! What it decides, and the words it says to Kubernetes and to Konnect, are in [`konnect_replay_core`]: to know what the operator does,
+//! read [`konnect_replay_core::replay`]. Here it is done: [`controller`] watches, reads, writes and calls; [`konnect_http`] is the one
+//! way to Konnect.
 
-pub mod api;
 pub mod cli;
 pub mod config;
 pub mod controller;
 pub mod evidence;
-pub mod konnect;
-mod kubeconfig;
+pub mod konnect_http;
 pub mod leader;
 pub mod metrics;
-mod open_enum;
-pub mod plugin;
 mod probe;
 pub mod program;
-pub mod replay;
 pub mod server;
 pub mod telemetry;

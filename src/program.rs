@@ -4,14 +4,16 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command, RunArgs};
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::{api, controller, evidence, probe, telemetry};
+use konnect_replay_core::api;
+use konnect_replay_kubeconfig::wait_for;
+
+use crate::{controller, evidence, probe, telemetry};
 
 /// Runs the program with these arguments, the first of which is its name. Wrong arguments end the process with 2.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -29,18 +31,6 @@ fn ask(url: url::Url) -> ExitCode {
         Ok(Err(error)) => fail(1, &error),
         Err(error) => fail(1, &error),
     }
-}
-
-/// How long a thread that blocks may hold up the end of the process.
-const LAST_MOMENT: Duration = Duration::from_secs(1);
-
-/// On one thread: what is done waits for answers most of the time. A look-up of a name, or a program that logs in, that is stuck on a
-/// thread of its own is not waited for at the end.
-pub(crate) fn wait_for<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(work);
-    runtime.shutdown_timeout(LAST_MOMENT);
-    Ok(outcome)
 }
 
 fn run(args: RunArgs) -> ExitCode {
@@ -80,24 +70,4 @@ fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
     // A closed standard error leaves the exit code to say it.
     let _ = writeln!(std::io::stderr(), "{message}");
     ExitCode::from(code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_look_up_that_is_stuck_does_not_hold_up_the_end() {
-        let began = std::time::Instant::now();
-        let (report, started) = std::sync::mpsc::channel();
-        let stuck = async {
-            tokio::task::spawn_blocking(move || {
-                report.send(()).unwrap();
-                std::thread::sleep(Duration::from_mins(1));
-            });
-            started.recv().unwrap();
-        };
-        wait_for(stuck).unwrap();
-        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
-    }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::Secret;
-use konnect_replay::api::{ApiVersion, TimeRange};
-use konnect_replay::konnect::{Endpoint, HttpClient, RemoteTarget, Request, Token};
+use konnect_replay::konnect_http::HttpClient;
+use konnect_replay_core::api::{ApiVersion, TimeRange};
+use konnect_replay_core::konnect::{Endpoint, RemoteTarget, Request, Token};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;

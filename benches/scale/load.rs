@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use konnect_emulator::{Call, Emulator, Options, TargetKey, Timings, Webhook};
-use konnect_replay::api::{
+use konnect_replay_core::api::{
     AuditLogReplayJob, AuditLogReplayJobSpec, ConditionStatus, ConditionType, KonnectApiVersion, Scope, SecretKeyRef,
     Target, WindowSpec,
 };

@@ -62,7 +62,7 @@ impl Cast {
     }
 
     /// The objects of the demo.
-    pub(crate) fn jobs(&self) -> Api<konnect_replay::api::AuditLogReplayJob> {
+    pub(crate) fn jobs(&self) -> Api<konnect_replay_core::api::AuditLogReplayJob> {
         Api::namespaced(self.client.clone(), NAMESPACE)
     }
 
@@ -106,7 +106,7 @@ fn konnect_options() -> Options {
 async fn install(plane: &ControlPlane) -> Result<PathBuf> {
     plane.create_namespace("konnect-replay").await?;
     plane.create_namespace(NAMESPACE).await?;
-    plane.apply(konnect_replay::api::CRD).await?;
+    plane.apply(konnect_replay_core::api::CRD).await?;
     plane.apply(include_str!("../../deploy/kustomize/base/rbac.yaml")).await?;
     plane.wait_crd_established("auditlogreplayjobs.konnect-replay.dev").await?;
     let secret =

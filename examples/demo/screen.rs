@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
 
 use crate::cast::{Cast, NAMESPACE};
 

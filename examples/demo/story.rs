@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures::TryStreamExt;
 use konnect_emulator::{Emit, Outage, Status, TargetKey, Window};
-use konnect_replay::api::{AuditLogReplayJob, ConditionStatus, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionStatus, ConditionType};
 use kube::runtime::{WatchStreamExt, watcher};
 
 use crate::Result;

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use konnect_emulator::{
     Behaviour, Emulator, Options, Q1, Q5, Q6, Receiver, ReceiverOptions, TargetKey, Timings, Webhook,
 };
-use konnect_replay::api::AuditLogReplayJob;
+use konnect_replay_core::api::AuditLogReplayJob;
 use kube::Api;
 
 use crate::replicas::Replicas;
@@ -42,7 +42,7 @@ impl Stage {
         let plane = ControlPlane::start(PlaneOptions::default()).await?;
         plane.create_namespace("konnect-replay").await?;
         plane.create_namespace(NAMESPACE).await?;
-        plane.apply(konnect_replay::api::CRD).await?;
+        plane.apply(konnect_replay_core::api::CRD).await?;
         plane.apply(include_str!("../../deploy/kustomize/base/rbac.yaml")).await?;
         plane.wait_crd_established("auditlogreplayjobs.konnect-replay.dev").await?;
         let konnect = Emulator::start(konnect_options(rng)).await?;

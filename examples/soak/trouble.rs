@@ -220,7 +220,7 @@ impl Storm {
             }
             _ => {
                 let value = self.rng.u32(..).to_string();
-                let annotations = json!({ konnect_replay::api::REQUESTED_AT: value });
+                let annotations = json!({ konnect_replay_core::api::REQUESTED_AT: value });
                 work.patch(stage, &name, &json!({ "metadata": { "annotations": annotations } })).await?;
                 "users: a try is asked for"
             }

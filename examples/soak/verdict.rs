@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use konnect_emulator::{Run, Status, TargetKey};
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 use crate::judge::Judge;
 use crate::stage::Stage;

@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use fastrand::Rng;
 use futures::future::try_join_all;
 use konnect_emulator::{Emit, Scope as RemoteScope, TargetKey, Window};
-use konnect_replay::api::{
+use konnect_replay_core::api::{
     AuditLogReplayJob, AuditLogReplayJobSpec, ConditionStatus, ConditionType, KonnectApiVersion, Scope, SecretKeyRef,
     Target, WindowSpec,
 };

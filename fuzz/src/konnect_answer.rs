@@ -3,8 +3,8 @@
 //! The input is an HTTP status as three digits and then the body, so that seeds can be written by hand: `200{"status":"running"}`.
 
 use chrono::{DateTime, Utc};
-use konnect_replay::konnect::limits::{MAX_BODY_BYTES, MAX_TEXT_CHARS};
-use konnect_replay::konnect::{
+use konnect_replay_core::konnect::limits::{MAX_BODY_BYTES, MAX_TEXT_CHARS};
+use konnect_replay_core::konnect::{
     CallError, Certainty, RawAnswer, Reading, RemoteStatus, read_replay_job, read_webhook, read_webhook_status,
 };
 

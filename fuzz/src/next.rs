@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use chrono::{DateTime, TimeDelta, Utc};
-use konnect_replay::api::{
+use konnect_replay_core::api::{
     AuditLogReplayJob, AuditLogReplayJobStatus, ConditionStatus, ConditionType, MAX_MESSAGE_CHARS, SubmissionState,
     TimeRange,
 };
-use konnect_replay::konnect::{ApiError, CallError, Reading, RemoteJob, TokenError, Webhook, WebhookStatus};
-use konnect_replay::replay::{
+use konnect_replay_core::konnect::{ApiError, CallError, Reading, RemoteJob, TokenError, Webhook, WebhookStatus};
+use konnect_replay_core::replay::{
     Clock, Draw, Learned, Memory, Observed, Policy, PutAnswer, Seen, Serialize, Step, TokenProblem, Turn,
     VersionChoice, WaitCause, WebhookReading, is_finished, next, reserves,
 };

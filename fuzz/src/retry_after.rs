@@ -3,8 +3,8 @@
 //! The input is the value of `Retry-After`, a line break, and the value of `Date`.
 
 use chrono::{DateTime, Utc};
-use konnect_replay::konnect::answer::MAX_RETRY_AFTER;
-use konnect_replay::konnect::{CallError, RawAnswer, read_replay_job};
+use konnect_replay_core::konnect::answer::MAX_RETRY_AFTER;
+use konnect_replay_core::konnect::{CallError, RawAnswer, read_replay_job};
 
 /// Reads `data` as the two headers of a 429.
 pub fn check(data: &[u8]) {

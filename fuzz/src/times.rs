@@ -1,6 +1,6 @@
 //! Any text as a time of Konnect's: what is read can be written, and is read again as the same second.
 
-use konnect_replay::konnect::time::{format, parse_lenient};
+use konnect_replay_core::konnect::time::{format, parse_lenient};
 
 /// Reads `data` as a time.
 pub fn check(data: &[u8]) {

@@ -1,7 +1,7 @@
 //! Any `--konnect-url`: what is accepted gives, for each region, a URL to which a path can be joined, over http or https only, with
 //! no credentials in it, and with the host that the installer wrote.
 
-use konnect_replay::konnect::UrlTemplate;
+use konnect_replay_core::konnect::UrlTemplate;
 use url::Url;
 
 /// Reads `data` as a template.

@@ -1,7 +1,7 @@
-//! The kubectl plugin: `kubectl replay`. All of it is in the library: see [`konnect_replay::plugin`].
+//! The kubectl plugin: `kubectl replay`. All of it is in [`kubectl_replay`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    konnect_replay::plugin::main(std::env::args_os())
+    kubectl_replay::main(std::env::args_os())
 }

@@ -12,12 +12,12 @@ use super::error::KubeError;
 use super::slim::Objects;
 use super::status_patch::FIELD_MANAGER;
 use super::{secret, status_patch};
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Submission};
-use crate::konnect::{
+use konnect_replay_core::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Submission};
+use konnect_replay_core::konnect::{
     CallError, Endpoint, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, limits, read_replay_job,
     read_webhook, read_webhook_status,
 };
-use crate::replay::{PutAnswer, SecretRef, TokenProblem, WebhookReading};
+use konnect_replay_core::replay::{PutAnswer, SecretRef, TokenProblem, WebhookReading};
 
 /// How long a look that is only for the record may take.
 const BRIEF: Duration = Duration::from_secs(5);

@@ -2,11 +2,11 @@
 
 use super::context::Context;
 use super::log;
-use crate::api::AuditLogReplayJob;
 use crate::evidence::{self, Telling};
-use crate::konnect::CallError;
-use crate::replay::events::Announcer;
-use crate::replay::{Change, changes};
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::konnect::CallError;
+use konnect_replay_core::replay::events::Announcer;
+use konnect_replay_core::replay::{Change, changes};
 
 /// What one pass has to add to what the status says.
 #[derive(Debug, Default)]

@@ -13,8 +13,8 @@ use tracing::{debug, info, warn};
 use super::context::Context;
 use super::replayed::Index;
 use super::slim::Guarded;
-use crate::replay::{Candidate, FirstSight, ObjectId, Woken};
 use crate::server::Readiness;
+use konnect_replay_core::replay::{Candidate, FirstSight, ObjectId, Woken};
 
 /// What arrives from the watch of one scope.
 pub(super) struct Arrivals {
@@ -180,8 +180,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::api::AuditLogReplayJob;
     use crate::controller::testing::{context, job};
+    use konnect_replay_core::api::AuditLogReplayJob;
 
     fn read(job: &AuditLogReplayJob) -> Guarded {
         serde_json::from_str(&serde_json::to_string(job).unwrap()).unwrap()

@@ -17,9 +17,9 @@ use super::replayed::Replayed;
 use super::slim::Guarded;
 use super::stores::Stores;
 use crate::config::Config;
-use crate::konnect::HttpClient;
+use crate::konnect_http::HttpClient;
 use crate::metrics::Metrics;
-use crate::replay::{CallLimit, Clock, Draw, ObjectId, Scheduler, Woken};
+use konnect_replay_core::replay::{CallLimit, Clock, Draw, ObjectId, Scheduler, Woken};
 
 /// What all passes share.
 pub(super) struct Context {

@@ -1,5 +1,5 @@
 //! Publishing Events: from a bounded queue, by a task of its own, so that no pass waits for it or fails because of it. What is to be
-//! published is decided in [`crate::replay::events`].
+//! published is decided in [`konnect_replay_core::replay::events`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::status_patch::FIELD_MANAGER;
-use crate::api::{AuditLogReplayJob, to_micro_time};
-use crate::replay::events::Event;
+use konnect_replay_core::api::{AuditLogReplayJob, to_micro_time};
+use konnect_replay_core::replay::events::Event;
 
 /// Events that may wait to be published; further ones are left out.
 const QUEUE: usize = 1024;
@@ -188,7 +188,7 @@ impl Complaint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::events::EventReason;
+    use konnect_replay_core::replay::events::EventReason;
 
     fn job(name: &str) -> AuditLogReplayJob {
         let spec = serde_json::json!({

@@ -4,8 +4,8 @@ use kube::ResourceExt;
 use tracing::{error, info, warn};
 
 use super::error::PassError;
-use crate::api::{AuditLogReplayJob, ConditionType};
-use crate::replay::{PutAnswer, Step};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::replay::{PutAnswer, Step};
 
 /// One line for a pass that could not be ended as decided.
 pub(super) fn failure(job: &AuditLogReplayJob, why: &PassError) {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use crate::api::AuditLogReplayJob;
-use crate::replay::events::Announcer;
-use crate::replay::{Memory, ObjectId, OwnWrites};
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::events::Announcer;
+use konnect_replay_core::replay::{Memory, ObjectId, OwnWrites};
 
 /// What is kept of one object.
 #[derive(Debug, Default)]

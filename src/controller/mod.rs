@@ -1,4 +1,4 @@
-//! The glue to a cluster: watch, observe, decide, act, report. What to do is decided in [`crate::replay`]; here it is done.
+//! The glue to a cluster: watch, observe, decide, act, report. What to do is decided in [`konnect_replay_core::replay`]; here it is done.
 
 mod actions;
 mod announce;

@@ -14,10 +14,10 @@ use super::log;
 use super::memory::Kept;
 use super::permit::{self, Permit};
 use super::slim;
-use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus};
-use crate::konnect::Token;
-use crate::replay::events;
-use crate::replay::{Course, Policy, PutAnswer, Step, ValidatedJob};
+use konnect_replay_core::api::{AuditLogReplayJob, AuditLogReplayJobStatus};
+use konnect_replay_core::konnect::Token;
+use konnect_replay_core::replay::events;
+use konnect_replay_core::replay::{Course, Policy, PutAnswer, Step, ValidatedJob};
 /// How often a pass reads the object anew after losing a write.
 const MAX_CONFLICTS: usize = 3;
 /// How long a request to Konnect may still take when the process is told to end, so that its answer is recorded.

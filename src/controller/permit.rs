@@ -1,9 +1,9 @@
-//! The permit to call Konnect, for the length of one pass: see [`crate::replay::CallLimit`].
+//! The permit to call Konnect, for the length of one pass: see [`konnect_replay_core::replay::CallLimit`].
 
 use std::time::Duration;
 
 use super::context::Context;
-use crate::replay::ObjectId;
+use konnect_replay_core::replay::ObjectId;
 
 /// How soon a job without a permit asks again. A job in line is woken; this is for a wake-up that is lost.
 pub(super) const RETRY: Duration = Duration::from_secs(5);

@@ -13,9 +13,9 @@ use super::error::{KubeError, PassError};
 use super::log;
 use super::pass::Pass;
 use super::slim::Guarded;
-use crate::api::{AuditLogReplayJob, UNOBSERVED_GENERATION};
 use crate::metrics::PassResult;
-use crate::replay::{Candidate, is_finished};
+use konnect_replay_core::api::{AuditLogReplayJob, UNOBSERVED_GENERATION};
+use konnect_replay_core::replay::{Candidate, is_finished};
 
 /// Longest wait after passes that failed.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
@@ -148,7 +148,8 @@ mod tests {
         let mut unread = serde_json::to_value(&odd).unwrap();
         unread["spec"]["webhookPolicy"] = "OfALaterVersion".into();
         let unread: Arc<Guarded> = Arc::new(serde_json::from_value(unread).unwrap());
-        let blocks = |after: &crate::replay::Candidate| ctx.scheduler().blocker(after, ctx.clock().mono).is_some();
+        let blocks =
+            |after: &konnect_replay_core::replay::Candidate| ctx.scheduler().blocker(after, ctx.clock().mono).is_some();
 
         let _ = ctx.scheduler().wait(&before, ctx.clock().mono);
         let _ = ctx.scheduler().wait(&after, ctx.clock().mono);

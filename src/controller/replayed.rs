@@ -9,8 +9,8 @@ use kube::ResourceExt;
 use kube::runtime::watcher;
 
 use super::slim::Guarded;
-use crate::api::{AuditLogReplayJob, TimeRange};
-use crate::replay::replayed_window;
+use konnect_replay_core::api::{AuditLogReplayJob, TimeRange};
+use konnect_replay_core::replay::replayed_window;
 
 /// Namespace and target in short, the end of the window and its start in seconds, and the name. Two targets that are one in short only
 /// cost a second look.

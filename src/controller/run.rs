@@ -12,13 +12,13 @@ use tracing::{info, warn};
 use super::context::Stop;
 use super::work::{self, Scopes, Unserved};
 use crate::config::{Config, Lease};
-use crate::konnect::HttpClient;
-use crate::konnect::http::SetupError;
-use crate::kubeconfig;
+use crate::konnect_http::HttpClient;
+use crate::konnect_http::SetupError;
 use crate::leader::{self, Departure, Leadership, Succession, Term};
 use crate::metrics::Metrics;
 use crate::server::{self, Pages, Readiness};
 use crate::telemetry::Verbosity;
+use konnect_replay_kubeconfig as kubeconfig;
 
 /// Where a pod finds the name of its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";

@@ -6,7 +6,7 @@ use kube::api::GetParams;
 use kube::core::{Request, Status};
 use kube::{Client, Error, Resource};
 
-use crate::replay::SecretRef;
+use konnect_replay_core::replay::SecretRef;
 
 /// Reads the Secret that `at` names. A name that no Secret can have is not asked for: where the CRD does not refuse it, it would lead to
 /// another place in the API.

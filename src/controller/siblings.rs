@@ -4,8 +4,8 @@
 use kube::ResourceExt;
 
 use super::context::Context;
-use crate::api::AuditLogReplayJob;
-use crate::replay::{Sibling, ValidatedJob};
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::{Sibling, ValidatedJob};
 
 impl Context {
     /// The objects of the namespace of `job` whose records show all of its window replayed, itself left out.

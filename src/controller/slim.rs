@@ -17,12 +17,12 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::api::{
+use konnect_replay_core::api::{
     AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, Condition, ConditionType, REQUESTED_AT,
     Submission, WebhookEvidence,
 };
-use crate::konnect::limits;
-use crate::replay::is_finished;
+use konnect_replay_core::konnect::limits;
+use konnect_replay_core::replay::is_finished;
 
 /// How much of [`REQUESTED_AT`] is read.
 const REQUESTED_CHARS: usize = 128;

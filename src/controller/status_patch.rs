@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 /// The name under which the operator owns status fields and reports.
 pub(super) const FIELD_MANAGER: &str = "konnect-replay";
 
-use crate::api::AuditLogReplayJobStatus;
+use konnect_replay_core::api::AuditLogReplayJobStatus;
 
 /// The patch that turns `old` into `new`, on exactly this version of the object.
 pub(super) fn patch(

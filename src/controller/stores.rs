@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::slim::Guarded;
-use crate::api::AuditLogReplayJob;
+use konnect_replay_core::api::AuditLogReplayJob;
 
 /// The stores that the watches fill, one for each scope.
 #[derive(Clone, Default)]

@@ -15,11 +15,11 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::context::{Context, Stop};
 use super::events;
 use super::slim::Guarded;
-use crate::api::AuditLogReplayJob;
 use crate::config::Config;
-use crate::konnect::HttpClient;
+use crate::konnect_http::HttpClient;
 use crate::metrics::Metrics;
-use crate::replay::Candidate;
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::Candidate;
 
 /// Takes what is logged, and keeps it.
 #[derive(Clone, Default)]

@@ -5,9 +5,9 @@ use tracing::info;
 
 use super::context::Context;
 use super::memory::Kept;
-use crate::api::AuditLogReplayJob;
 use crate::leader::Departure;
-use crate::replay::ObjectId;
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::ObjectId;
 
 impl Context {
     /// An object is gone: so is what was kept of it, and in time so are its reservations.

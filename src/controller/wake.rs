@@ -34,7 +34,7 @@ mod tests {
         let mut nobody = ctx.scheduler().reserve(&first, now);
         nobody = nobody.and(ctx.scheduler().wait(&second, now));
         nobody = nobody.and(ctx.scheduler().vanished(&first.id, soon, now));
-        assert_eq!(nobody, crate::replay::Woken::default());
+        assert_eq!(nobody, konnect_replay_core::replay::Woken::default());
 
         tokio::select! {
             never = keep_waking(&ctx) => match never {},

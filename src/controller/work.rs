@@ -23,14 +23,14 @@ use super::reconcile::reconcile;
 use super::slim::Guarded;
 use super::slim::{Objects, Whole};
 use super::{events, wake};
-use crate::api::AuditLogReplayJob;
 use crate::config::Config;
 use crate::evidence::{self, Telling};
-use crate::konnect::HttpClient;
+use crate::konnect_http::HttpClient;
 use crate::leader::{Departure, Succession};
 use crate::metrics::Metrics;
-use crate::replay::{End, end, is_under_way};
 use crate::server::Readiness;
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::{End, end, is_under_way};
 
 /// Objects on their way at once in lists, of all scopes together. A page is in memory twice, as text, before anything of it is left
 /// out, and an author can make an object 1.5 MB large: 25 of them take 75 MB, and the chart's limit is 256 Mi.

@@ -7,12 +7,12 @@ use kube::ResourceExt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::{
+use konnect_replay_core::api::{
     ApiVersion, AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, ConditionType, DuplicatePolicy,
     ExpiryPolicy, KonnectApiVersion, KonnectJob, Retries, Scope, TimeRange, WebhookEvidence, WebhookPolicy, WindowSpec,
     from_kube_time,
 };
-use crate::replay::VersionChoice;
+use konnect_replay_core::replay::VersionChoice;
 
 /// Which form this is.
 pub const SCHEMA: &str = "konnect-replay.dev/evidence/v1";
@@ -160,7 +160,7 @@ pub struct Outcome {
 impl Record {
     /// The record of a finished job; `None` for any other.
     pub fn of(job: &AuditLogReplayJob, repeated: bool, timestamp: DateTime<Utc>) -> Option<Self> {
-        let end = crate::replay::end(job)?;
+        let end = konnect_replay_core::replay::end(job)?;
         let status = job.status.clone()?;
         let (namespace, name, uid) =
             (job.namespace().unwrap_or_default(), job.name_any(), job.uid().unwrap_or_default());
@@ -227,7 +227,7 @@ impl Record {
 /// make it.
 pub const SCHEMA_JSON: &str = include_str!("../../docs/evidence.schema.json");
 
-/// The text of [`SCHEMA_JSON`], made anew: `cargo run --example generate evidence-schema`.
+/// The text of [`SCHEMA_JSON`], made anew by `cargo xtask generate`.
 pub fn schema_json() -> Result<String, serde_json::Error> {
     let settings = schemars::generate::SchemaSettings::draft2020_12()
         .with(|s| s.contract = schemars::generate::Contract::Serialize);
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_schema_in_the_repository_is_the_one_that_the_types_make() {
-        let remedy = "run: cargo run --example generate evidence-schema > docs/evidence.schema.json";
+        let remedy = "run: cargo xtask generate";
         assert!(schema_json().unwrap() == SCHEMA_JSON, "docs/evidence.schema.json is out of date; {remedy}");
     }
 }

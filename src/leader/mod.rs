@@ -2,7 +2,7 @@
 //! how it left (`lease.rs`).
 //!
 //! A lease is no fence: a leader that was stopped for a while may wake up and believe it still leads. What keeps such a one from
-//! sending is the record in the object and the age of its reading, see [`crate::replay`].
+//! sending is the record in the object and the age of its reading, see [`konnect_replay_core::replay`].
 
 mod election;
 mod lease;

@@ -15,8 +15,8 @@ use prometheus_client::registry::Unit;
 use super::figures::{Busy, Figures};
 use super::labels::{Names, OTHER, Place, Portals, Region};
 use super::state::JobState;
-use crate::api::AuditLogReplayJob;
-use crate::replay::Policy;
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::Policy;
 
 /// How long a reading of a webhook is shown: an object that needs it is looked at far more often.
 const READING_HOLDS: Duration = Duration::from_hours(1);

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::labels::{self, Names, Place};
 use super::state::JobState;
-use crate::api::{AuditLogReplayJob, SubmissionState};
-use crate::replay::{Policy, end, planned_expiry};
+use konnect_replay_core::api::{AuditLogReplayJob, SubmissionState};
+use konnect_replay_core::replay::{Policy, end, planned_expiry};
 
 /// The objects in numbers, at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]

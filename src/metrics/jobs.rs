@@ -7,8 +7,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{Names, OTHER, Region};
-use crate::api::Reason;
-use crate::replay::{Change, End};
+use konnect_replay_core::api::Reason;
+use konnect_replay_core::replay::{Change, End};
 
 /// From a minute to the seven days that Konnect keeps events.
 const LONG: [f64; 10] = [60.0, 300.0, 900.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 259_200.0, 604_800.0];

@@ -32,8 +32,8 @@ use prometheus_client::registry::Registry;
 pub use state::JobState;
 
 use crate::config::Config;
-use crate::konnect::{CallError, RemoteTarget};
-use crate::replay::{Change, WebhookReading};
+use konnect_replay_core::konnect::{CallError, RemoteTarget};
+use konnect_replay_core::replay::{Change, WebhookReading};
 
 /// Everything that is measured. Clones are the same.
 #[derive(Clone, Debug)]

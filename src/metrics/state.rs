@@ -2,8 +2,8 @@
 
 use prometheus_client::encoding::EncodeLabelValue;
 
-use crate::api::{AuditLogReplayJob, ConditionStatus, ConditionType, Reason};
-use crate::replay::ready_reason;
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionStatus, ConditionType, Reason};
+use konnect_replay_core::replay::ready_reason;
 
 /// Where a job stands. Exactly one of these, always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

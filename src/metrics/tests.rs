@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{ApiVersion, AuditLogReplayJob, Reason};
-use crate::konnect::{Webhook, WebhookStatus};
 use crate::metrics::figures::{Busy, Figures};
+use konnect_replay_core::api::{ApiVersion, AuditLogReplayJob, Reason};
+use konnect_replay_core::konnect::{Webhook, WebhookStatus};
 
 const PORTAL: &str = "6b1e4f0c-2f0f-4c39-9f3c-1f7f5d6f9f10";
 
@@ -168,7 +168,7 @@ fn ends_are_told_by_the_latest_of_each_kind() {
 #[test]
 fn a_success_outlives_its_object() {
     let metrics = metrics_of(Vec::new());
-    let end = crate::replay::End {
+    let end = konnect_replay_core::replay::End {
         complete: true,
         reason: "Completed".to_owned(),
         at: "1970-01-01T00:01:00Z".parse().unwrap(),
@@ -278,7 +278,12 @@ fn passes_count_when_they_end_and_are_under_way_until_then() {
 fn an_end_counts_under_its_reason_and_where_it_has_a_name_of_its_own() {
     let metrics = Metrics::new(&config());
     for (complete, reason) in [(true, "AlreadyReplayed"), (false, "WindowExpired"), (false, "OfAVersionToCome")] {
-        let end = crate::replay::End { complete, reason: reason.to_owned(), at: now(), took: Duration::from_mins(2) };
+        let end = konnect_replay_core::replay::End {
+            complete,
+            reason: reason.to_owned(),
+            at: now(),
+            took: Duration::from_mins(2),
+        };
         metrics.changed("eu", &Change::Finished(end));
     }
     let text = metrics.encode().unwrap();

@@ -1,6 +1,6 @@
 //! What the API server itself refuses, with which words, and what it fills in.
 
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ async fn a_time_in_another_form_is_refused_with_the_form_to_write() {
         }
         let spec = json!({ "target": { "region": "eu", "portalID": PORTAL }, "tokenSecretRef": { "name": "t" },
             "window": { "startAt": other, "endAt": "2026-11-20T11:30:00Z" } });
-        let broken = konnect_replay::api::violations(&serde_json::from_value(spec).unwrap());
+        let broken = konnect_replay_core::api::violations(&serde_json::from_value(spec).unwrap());
         assert_eq!(broken.first().map(|broken| broken.message), Some(expected), "{other}: {broken:?}");
     }
 }

@@ -2,7 +2,7 @@
 //! `updated_at` and its limits, and the operator's clock stays. Both sides see only the difference.
 
 use chrono::{TimeDelta, Utc};
-use konnect_replay::api::{AuditLogReplayJob, ConditionType, ExpiryPolicy};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType, ExpiryPolicy};
 
 use crate::support::{JobBuilder, World, condition, window_of};
 

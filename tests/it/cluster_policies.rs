@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
 use k8s_openapi::api::rbac::v1::ClusterRole;
-use konnect_replay::api::{AuditLogReplayJob, DuplicatePolicy};
+use konnect_replay_core::api::{AuditLogReplayJob, DuplicatePolicy};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Event;
 use konnect_emulator::Role;
-use konnect_replay::api::{AuditLogReplayJob, ConditionStatus, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionStatus, ConditionType};
 use kube::Api;
 use kube::api::ListParams;
 

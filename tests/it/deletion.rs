@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use konnect_emulator::{Action, Fault, Q2, Reply, Status};
-use konnect_replay::api::AuditLogReplayJob;
+use konnect_replay_core::api::AuditLogReplayJob;
 
 use crate::support::{JobBuilder, World};
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use konnect_emulator::{Action, Fault, PathKind, Reply};
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
 use serde_json::{Value, json};
 
 use crate::support::{World, condition, ready_reason};

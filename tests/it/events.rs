@@ -174,7 +174,7 @@ async fn without_the_right_to_create_events_everything_else_works_and_the_log_sa
         let start = Utc::now() - TimeDelta::hours(hours);
         world.create(world.job(name).window(start, start + TimeDelta::hours(1))).await;
         let done = world.wait_until_complete(name).await;
-        assert!(condition(&done, &konnect_replay::api::ConditionType::Ready).is_some());
+        assert!(condition(&done, &konnect_replay_core::api::ConditionType::Ready).is_some());
         assert!(events(&world, name).await.is_empty());
     }
     world.operator().signal("TERM");

@@ -1,7 +1,7 @@
 //! Finished objects, after a restart has left of them in memory what is still asked.
 
 use chrono::{SubsecRound, TimeDelta, Utc};
-use konnect_replay::api::{AuditLogReplayJob, ConditionStatus, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionStatus, ConditionType};
 use serde_json::json;
 
 use crate::support::{World, condition, ready_reason};
@@ -16,7 +16,7 @@ async fn an_edit_of_a_finished_object_is_observed_and_its_record_stays_whole() {
 
     world.patch("done", json!({ "spec": { "backoffLimit": 3 } })).await;
     let observed = |generation| {
-        move |job: &konnect_replay::api::AuditLogReplayJob| {
+        move |job: &konnect_replay_core::api::AuditLogReplayJob| {
             job.status.as_ref().is_some_and(|status| status.observed_generation == generation)
         }
     };
@@ -32,7 +32,7 @@ async fn an_edit_of_a_finished_object_is_observed_and_its_record_stays_whole() {
 }
 
 /// `kubectl wait` compares the generation of the condition that it waits for.
-fn followed(status: &mut konnect_replay::api::AuditLogReplayJobStatus, generation: i64) {
+fn followed(status: &mut konnect_replay_core::api::AuditLogReplayJobStatus, generation: i64) {
     status.observed_generation = generation;
     status.conditions.iter_mut().for_each(|condition| condition.observed_generation = Some(generation));
 }

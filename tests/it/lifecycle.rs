@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use konnect_emulator::{ApiVersion, Status, TargetKey, Webhook};
-use konnect_replay::api::{ConditionStatus, ConditionType, SubmissionState};
-use konnect_replay::konnect::RemoteStatus;
+use konnect_replay_core::api::{ConditionStatus, ConditionType, SubmissionState};
+use konnect_replay_core::konnect::RemoteStatus;
 use serde_json::json;
 
 use crate::support::{JobBuilder, PORTAL, World, condition, is_true, window_of};

@@ -111,7 +111,8 @@ async fn what_is_served_after_jobs_of_every_kind_is_what_is_documented() {
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
     }
-    let ended = |status: &konnect_replay::api::AuditLogReplayJobStatus| status.completion_time.unwrap().timestamp();
+    let ended =
+        |status: &konnect_replay_core::api::AuditLogReplayJobStatus| status.completion_time.unwrap().timestamp();
     #[allow(clippy::cast_precision_loss)]
     let completed = ended(done.status.as_ref().unwrap()) as f64;
     for name in ["last_success", "last_undelivered"] {

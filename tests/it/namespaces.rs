@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use control_plane::ControlPlane;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, ResourceExt};
 

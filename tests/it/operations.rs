@@ -1,7 +1,7 @@
 //! docs/operations.md has an answer to whatever the operator may say.
 
-use konnect_replay::api::Reason;
-use konnect_replay::replay::events::EventReason;
+use konnect_replay_core::api::Reason;
+use konnect_replay_core::replay::events::EventReason;
 use serde_json::Value;
 
 const OPERATIONS: &str = include_str!("../../docs/operations.md");

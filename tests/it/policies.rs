@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use konnect_emulator::{Emit, Hold, Outage, PathKind, Q3, Receiver, ReceiverOptions, Status, Webhook, Window};
-use konnect_replay::api::{ConditionType, DuplicatePolicy, ExpiryPolicy};
+use konnect_replay_core::api::{ConditionType, DuplicatePolicy, ExpiryPolicy};
 
 use crate::support::{JobBuilder, PATIENCE, World, condition, ready_reason, window_of};
 

@@ -1,7 +1,7 @@
 //! `/healthz` and `/readyz`.
 
 use control_plane::{ControlPlane, Options};
-use konnect_replay::api::AuditLogReplayJob;
+use konnect_replay_core::api::AuditLogReplayJob;
 use kube::Api;
 use kube::api::PostParams;
 

@@ -1,6 +1,6 @@
-//! docs/api.md is what src/api says.
+//! docs/api.md is what crates/core/src/api says.
 
-use konnect_replay::api::reference;
+use konnect_replay_core::api::reference;
 
 #[test]
 fn the_reference_in_the_repository_is_the_one_that_is_generated() {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use konnect_emulator::{Action, Fault, Reply, Status};
-use konnect_replay::api::SubmissionState;
+use konnect_replay_core::api::SubmissionState;
 
 use crate::support::{World, ready_reason};
 

@@ -1,7 +1,7 @@
 //! A program that is newer than the definition of its objects: unsupported, and yet no reason to go in circles.
 
 use konnect_emulator::{ApiVersion, Emulator, Options, Receiver, ReceiverOptions, TargetKey, Timings, Webhook};
-use konnect_replay::api::{AuditLogReplayJob, ConditionType, SubmissionState};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType, SubmissionState};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! `spec.suspend` forbids the next request, never more.
 
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
 
 use crate::support::{JobBuilder, PORTAL, World, condition, is_true, ready_reason};
 

@@ -1,7 +1,7 @@
 //! `spec.ttlSecondsAfterFinished`, with the real binary: the record goes, and nothing else does.
 
 use chrono::{TimeDelta, Utc};
-use konnect_replay::api::AuditLogReplayJob;
+use konnect_replay_core::api::AuditLogReplayJob;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;

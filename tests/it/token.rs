@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use konnect_emulator::{Action, Fault, PathKind, Q2, Reply};
-use konnect_replay::api::ConditionType;
 use konnect_replay::cli::{Cli, Command, LogFormat};
 use konnect_replay::config::Config;
 use konnect_replay::metrics::Metrics;
 use konnect_replay::telemetry;
+use konnect_replay_core::api::ConditionType;
 
 use crate::support::{JobBuilder, PATIENCE, TOKEN, World, is_true, outlets, shows_a_token};
 

@@ -1,7 +1,7 @@
 //! Portals that Konnect knows under one version of its API only: found by asking, recorded, and kept.
 
 use konnect_emulator::{Action, ApiVersion, Fault, Hold, PathKind, Status, Webhook};
-use konnect_replay::api::{ApiVersion as Found, ConditionType};
+use konnect_replay_core::api::{ApiVersion as Found, ConditionType};
 
 use crate::support::{JobBuilder, PATIENCE, PORTAL, World, condition, is_true, ready_reason};
 
@@ -35,7 +35,7 @@ async fn a_portal_is_found_under_the_version_that_knows_it() {
         assert_eq!(spoken(&world), calls, "all calls after the version was found are under it");
         world.received_once(&lost).await;
         assert!(!world.reasons("auto").contains(&"PortalNotFound".to_owned()));
-        let intent = |job: &&konnect_replay::api::AuditLogReplayJob| ready_reason(job) == "Submitting";
+        let intent = |job: &&konnect_replay_core::api::AuditLogReplayJob| ready_reason(job) == "Submitting";
         let recorded = world.history.of("auto").iter().find(intent).cloned().unwrap();
         assert_eq!(recorded.status.unwrap().konnect_api_version, Some(expected), "recorded before it was sent");
     }

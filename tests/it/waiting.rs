@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use konnect_emulator::{Q2, Status, TargetKey};
-use konnect_replay::api::{ConditionType, SubmissionState};
-use konnect_replay::konnect::RemoteStatus;
+use konnect_replay_core::api::{ConditionType, SubmissionState};
+use konnect_replay_core::konnect::RemoteStatus;
 
 use crate::support::{JobBuilder, PATIENCE, PORTAL, World, condition, is_true, ready_reason, window_of};
 

@@ -1,7 +1,7 @@
 //! The webhook: a replay is not spent on one that is off.
 
 use konnect_emulator::{Emit, Outage, Webhook};
-use konnect_replay::api::{AuditLogReplayJob, Condition, ConditionStatus, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, Condition, ConditionStatus, ConditionType};
 
 use crate::support::{JobBuilder, PATIENCE, World, condition, is_true};
 

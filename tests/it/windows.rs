@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use konnect_emulator::Emit;
-use konnect_replay::api::{ConditionType, WindowSpec};
+use konnect_replay_core::api::{ConditionType, WindowSpec};
 
 use crate::support::{World, condition, is_true};
 

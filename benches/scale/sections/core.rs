@@ -5,8 +5,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use konnect_replay::api::AuditLogReplayJob;
-use konnect_replay::replay::{
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::{
     Candidate, Clock, Draw, Learned, Memory, ObjectId, Observed, Policy, Scheduler, Serialize, Step, Turn, next,
 };
 

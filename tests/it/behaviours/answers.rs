@@ -5,7 +5,7 @@ use std::time::Duration;
 use konnect_emulator::{
     Granularity, Lag, PutAnswer, PutStatus, Q3, Q5, Q6, Rounding, TimeFormat, Unauthorized, Unit, UnsetTime, UpdatedAt,
 };
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 use super::{each_ends_as_it_must, row, world};
 use crate::support::{PATIENCE, World, condition};

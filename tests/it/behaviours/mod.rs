@@ -13,7 +13,7 @@ mod stuck;
 
 use chrono::{SubsecRound, TimeDelta, Utc};
 use konnect_emulator::{Behaviour, Q2, Status, TargetKey};
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 use crate::support::{JobBuilder, World, condition, is_true};
 

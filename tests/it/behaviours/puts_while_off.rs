@@ -2,7 +2,7 @@
 //! the job says not to.
 
 use konnect_emulator::{PutWhileOff, Webhook};
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 use super::{ends, one_try, portal_id, row, world};
 use crate::support::{JobBuilder, condition};

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use konnect_emulator::{Action, Emulator, Fault, PathKind, Status, Tls};
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 use serde_json::json;
 
 use crate::support::{World, condition};

@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, Utc};
 use konnect_emulator::{Action, Fault, PathKind, Reply};
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 use serde_json::json;
 
 use super::{after_the_effect, answer, date_in, from_the_beginning, portal_id, redirect, reply, row, world};

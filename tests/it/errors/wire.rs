@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Row, date_in, from_the_beginning, reply, row, world};
 use crate::konnect_client::raw_server::RawServer;
 use crate::support::{World, condition, is_true};
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 /// Longer than any call may take.
 const NEVER: Duration = Duration::from_hours(1);
@@ -18,7 +18,7 @@ const TIME_OVER: &str = "the time allowed for the call was over";
 
 /// Whether some condition of the object has ever said `cause`.
 fn said(world: &World, name: &str, cause: &str) -> bool {
-    let conditions = |job: &konnect_replay::api::AuditLogReplayJob| {
+    let conditions = |job: &konnect_replay_core::api::AuditLogReplayJob| {
         job.status.as_ref().is_some_and(|s| s.conditions.iter().any(|c| c.message.contains(cause)))
     };
     world.history.of(name).iter().any(conditions)

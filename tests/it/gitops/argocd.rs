@@ -1,7 +1,7 @@
 //! The health check and the actions, in Argo CD's interpreter: over the test data in Argo CD's own form, and over real lives.
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use konnect_replay::api::AuditLogReplayJob;
+use konnect_replay_core::api::AuditLogReplayJob;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Flux's health expressions over real objects, in the interpreter that Flux uses; and what kustomize builds of the examples.
 
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
 use serde_json::{Value, json};
 
 use super::{file, yaml};

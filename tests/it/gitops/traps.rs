@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use konnect_emulator::{Emit, Emulator, Outage, Status};
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 

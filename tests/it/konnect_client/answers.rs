@@ -1,6 +1,6 @@
 //! Every answer that Konnect, its gateway or a box in between may give, read from the wire.
 
-use konnect_replay::konnect::{
+use konnect_replay_core::konnect::{
     ApiError, CallError, Certainty, Endpoint, RemoteJob, RemoteStatus, Request, Webhook, WebhookStatus, read_webhook,
     read_webhook_status,
 };

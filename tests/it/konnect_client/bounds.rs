@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use konnect_replay::konnect::limits::MAX_TEXT_CHARS;
-use konnect_replay::konnect::{ApiError, CallError, Certainty, RemoteStatus};
+use konnect_replay_core::konnect::limits::MAX_TEXT_CHARS;
+use konnect_replay_core::konnect::{ApiError, CallError, Certainty, RemoteStatus};
 use tokio::sync::mpsc;
 
 use super::call::{ACCEPTED, QUICK, answer, client, json, put, within};

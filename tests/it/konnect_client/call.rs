@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use konnect_replay::api::{ApiVersion, TimeRange};
-use konnect_replay::konnect::{
-    CallError, Endpoint, HttpClient, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, read_replay_job,
+use konnect_replay::konnect_http::HttpClient;
+use konnect_replay_core::api::{ApiVersion, TimeRange};
+use konnect_replay_core::konnect::{
+    CallError, Endpoint, RawAnswer, Reading, RemoteJob, RemoteTarget, Request, Token, read_replay_job,
 };
 
 /// The token's value. Every value and error that a call here ends with is searched for it.

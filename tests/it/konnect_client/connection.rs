@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 
 use futures::future::join_all;
-use konnect_replay::konnect::{CallError, Certainty};
+use konnect_replay_core::konnect::{CallError, Certainty};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 

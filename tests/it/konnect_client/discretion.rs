@@ -1,6 +1,7 @@
 //! What must not get out: the token, whatever the other side does with it, and what a terminal would obey.
 
-use konnect_replay::konnect::{Endpoint, HttpClient, Request, Token, read_webhook, read_webhook_status};
+use konnect_replay::konnect_http::HttpClient;
+use konnect_replay_core::konnect::{Endpoint, Request, Token, read_webhook, read_webhook_status};
 use tracing::Dispatch;
 
 use super::authority::{Authority, H2, HTTP_1};

@@ -1,6 +1,7 @@
 //! HTTP/2, whose refusals HTTP libraries like to answer with a second request of their own.
 
-use konnect_replay::konnect::{CallError, Certainty, HttpClient, RemoteStatus};
+use konnect_replay::konnect_http::HttpClient;
+use konnect_replay_core::konnect::{CallError, Certainty, RemoteStatus};
 
 use super::authority::{Authority, H2};
 use super::call::{ACCEPTED, AMPLE, CANARY, PORTAL, QUICK, get, put, within};

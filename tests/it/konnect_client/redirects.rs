@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use konnect_replay::konnect::Certainty;
+use konnect_replay_core::konnect::Certainty;
 
 use super::call::{ACCEPTED, answer, client, get, put};
 use super::raw_server::RawServer;

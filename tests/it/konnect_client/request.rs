@@ -1,7 +1,7 @@
 //! The requests on the wire, byte by byte.
 
-use konnect_replay::api::{ApiVersion, TimeRange};
-use konnect_replay::konnect::{Endpoint, RemoteTarget, Request};
+use konnect_replay_core::api::{ApiVersion, TimeRange};
+use konnect_replay_core::konnect::{Endpoint, RemoteTarget, Request};
 
 use super::call::{ACCEPTED, CANARY, PORTAL, client, json, portal, send, window};
 use super::raw_server::RawServer;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use konnect_replay::konnect::{ApiError, CallError, Certainty};
+use konnect_replay_core::konnect::{ApiError, CallError, Certainty};
 
 use super::call::{answer, client, put};
 use super::raw_server::RawServer;

@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use konnect_replay::konnect::{CallError, Certainty, HttpClient};
+use konnect_replay::konnect_http::HttpClient;
+use konnect_replay_core::konnect::{CallError, Certainty};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpSocket;
 

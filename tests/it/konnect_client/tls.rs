@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use konnect_replay::konnect::{CallError, Certainty, HttpClient, RemoteStatus};
+use konnect_replay::konnect_http::HttpClient;
+use konnect_replay_core::konnect::{CallError, Certainty, RemoteStatus};
 use rcgen::{BasicConstraints, CertificateParams, IsCa};
 use rustls::version::{TLS12, TLS13};
 use tokio::io::AsyncReadExt;

@@ -93,7 +93,7 @@ fn hold_at(world: &World, place: Place) -> FaultId {
 
 /// The proxy counts a call when it comes; its effect is seen in the object.
 async fn has_its_effect(world: &World, place: Place) {
-    let fits = |status: &konnect_replay::api::AuditLogReplayJobStatus| match place.step {
+    let fits = |status: &konnect_replay_core::api::AuditLogReplayJobStatus| match place.step {
         Step::FirstVisit => status.observed_generation == 1,
         Step::Intent => status.submission.is_some(),
         Step::Acceptance => status.start_time.is_some(),

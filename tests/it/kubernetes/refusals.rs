@@ -2,7 +2,7 @@
 
 use control_plane::proxy::{Calls, Fault, Point, Verb};
 use futures::future::join_all;
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 use super::steps::{Step, writes};
 use crate::support::{PATIENCE, World, condition, is_true, ready_reason};

@@ -2,7 +2,7 @@
 
 use control_plane::proxy::{Calls, EventFault, Events, Fault, Snapshot, Verb};
 use konnect_emulator::{Hold, HoldId, PathKind};
-use konnect_replay::api::DuplicatePolicy;
+use konnect_replay_core::api::DuplicatePolicy;
 use kube::ResourceExt;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! `again`: a new job for an old window.
 
-use konnect_replay::api::DuplicatePolicy;
+use konnect_replay_core::api::DuplicatePolicy;
 
 use super::Plugin;
 use crate::support::World;

@@ -1,7 +1,7 @@
 //! What is checked before anything is called, and what is printed without a cluster.
 
 use chrono::{TimeDelta, Utc};
-use konnect_replay::api::{AuditLogReplayJob, WindowSpec};
+use konnect_replay_core::api::{AuditLogReplayJob, WindowSpec};
 use kube::api::PostParams;
 
 use super::{Plugin, Ran, binary, hours_ago, run, times};

@@ -1,7 +1,7 @@
 //! Objects that read as sentences.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use konnect_replay::api::{
+use konnect_replay_core::api::{
     AuditLogReplayJob, AuditLogReplayJobSpec, Condition, ConditionStatus, ConditionType, KonnectApiVersion, Scope,
     SecretKeyRef, Target, WebhookPolicy, WindowSpec,
 };

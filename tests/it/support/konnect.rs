@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use konnect_emulator::{Call, Emit, Emulator, Run, SignatureCheck, TargetKey, Window};
-use konnect_replay::api::AuditLogReplayJob;
+use konnect_replay_core::api::AuditLogReplayJob;
 
 use super::{PATIENCE, PORTAL, World};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use konnect_emulator::{Call, Run, Status};
-use konnect_replay::api::{AuditLogReplayJob, AuditLogReplayJobStatus, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, AuditLogReplayJobStatus, ConditionType};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;

@@ -10,7 +10,7 @@ use control_plane::{AuditMark, AuditQuery, ControlPlane};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Event, Secret};
 use konnect_emulator::{Emulator, Options, Receiver, ReceiverOptions, TargetKey, Timings, Webhook};
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};

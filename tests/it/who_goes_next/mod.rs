@@ -9,7 +9,7 @@ mod views;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use konnect_emulator::{Emulator, Role};
-use konnect_replay::api::{AuditLogReplayJob, ConditionType};
+use konnect_replay_core::api::{AuditLogReplayJob, ConditionType};
 
 use crate::support::{JobBuilder, Operator, World, is_true, ready_reason};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use konnect_emulator::Status;
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 use super::{aged, give_token, is_sent, revoke};
 use crate::support::{Clock, World, condition, ready_reason};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flate2::{Compress, Compression, FlushCompress};
 use konnect_emulator::{Q2, TargetKey};
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 use super::front::{Front, Mangling, Rule};
 use crate::support::{JobBuilder, World, condition};

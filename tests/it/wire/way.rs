@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use konnect_replay::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 use tokio_rustls::TlsAcceptor;
 
 use super::front::Front;
@@ -11,7 +11,7 @@ use crate::support::{World, condition};
 
 /// Waits until the object says that Konnect cannot be reached, and why.
 async fn unreachable_because(world: &World, name: &str, cause: &str) {
-    let fits = |job: &konnect_replay::api::AuditLogReplayJob| {
+    let fits = |job: &konnect_replay_core::api::AuditLogReplayJob| {
         condition(job, &ConditionType::Ready)
             .is_some_and(|c| c.reason == "KonnectUnavailable" && c.message.contains(cause))
     };

@@ -84,7 +84,7 @@ pub fn kubectl(arguments: &[&str], input: &str, kubeconfig: Option<PathBuf>) -> 
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("kubectl is needed: tests/control-plane/build-kubectl target/tools, in the path");
+        .expect("kubectl is needed: crates/control-plane/build-kubectl target/tools, in the path");
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use k8s_openapi::api::core::v1::Event;
 use konnect_emulator::{Emit, Status};
-use konnect_replay::api::AuditLogReplayJob;
+use konnect_replay_core::api::AuditLogReplayJob;
 use kube::Api;
 use kube::api::ListParams;
 use kube::runtime::wait::await_condition;

@@ -123,8 +123,8 @@ impl Drill {
     /// A counter that no version writes, which a definition without its bounds lets through.
     async fn an_object_that_cannot_be_read(&self) {
         let bound = format!("maximum: {}.0", u32::MAX);
-        let lax = konnect_replay::api::CRD.replace(&bound, "maximum: 9000000000.0");
-        assert_ne!(lax, konnect_replay::api::CRD, "no {bound}");
+        let lax = konnect_replay_core::api::CRD.replace(&bound, "maximum: 9000000000.0");
+        assert_ne!(lax, konnect_replay_core::api::CRD, "no {bound}");
         self.world.plane.apply(&lax).await.unwrap();
         self.world.create(self.world.job("odd").suspended()).await;
         self.world.wait_for_reason("odd", "Suspended").await;

@@ -1,6 +1,6 @@
 //! Everything that can happen next, in each state of the world.
 
-use konnect_replay_model::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 use super::interner::ProcessId;
 use super::judge::is_true;

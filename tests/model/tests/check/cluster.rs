@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use chrono::TimeDelta;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use konnect_replay_model::api::{
+use konnect_replay_core::api::{
     AuditLogReplayJob, AuditLogReplayJobSpec, AuditLogReplayJobStatus, Scope, SecretKeyRef, Target, WebhookPolicy,
     WindowSpec,
 };

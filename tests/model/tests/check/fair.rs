@@ -1,7 +1,7 @@
 //! I3: from any state, a schedule without faults in which everybody gets a turn brings every job to its end. `eventually` of the
 //! model checker does not do for this: it takes a cycle for no violation, and polling is a cycle.
 
-use konnect_replay_model::api::ConditionType;
+use konnect_replay_core::api::ConditionType;
 
 use super::actions::Action;
 use super::judge::is_true;

@@ -1,6 +1,6 @@
 //! What must hold of all that is written and sent.
 
-use konnect_replay_model::api::{AuditLogReplayJobStatus, ConditionStatus, ConditionType, SubmissionState};
+use konnect_replay_core::api::{AuditLogReplayJobStatus, ConditionStatus, ConditionType, SubmissionState};
 
 use super::cluster::StatusId;
 use super::konnect::{By, Job, Object};

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use chrono::TimeDelta;
-use konnect_replay_model::api::TimeRange;
-use konnect_replay_model::konnect::{RemoteJob, RemoteStatus};
+use konnect_replay_core::api::TimeRange;
+use konnect_replay_core::konnect::{RemoteJob, RemoteStatus};
 
 use super::time::{Tick, instant};
 

@@ -1,7 +1,7 @@
 //! What there is in a world: the objects, the targets at Konnect with their organisations, and what is out of order there.
 
-use konnect_replay_model::api::KonnectApiVersion;
-use konnect_replay_model::replay::Serialize;
+use konnect_replay_core::api::KonnectApiVersion;
+use konnect_replay_core::replay::Serialize;
 
 use super::konnect::Object;
 use super::time::Tick;

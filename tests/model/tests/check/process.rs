@@ -6,7 +6,7 @@ mod lies;
 mod turn;
 
 use chrono::TimeDelta;
-use konnect_replay_model::replay::{Candidate, Course, FirstSight, Memory, OwnWrites, Policy, Scheduler, Woken};
+use konnect_replay_core::replay::{Candidate, Course, FirstSight, Memory, OwnWrites, Policy, Scheduler, Woken};
 
 use super::cluster::{StatusId, Statuses, Version};
 use super::flaw::Flaw;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use konnect_replay_model::replay::{Clock, Policy, Serialize};
+use konnect_replay_core::replay::{Clock, Policy, Serialize};
 
 /// One step of the clock.
 pub const STEP: Duration = Duration::from_secs(10);

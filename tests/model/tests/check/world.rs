@@ -1,6 +1,6 @@
 //! The whole world in one state, and what becomes of it.
 
-use konnect_replay_model::api::AuditLogReplayJobStatus;
+use konnect_replay_core::api::AuditLogReplayJobStatus;
 
 use super::actions::Action;
 use super::cluster::{StatusId, Version};

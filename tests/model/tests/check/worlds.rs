@@ -1,8 +1,8 @@
 //! The same invariants in worlds of several organisations, Secrets and lanes, with deletion, deadlines, and something that stays out of
 //! order for as long as it likes.
 
-use konnect_replay_model::api::KonnectApiVersion;
-use konnect_replay_model::replay::Serialize;
+use konnect_replay_core::api::KonnectApiVersion;
+use konnect_replay_core::replay::Serialize;
 
 use super::flaw::Flaw;
 use super::holds::{BOUNDS, QUESTIONS, explore_all};

@@ -1,8 +1,8 @@
 //! What a pass is told when it asks for other objects or for the webhook.
 
-use konnect_replay_model::api::AuditLogReplayJob;
-use konnect_replay_model::konnect::{Webhook, WebhookStatus};
-use konnect_replay_model::replay::{Sibling, ValidatedJob, WebhookReading, replayed_window};
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::konnect::{Webhook, WebhookStatus};
+use konnect_replay_core::replay::{Sibling, ValidatedJob, WebhookReading, replayed_window};
 
 use super::lies::distorted;
 use super::{Kept, Rules};

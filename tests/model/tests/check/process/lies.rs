@@ -1,8 +1,8 @@
 //! Flaws that are lies about what one pass leaves behind, and about what other objects have on record.
 
 use chrono::TimeDelta;
-use konnect_replay_model::api::AuditLogReplayJob;
-use konnect_replay_model::replay::{Candidate, Course, Step, WaitCause, Woken, is_finished, is_under_way};
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::{Candidate, Course, Step, WaitCause, Woken, is_finished, is_under_way};
 
 use super::{Rules, Turn};
 use crate::flaw::Flaw;

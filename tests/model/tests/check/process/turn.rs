@@ -1,8 +1,8 @@
 //! A process at work on one object, until it has to wait: the driver's part of a pass.
 
-use konnect_replay_model::api::AuditLogReplayJobStatus;
-use konnect_replay_model::konnect::{ApiError, CallError, Reading};
-use konnect_replay_model::replay::{
+use konnect_replay_core::api::AuditLogReplayJobStatus;
+use konnect_replay_core::konnect::{ApiError, CallError, Reading};
+use konnect_replay_core::replay::{
     Candidate, Clock, Course, Draw, OwnWrites, PutAnswer, Scheduler, Step, Woken, is_finished,
 };
 
