@@ -23,8 +23,8 @@ pub(super) struct Kept {
     pub(super) announcer: Announcer,
     /// Passes that ended in an error since the last that did not.
     pub(super) failures: u32,
-    /// Whether its first look was put off, so that others could go, or has been.
-    pub(super) was_put_off: bool,
+    /// How often its first pass was put off, so that others could go.
+    pub(super) put_off: u8,
     /// A pass panicked, and none has succeeded since: what this process knew of a request is lost.
     pub(super) knows_nothing: bool,
     uid: String,

@@ -19,9 +19,12 @@ use konnect_replay_core::replay::{Candidate, is_finished};
 
 /// Longest wait after passes that failed.
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
-/// How much later a job is looked at first that has to wait for others of its lane anyway. Where many objects are created at once,
-/// those whose turn it is are not kept waiting by the first status of all others.
+/// How much later a new job is looked at that has to wait for others of its lane anyway. Where many objects are created at once, the
+/// jobs whose turn it is are not kept waiting by the first status of all others.
 const OTHERS_FIRST: Duration = Duration::from_secs(1);
+/// How often that is done while jobs whose turn it is stand in line for a call to Konnect. After that the job gets a status that says
+/// what it waits for.
+const MAX_PUT_OFF: u8 = 10;
 /// When an object that could not be read is looked for again. If it is gone, the watch says so.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
@@ -50,7 +53,8 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     };
     let (mut kept, former) = ctx.keeper.take(job);
     ctx.replaced(job, former.as_ref());
-    if !std::mem::replace(&mut kept.was_put_off, true) && lets_others_go_first(&ctx, job) {
+    if lets_others_go_first(&ctx, job, kept.put_off) {
+        kept.put_off += 1;
         ctx.keeper.put(job, kept);
         return Ok(Action::requeue(OTHERS_FIRST));
     }
@@ -86,12 +90,16 @@ pub(super) async fn reconcile(watched: Arc<Guarded>, ctx: Arc<Context>) -> Resul
     }
 }
 
-/// Whether the first look at `job` can wait: it has to wait for another job of its lane anyway.
-fn lets_others_go_first(ctx: &Context, job: &AuditLogReplayJob) -> bool {
+/// Whether the first look at `job` can wait: it has to wait for another job of its lane anyway. It waits once in any case, as those
+/// that are created together arrive one by one.
+fn lets_others_go_first(ctx: &Context, job: &AuditLogReplayJob, put_off: u8) -> bool {
     // Before its first look an object has the status that the CRD gives it.
     let is_looked_at = job.status.as_ref().is_some_and(|status| status.observed_generation != UNOBSERVED_GENERATION);
     let who = Candidate::of(job, &ctx.config.policy).filter(|_| !is_looked_at);
-    who.is_some_and(|who| ctx.scheduler().blocker(&who, ctx.clock().mono).is_some())
+    who.is_some_and(|who| {
+        let has_time = put_off == 0 || (put_off < MAX_PUT_OFF && ctx.calls().has_line(who.route.base_url()));
+        has_time && ctx.scheduler().blocker(&who, ctx.clock().mono).is_some()
+    })
 }
 
 /// An object that is gone was nobody's failure.
@@ -136,6 +144,26 @@ mod tests {
         assert!(futures::poll!(&mut pass).is_pending(), "asked again");
         busy.pop();
         assert_eq!(pass.await, Ok(Action::await_change()));
+    }
+
+    /// Until the jobs whose turn it is have been served; but its first status comes within seconds all the same.
+    #[tokio::test]
+    async fn while_others_stand_in_line_for_a_call_the_first_look_at_a_job_that_waits_anyway_is_put_off() {
+        let (ctx, _woken, _say_stop) = context_and_stop();
+        let (first, second) = (job("first", 8), job("second", 9));
+        for waiting in [&first, &second] {
+            let _ = ctx.scheduler().wait(&candidate(&ctx, waiting), ctx.clock().mono);
+        }
+        assert!(!lets_others_go_first(&ctx, &first, 0), "its turn has come");
+        assert!(lets_others_go_first(&ctx, &second, 0), "once in any case");
+        assert!(!lets_others_go_first(&ctx, &second, 1), "no job stands in line");
+        let caller = candidate(&ctx, &first);
+        let calls: Vec<_> =
+            std::iter::repeat_with(|| ctx.permit(caller.route.base_url(), &caller.id)).take(9).collect();
+        assert!(calls.iter().any(Option::is_none), "half of 16 may call");
+        assert!(!lets_others_go_first(&ctx, &first, 0));
+        assert!(lets_others_go_first(&ctx, &second, 1) && lets_others_go_first(&ctx, &second, MAX_PUT_OFF - 1));
+        assert!(!lets_others_go_first(&ctx, &second, MAX_PUT_OFF));
     }
 
     /// An object that stops parsing holds up nobody: what waits gives up its place, what may be under way only until it must show.

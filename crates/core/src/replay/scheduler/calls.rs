@@ -49,6 +49,11 @@ impl CallLimit {
         (may_begin, region.promise(share, now))
     }
 
+    /// Whether jobs stand in line for a call at `base_url`.
+    pub fn has_line(&self, base_url: &str) -> bool {
+        self.regions.get(base_url).is_some_and(|region| !region.line.is_empty())
+    }
+
     /// A call ended. Answers who may begin instead.
     pub fn ended(&mut self, base_url: &str, now: Duration) -> Woken {
         let share = self.share;
