@@ -7,20 +7,20 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::core::ObjectMeta;
 
-use super::clock::Clock;
-use super::memory::{Memory, PutAnswer};
-use super::next::{is_finished, is_under_way_to, next, reserves};
-use super::observed::{Draw, Learned, Observed, Seen, WebhookReading};
-use super::over::limits_as_much;
-use super::policy::Policy;
-use super::said::says_one_of;
-use super::scheduler::{Answer, Candidate, ObjectId, Route, Scheduler, Woken};
-use super::sibling::Sibling;
-use super::step::{Step, WaitCause};
-use super::token::TokenProblem;
-use super::version::VersionChoice;
 use crate::api::{AuditLogReplayJob, AuditLogReplayJobStatus, Reason, SubmissionState};
 use crate::konnect::{CallError, Reading, RemoteJob};
+use crate::replay::decide::next::{is_finished, is_under_way_to, next, reserves};
+use crate::replay::decide::over::limits_as_much;
+use crate::replay::facts::clock::Clock;
+use crate::replay::facts::memory::{Memory, PutAnswer};
+use crate::replay::facts::observed::{Draw, Learned, Observed, Seen, WebhookReading};
+use crate::replay::facts::policy::Policy;
+use crate::replay::facts::said::says_one_of;
+use crate::replay::facts::sibling::Sibling;
+use crate::replay::facts::token::TokenProblem;
+use crate::replay::facts::version::VersionChoice;
+use crate::replay::scheduler::{Answer, Candidate, ObjectId, Route, Scheduler, Woken};
+use crate::replay::step::{Step, WaitCause};
 
 /// One pass over one object.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,18 +1,18 @@
 //! What the status records besides the state: Konnect's job, the submission, the webhook, the counters, and the three
 //! conditions that give detail.
 
-use super::super::{record, said};
 use super::conditions::Conditions;
 use super::{messages, planned};
+use crate::replay::facts::{record, said};
 use chrono::{DateTime, Utc};
 
 use crate::api::{
     AuditLogReplayJobStatus, ConditionStatus, ConditionType, Reason, Submission, SubmissionState, WebhookEvidence,
 };
-use crate::replay::observed::{Observed, WebhookReading};
-use crate::replay::policy::Policy;
-use crate::replay::situation::{Ended, Situation};
-use crate::replay::{retention, window};
+use crate::replay::decide::situation::{Ended, Situation};
+use crate::replay::facts::observed::{Observed, WebhookReading};
+use crate::replay::facts::policy::Policy;
+use crate::replay::facts::{retention, window};
 
 /// Records the facts that `situation` and this pass bring.
 pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, status: &mut AuditLogReplayJobStatus) {

@@ -4,12 +4,12 @@
 use super::{phase, trouble};
 use crate::api::{Reason, Submission, SubmissionState, TimeRange};
 use crate::konnect::{RemoteJob, RemoteStatus, time};
-use crate::replay::delivery;
-use crate::replay::ending::Ending;
-use crate::replay::observed::Observed;
-use crate::replay::situation::{Ended, Situation};
+use crate::replay::decide::ending::Ending;
+use crate::replay::decide::situation::{Ended, Situation};
+use crate::replay::facts::delivery;
+use crate::replay::facts::observed::Observed;
+use crate::replay::facts::window;
 use crate::replay::step::WaitCause;
-use crate::replay::window;
 
 /// The state in one word.
 pub(super) fn reason(o: &Observed, situation: &Situation) -> Reason {
@@ -285,7 +285,7 @@ fn already_replayed(by: Option<&str>, code: i32) -> String {
 /// What is missing of the window that was asked for.
 fn shortened(o: &Observed, sent: TimeRange) -> String {
     match window::parse(&o.job.spec.window) {
-        Ok(asked) if crate::replay::retention::is_clamped(sent, asked) => format!(
+        Ok(asked) if crate::replay::facts::retention::is_clamped(sent, asked) => format!(
             " What came before, from {}, is deleted at Konnect (expiryPolicy Clamp).",
             time::format(asked.start_at)
         ),

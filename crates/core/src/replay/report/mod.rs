@@ -1,20 +1,22 @@
 //! From a situation to the whole status: conditions, messages, evidence. Decides nothing, and writes nothing.
 
+pub(crate) mod change;
 mod conditions;
+pub mod events;
 mod facts;
 mod messages;
 mod trouble;
 
-use super::deadline;
-use super::observed::Observed;
-use super::policy::{Policy, STALL_AFTER};
-use super::said::suspended_since;
-use super::situation::Situation;
-use super::window::{self, delta};
 use crate::api::{
     AuditLogReplayJobStatus, BLOCKED_EXTERNALLY, ConditionStatus, ConditionType, Reason, Submission, SubmissionState,
 };
 use crate::konnect::{RemoteJob, RemoteStatus};
+use crate::replay::decide::deadline;
+use crate::replay::decide::situation::Situation;
+use crate::replay::facts::observed::Observed;
+use crate::replay::facts::policy::{Policy, STALL_AFTER};
+use crate::replay::facts::said::suspended_since;
+use crate::replay::facts::window::{self, delta};
 use conditions::Conditions;
 
 /// The status that says `situation`, starting from the one that stands.
@@ -126,7 +128,7 @@ fn blocked_by(situation: &Situation) -> Option<String> {
 fn planned(o: &Observed, policy: &Policy, submission: Option<&Submission>) -> Option<crate::api::PlannedWindow> {
     let asked = window::parse(&o.job.spec.window).ok()?;
     let sent = submission.map_or(asked, |s| s.window);
-    let clamped = super::retention::is_clamped(sent, asked);
+    let clamped = crate::replay::facts::retention::is_clamped(sent, asked);
     Some(crate::api::PlannedWindow {
         start_at: sent.start_at,
         end_at: sent.end_at,

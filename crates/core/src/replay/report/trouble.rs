@@ -3,8 +3,8 @@
 use crate::api::{KonnectApiVersion, Scope, SubmissionState};
 use crate::konnect::{CallError, TokenError};
 use crate::replay::VersionChoice;
-use crate::replay::observed::Observed;
-use crate::replay::token::TokenProblem;
+use crate::replay::facts::observed::Observed;
+use crate::replay::facts::token::TokenProblem;
 
 pub(super) fn no_token(o: &Observed, problem: &TokenProblem) -> String {
     let reference = &o.job.spec.token_secret_ref;

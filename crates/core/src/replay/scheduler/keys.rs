@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::replay::version::VersionChoice;
+use crate::replay::facts::version::VersionChoice;
 
 /// An object of a cluster, and which one of that name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -33,7 +33,7 @@ pub use choice::Turn;
 pub use keys::{Access, Account, Candidate, Key, LaneKey, ObjectId, Route, SecretRef, TargetKey};
 pub(super) use reports::Answer;
 
-use super::policy::Policy;
+use crate::replay::facts::policy::Policy;
 use backoff::Backoff;
 use keys::Place;
 

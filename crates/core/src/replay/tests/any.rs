@@ -11,9 +11,9 @@ use crate::api::{
     WindowSpec,
 };
 use crate::konnect::{CallError, Reading, RemoteJob, TokenError};
+use crate::replay::next;
 use crate::replay::{
     Clock, Draw, Learned, Memory, Observed, PutAnswer, Seen, Step, TokenProblem, Turn, VersionChoice, WebhookReading,
-    next,
 };
 
 fn clock() -> Clock {

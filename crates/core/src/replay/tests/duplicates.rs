@@ -114,7 +114,8 @@ fn an_object_whose_deliveries_failed_does_not_count_however_the_webhook_answers_
 fn a_record_that_shows_no_delivery_outweighs_what_the_webhook_answers_today() {
     for sibling in [answered(403, None), answered(200, Some("2026-11-20T12:00:00Z"))] {
         let mut s = after(&sibling);
-        s.konnect.job = crate::replay::record::remote_job(sibling.status.as_ref().unwrap().konnect.as_ref().unwrap());
+        s.konnect.job =
+            crate::replay::facts::record::remote_job(sibling.status.as_ref().unwrap().konnect.as_ref().unwrap());
         s.pass();
         assert_eq!((s.reason().as_str(), s.puts.len()), ("Accepted", 1), "{:?}", sibling.status.unwrap().webhook);
     }

@@ -8,7 +8,7 @@ use super::konnect::{Put, deliveries, webhook};
 use super::story::{Story, story};
 use crate::api::AuditLogReplayJobStatus;
 use crate::konnect::{ApiError, CallError, TokenError};
-use crate::replay::events::{Announcer, Event, EventKind, EventReason, look_again};
+use crate::replay::report::events::{Announcer, Event, EventKind, EventReason, look_again};
 use crate::replay::{Clock, TokenProblem, Turn};
 
 /// The Events that follow from all writes of a story, in order.

@@ -6,7 +6,7 @@ use super::fixtures::*;
 use super::konnect::Put;
 use super::story::story;
 use crate::api::{ConditionType, WindowSpec};
-use crate::replay::window::{distinct_from, expires_at, parse, ready_at};
+use crate::replay::facts::window::{distinct_from, expires_at, parse, ready_at};
 use crate::replay::{Step, WaitCause};
 
 fn parsed(start: &str, end: &str) -> Result<crate::api::TimeRange, String> {
