@@ -14,7 +14,7 @@ use konnect_replay_core::api::{
 };
 use konnect_replay_core::konnect::{ApiError, CallError, Reading, RemoteJob, TokenError, Webhook, WebhookStatus};
 use konnect_replay_core::replay::{
-    Clock, Draw, Learned, Memory, Observed, Policy, PutAnswer, Seen, Serialize, Step, TokenProblem, Turn,
+    Clock, Draw, Learned, Memory, Observed, Policy, PutAnswer, Seen, Serialize, Spec, Step, TokenProblem, Turn,
     VersionChoice, WaitCause, WebhookReading, is_finished, next, reserves,
 };
 use serde_json::Value;
@@ -197,7 +197,9 @@ impl World {
                         memory.answered(&id, at, PutAnswer::new(sent, answer_of(answer, job)));
                     }
                 }
-                Past::Read(answer) => memory.read_remote(answer_of(answer, job).as_ref(), job, at),
+                Past::Read(answer) => {
+                    memory.read_remote(answer_of(answer, job).as_ref(), (job, &Spec::of(job, &self.policy)), at);
+                }
                 Past::ReadWebhook(answer) => {
                     let answer = answer.as_ref().map(|on| webhook(*on)).map_err(error);
                     memory.read_webhook(answer.as_ref());
@@ -214,8 +216,8 @@ impl World {
     }
 
     fn ask(&self, job: &AuditLogReplayJob, memory: &Memory) -> Step {
-        let observed = Observed { clock: self.clock, job, learned: &self.learned, memory, draw: &self.draw };
-        next(&observed, &self.policy)
+        let Self { clock, policy, learned, draw, .. } = self;
+        next(&Observed { clock: *clock, policy, job, spec: &Spec::of(job, policy), learned, memory, draw })
     }
 
     /// A request is recorded, it is our turn, and Konnect's job was read as free, with another window, at most 10 s ago.

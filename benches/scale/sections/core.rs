@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use konnect_replay_core::api::AuditLogReplayJob;
 use konnect_replay_core::replay::{
-    Candidate, Clock, Draw, Learned, Memory, ObjectId, Observed, Policy, Scheduler, Serialize, Step, Turn, next,
+    Candidate, Clock, Draw, Learned, Memory, ObjectId, Observed, Policy, Scheduler, Serialize, Spec, Step, Turn, next,
 };
 
 use crate::load::job;
@@ -75,13 +75,15 @@ fn decisions(policy: &Policy) -> Samples {
     let (memory, draw) = (Memory::default(), Draw { jitter: 0.5, submission_id: String::new() });
     let clock = Clock { wall: Utc::now() + TimeDelta::seconds(1), mono: Duration::from_secs(1) };
     let learned = Learned { turn: Some(Turn::Later), token: Some(Ok(())), ..Learned::default() };
-    while let Step::WriteStatus(status) =
-        next(&Observed { clock, job: &object, learned: &learned, memory: &memory, draw: &draw }, policy)
-    {
+    let spec = Spec::of(&object, policy);
+    let decide = |job: &AuditLogReplayJob| {
+        next(&Observed { clock, policy, job, spec: &spec, learned: &learned, memory: &memory, draw: &draw })
+    };
+    while let Step::WriteStatus(status) = decide(&object) {
         object.status = Some(*status);
     }
     sampled(|_| {
-        let step = next(&Observed { clock, job: &object, learned: &learned, memory: &memory, draw: &draw }, policy);
+        let step = decide(&object);
         assert!(matches!(black_box(&step), Step::Wait { .. }), "{step:?}");
     })
 }

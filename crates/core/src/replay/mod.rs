@@ -19,12 +19,13 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use course::{Course, OwnWrites};
+pub use course::{Course, Surroundings};
 pub use decide::next::{FirstSight, is_finished, is_under_way, next, reserves};
 pub use facts::clock::Clock;
-pub use facts::job::{Refusal, ValidatedJob};
+pub use facts::job::{Refusal, Spec, ValidatedJob};
 pub use facts::memory::{Memory, PutAnswer};
 pub use facts::observed::{Draw, Learned, Observed, Seen, WebhookReading};
+pub use facts::own_writes::OwnWrites;
 pub use facts::policy::{Policy, Serialize};
 pub use facts::said::{ready_reason, says_one_of};
 pub use facts::sibling::{Sibling, replayed_window};

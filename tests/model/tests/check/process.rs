@@ -6,7 +6,7 @@ mod lies;
 mod turn;
 
 use chrono::TimeDelta;
-use konnect_replay_core::replay::{Candidate, Course, FirstSight, Memory, OwnWrites, Policy, Scheduler, Woken};
+use konnect_replay_core::replay::{Candidate, Course, FirstSight, Memory, Policy, Scheduler, Woken};
 
 use super::cluster::{StatusId, Statuses, Version};
 use super::flaw::Flaw;
@@ -45,8 +45,8 @@ pub struct Process {
 pub struct Kept {
     /// What the watch has shown last.
     pub cached: Version,
-    memory: Memory,
-    own: OwnWrites,
+    /// What it remembers; with the pass while one is under way.
+    memory: Option<Memory>,
     pub pass: Option<Pass>,
     /// Whether the object is gone, and the process knows.
     pub gone: bool,
@@ -165,15 +165,19 @@ impl Process {
 }
 
 impl Kept {
+    fn memory(&self) -> &Memory {
+        let of_the_pass = self.pass.as_ref().map(|pass| &pass.course.memory);
+        of_the_pass.or(self.memory.as_ref()).expect("a memory")
+    }
+
+    /// The pass is over; what it remembers stays.
+    fn end_pass(&mut self) -> Course {
+        let course = self.pass.take().expect("a pass").course;
+        self.memory = Some(course.memory.clone());
+        course
+    }
+
     fn new(cached: Version) -> Self {
-        Self {
-            cached,
-            memory: Memory::default(),
-            own: OwnWrites::default(),
-            pass: None,
-            gone: false,
-            drawn: 0,
-            patient_since: None,
-        }
+        Self { cached, memory: Some(Memory::default()), pass: None, gone: false, drawn: 0, patient_since: None }
     }
 }

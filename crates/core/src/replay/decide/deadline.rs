@@ -5,10 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::api::{Reason, TimeRange};
 use crate::replay::decide::wait;
+use crate::replay::facts::job::ValidatedJob;
 use crate::replay::facts::observed::Observed;
-use crate::replay::facts::policy::{LIMIT_MARGIN, Policy};
+use crate::replay::facts::policy::LIMIT_MARGIN;
 use crate::replay::facts::window::delta;
-use crate::replay::facts::{konnects_clock, said, window};
+use crate::replay::facts::{konnects_clock, said};
 use crate::replay::step::Step;
 
 /// Since when the deadline counts that counts now.
@@ -26,22 +27,21 @@ pub(crate) fn paused(o: &Observed, window: TimeRange) -> TimeDelta {
     TimeDelta::seconds(status.suspended_seconds.into()) + going_on
 }
 
-fn due(o: &Observed, window: TimeRange) -> Option<DateTime<Utc>> {
-    let spec = &o.job.spec;
+fn due(o: &Observed, job: &ValidatedJob) -> Option<DateTime<Utc>> {
     let started = o.status().start_time.is_some();
-    let seconds = if started { spec.active_deadline_seconds } else { spec.starting_deadline_seconds }?;
-    Some(begun(o, window) + TimeDelta::seconds(seconds.into()) + paused(o, window))
+    let seconds = if started { job.active_deadline_seconds } else { job.starting_deadline_seconds }?;
+    Some(begun(o, job.window) + TimeDelta::seconds(seconds.into()) + paused(o, job.window))
 }
 
 /// The same, if it can be believed at once.
-pub(crate) fn passed_for_sure(o: &Observed, window: TimeRange, policy: &Policy) -> Option<(Reason, String)> {
-    passed(o, window).filter(|_| konnects_clock::is_believed(o, policy, true))
+pub(crate) fn passed_for_sure(o: &Observed, job: &ValidatedJob) -> Option<(Reason, String)> {
+    passed(o, job).filter(|_| konnects_clock::is_believed(o, true))
 }
 
 /// Why the job is given up, if its deadline has passed: by the clock of this machine, and by Konnect's where this pass has heard it.
-pub(crate) fn passed(o: &Observed, window: TimeRange) -> Option<(Reason, String)> {
+pub(crate) fn passed(o: &Observed, job: &ValidatedJob) -> Option<(Reason, String)> {
     let konnects = konnects_clock::konnects_now(o).map(|now| now + delta(LIMIT_MARGIN));
-    due(o, window).filter(|due| *due <= o.clock.wall && konnects.is_none_or(|now| *due <= now))?;
+    due(o, job).filter(|due| *due <= o.clock.wall && konnects.is_none_or(|now| *due <= now))?;
     if o.status().start_time.is_none() {
         let message = "Konnect accepted no replay within spec.startingDeadlineSeconds, so it is given up, and nothing of it is under \
                        way. To have the window replayed after all, create another AuditLogReplayJob.";
@@ -53,8 +53,8 @@ pub(crate) fn passed(o: &Observed, window: TimeRange) -> Option<(Reason, String)
 }
 
 /// A wait ends at the deadline at the latest. One that has passed without a verdict waits for something that a verdict needs.
-pub(crate) fn capped(o: &Observed, window: TimeRange, step: Step) -> Step {
-    let left = due(o, window).and_then(|due| (due - o.clock.wall).to_std().ok()).filter(|left| !left.is_zero());
+pub(crate) fn capped(o: &Observed, job: &ValidatedJob, step: Step) -> Step {
+    let left = due(o, job).and_then(|due| (due - o.clock.wall).to_std().ok()).filter(|left| !left.is_zero());
     match (step, left) {
         (Step::Wait { wait, cause }, Some(left)) => Step::Wait { wait: wait.min(left.max(wait::SHORTEST)), cause },
         (step, _) => step,
@@ -63,6 +63,5 @@ pub(crate) fn capped(o: &Observed, window: TimeRange, step: Step) -> Step {
 
 /// Seconds of a pause that has just ended.
 pub(crate) fn pause_ended(o: &Observed) -> Option<u32> {
-    let window = window::parse(&o.job.spec.window).ok()?;
-    u32::try_from(paused(o, window).num_seconds().max(0)).ok()
+    u32::try_from(paused(o, o.spec.window?).num_seconds().max(0)).ok()
 }

@@ -6,7 +6,7 @@ use crate::api::{Reason, Retries, Submission, SubmissionState};
 use crate::replay::decide::wait;
 use crate::replay::facts::job::ValidatedJob;
 use crate::replay::facts::observed::Observed;
-use crate::replay::facts::policy::{NOT_SHOWN_LIMIT, Policy, SUPERSEDED_LIMIT, UNSEEN_LIMIT};
+use crate::replay::facts::policy::{NOT_SHOWN_LIMIT, SUPERSEDED_LIMIT, UNSEEN_LIMIT};
 use crate::replay::facts::window;
 
 /// How a submission ended.
@@ -78,13 +78,11 @@ impl Ending {
 
     /// How long after its end it is made again, when it was the `count`th that ended so. A lost answer has cost the settle time
     /// already: the first is made again at once.
-    pub(crate) fn spacing(self, o: &Observed, policy: &Policy, count: u32) -> Duration {
+    pub(crate) fn spacing(self, o: &Observed, count: u32) -> Duration {
         match self {
             Self::NotTaken if count <= 1 => Duration::ZERO,
-            Self::NotTaken => wait::backoff_spacing(o, policy, count - 1),
-            Self::Failed | Self::Superseded | Self::EndedUnseen | Self::NotShown => {
-                wait::backoff_spacing(o, policy, count)
-            }
+            Self::NotTaken => wait::backoff_spacing(o, count - 1),
+            Self::Failed | Self::Superseded | Self::EndedUnseen | Self::NotShown => wait::backoff_spacing(o, count),
         }
     }
 

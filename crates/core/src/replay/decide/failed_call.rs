@@ -7,39 +7,39 @@ use crate::replay::decide::finding::{self, Finding};
 use crate::replay::decide::situation::{Decision, Situation};
 use crate::replay::decide::wait::{QUICKEST_POLL, backoff, rate_limit, slow};
 use crate::replay::facts::observed::Observed;
-use crate::replay::facts::policy::{Policy, RATE_LIMIT_WAIT};
+use crate::replay::facts::policy::RATE_LIMIT_WAIT;
 use crate::replay::facts::version::VersionChoice;
 use crate::replay::step::{Step, WaitCause};
 
 /// What a failed call means, and when to call again.
-pub(crate) fn decide(o: &Observed, policy: &Policy, error: &CallError) -> Decision {
+pub(crate) fn decide(o: &Observed, error: &CallError) -> Decision {
     match error.status() {
-        Some(401) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Credentials)),
-        Some(403) => Decision::Be(Situation::Denied(error.clone()), slow(o, policy, WaitCause::Permission)),
-        Some(404) => not_known(o, policy),
+        Some(401) => Decision::Be(Situation::Denied(error.clone()), slow(o, WaitCause::Credentials)),
+        Some(403) => Decision::Be(Situation::Denied(error.clone()), slow(o, WaitCause::Permission)),
+        Some(404) => not_known(o),
         Some(429) => {
             let wait = rate_limit(error).unwrap_or(RATE_LIMIT_WAIT).max(QUICKEST_POLL);
             Decision::Be(Situation::RateLimited, Step::Wait { wait, cause: WaitCause::RateLimit })
         }
-        Some(400..500) => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy, WaitCause::Rejected)),
-        _ => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, policy, WaitCause::Konnect)),
+        Some(400..500) => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, WaitCause::Rejected)),
+        _ => Decision::Be(Situation::Unavailable(error.clone()), backoff(o, WaitCause::Konnect)),
     }
 }
 
 /// What to do where Konnect does not know the target (404) under the version that is asked first.
-fn not_known(o: &Observed, policy: &Policy) -> Decision {
+fn not_known(o: &Observed) -> Decision {
     let can_ask = o.learned.token == Some(Ok(()));
     match (VersionChoice::of(o.job), &o.learned.other_version) {
         // Asked once per blocker: it is for the message alone.
         (VersionChoice::Settled(_), None) if can_ask && o.memory.known_under_other_version().is_none() => {
             Decision::Do(Step::ReadOtherVersion)
         }
-        (VersionChoice::Settled(_), _) => not_found(o, policy, o.memory.known_under_other_version()),
+        (VersionChoice::Settled(_), _) => not_found(o, o.memory.known_under_other_version()),
         (VersionChoice::Open, None) if can_ask => Decision::Do(Step::ReadOtherVersion),
-        (VersionChoice::Open, None) => not_found(o, policy, None),
+        (VersionChoice::Open, None) => not_found(o, None),
         (VersionChoice::Open, Some(Ok(reading))) if may_have_ours(o, &reading.value) => settle_on_the_other(o),
-        (VersionChoice::Open, Some(Err(error))) if error.status() != Some(404) => decide(o, policy, error),
-        (VersionChoice::Open, Some(other)) => not_found(o, policy, Some(other.is_ok())),
+        (VersionChoice::Open, Some(Err(error))) if error.status() != Some(404) => decide(o, error),
+        (VersionChoice::Open, Some(other)) => not_found(o, Some(other.is_ok())),
     }
 }
 
@@ -53,8 +53,8 @@ pub(crate) fn is_unknown_for_certain(o: &Observed) -> bool {
     }
 }
 
-fn not_found(o: &Observed, policy: &Policy, under_other_version: Option<bool>) -> Decision {
-    Decision::Be(Situation::UnknownPortal { under_other_version }, slow(o, policy, WaitCause::Portal))
+fn not_found(o: &Observed, under_other_version: Option<bool>) -> Decision {
+    Decision::Be(Situation::UnknownPortal { under_other_version }, slow(o, WaitCause::Portal))
 }
 
 /// Recorded first, used then: the next leader asks under the same version.

@@ -7,7 +7,6 @@ use crate::replay::decide::settle::Doubt;
 use crate::replay::decide::situation::{Decision, Situation};
 use crate::replay::decide::{deadline, follow, over, prepare, settle, time_to_live};
 use crate::replay::facts::clock::Clock;
-use crate::replay::facts::job::ValidatedJob;
 use crate::replay::facts::memory::{Memory, Progress, PutAnswer};
 use crate::replay::facts::observed::Observed;
 use crate::replay::facts::policy::Policy;
@@ -18,22 +17,22 @@ use crate::replay::step::{Step, WaitCause};
 /// The one thing to do next, from everything that is known. No I/O, no clock, no randomness.
 ///
 /// What the object says comes first: before anything else is done, the status is brought to say what is the case.
-pub fn next(observed: &Observed, policy: &Policy) -> Step {
-    match introduced(observed, decide(observed, policy)) {
+pub fn next(observed: &Observed) -> Step {
+    match introduced(observed, decide(observed)) {
         Decision::Do(step) => step,
         Decision::Be(situation, then) => {
-            let status = report::status(observed, policy, &situation);
+            let status = report::status(observed, &situation);
             if report::is_news(&observed.status(), &status) { Step::WriteStatus(Box::new(status)) } else { then }
         }
         Decision::Intend(submission) => {
-            let status = report::status(observed, policy, &Situation::Intended(submission));
+            let status = report::status(observed, &Situation::Intended(submission));
             Step::WriteIntent(Box::new(status))
         }
     }
 }
 
 /// Where the job stands decides who speaks.
-fn decide(o: &Observed, policy: &Policy) -> Decision {
+fn decide(o: &Observed) -> Decision {
     let is_being_deleted = o.job.metadata.deletion_timestamp.is_some();
     if is_being_deleted && !is_under_way_to(o.job, o.memory) {
         // Nothing new is begun.
@@ -42,25 +41,23 @@ fn decide(o: &Observed, policy: &Policy) -> Decision {
     if is_finished(o.job) {
         return after_the_end(o);
     }
-    let job = match ValidatedJob::new(o.job, policy) {
+    let job = match o.spec.accepted(o.job) {
         Ok(job) => job,
-        Err(refusal) => return Decision::Be(Situation::Unacceptable(refusal), Step::AwaitChange),
+        Err(refusal) => return Decision::Be(Situation::Unacceptable(refusal.clone()), Step::AwaitChange),
     };
     let decision = match Standing::of(o.submission(), o.memory) {
-        Standing::Clear | Standing::Unsent | Standing::Over if o.learned.unstored => unstored(policy),
+        Standing::Clear | Standing::Unsent | Standing::Over if o.learned.unstored => unstored(o.policy),
         Standing::Clear | Standing::Unsent | Standing::Over => {
-            over::uncounted(o, &job, policy).unwrap_or_else(|| prepare::decide(o, &job, policy))
+            over::uncounted(o, job).unwrap_or_else(|| prepare::decide(o, job))
         }
-        Standing::Refused { at, error } => prepare::after_refusal(o, &job, policy, at, error),
+        Standing::Refused { at, error } => prepare::after_refusal(o, job, at, error),
         Standing::InDoubt { submission, doubt } => {
-            over::unread(o, policy, submission, settle::decide(o, &job, policy, submission, doubt))
+            over::unread(o, submission, settle::decide(o, job, submission, doubt))
         }
-        Standing::Taken { submission, job: answer } => settle::taken(o, policy, submission, answer),
-        Standing::Underway(submission) => {
-            over::unread(o, policy, submission, follow::decide(o, &job, policy, submission))
-        }
+        Standing::Taken { submission, job: answer } => settle::taken(o, submission, answer),
+        Standing::Underway(submission) => over::unread(o, submission, follow::decide(o, job, submission)),
     };
-    decision.map_step(|step| deadline::capped(o, job.window, step))
+    decision.map_step(|step| deadline::capped(o, job, step))
 }
 
 /// Nothing is sent on the strength of a status that was not stored.

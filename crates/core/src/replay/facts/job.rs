@@ -1,5 +1,5 @@
-//! Parse, don't validate: a spec and the installer's settings become one [`ValidatedJob`], or a reason why not. Nothing else
-//! looks at the raw spec.
+//! Parse, don't validate: a spec and the installer's settings become one [`ValidatedJob`], or a reason why not. A pass does so once,
+//! and goes by the result.
 
 use kube::ResourceExt;
 
@@ -34,6 +34,10 @@ pub struct ValidatedJob {
     pub expiry_policy: ExpiryPolicy,
     /// How often a failed run is followed by another.
     pub backoff_limit: u32,
+    /// Seconds until a run must have been accepted.
+    pub starting_deadline_seconds: Option<u32>,
+    /// Seconds from then until it must have completed.
+    pub active_deadline_seconds: Option<u32>,
     /// Why nothing may be sent for it, although what was sent is followed to its end: its region is no longer among those that
     /// objects may name.
     pub retired: Option<Refusal>,
@@ -50,14 +54,54 @@ pub struct Refusal {
     pub message: String,
 }
 
-impl ValidatedJob {
-    /// Checks a spec. All that admission checks is checked again, because a CRD can be older than the operator.
-    pub fn new(job: &AuditLogReplayJob, policy: &Policy) -> Result<Self, Refusal> {
-        let validated = Self::of_any_region(job, policy)?;
+/// A spec as a pass reads it, once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// The job that it describes, in whatever region.
+    parsed: Result<ValidatedJob, Refusal>,
+    /// Its window, which can be right where other parts are not.
+    pub(crate) window: Option<TimeRange>,
+}
+
+impl Spec {
+    /// Reads the spec of `job`. All that admission checks is checked again, because a CRD can be older than the operator.
+    pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Self {
+        Self { parsed: ValidatedJob::of_any_region(job, policy), window: window::parse(&job.spec.window).ok() }
+    }
+
+    /// The job, if it can be worked with: `job` is the object of this spec.
+    pub fn accepted(&self, job: &AuditLogReplayJob) -> Result<&ValidatedJob, &Refusal> {
+        let validated = self.parsed.as_ref()?;
         match &validated.retired {
-            Some(refusal) if !may_be_under_way(job) => Err(refusal.clone()),
+            Some(refusal) if !may_be_under_way(job) => Err(refusal),
             Some(_) | None => Ok(validated),
         }
+    }
+
+    /// What the scheduler needs to know of `job`, the object of this spec; `None` where it cannot be worked with. A region that objects
+    /// may no longer name makes no difference: what was reserved in it is to be given up.
+    pub fn candidate(&self, job: &AuditLogReplayJob, policy: &Policy) -> Option<Candidate> {
+        let validated = self.parsed.as_ref().ok()?;
+        let created = job.metadata.creation_timestamp.as_ref().map(crate::api::from_kube_time);
+        Some(Candidate {
+            id: ObjectId::of(job),
+            route: validated.route(),
+            expires_at: window::expires_at(validated.window, policy),
+            created_at: created.unwrap_or_default(),
+        })
+    }
+
+    /// The window, unless whoever runs it at Konnect is to be left alone.
+    pub(crate) fn window_to_adopt(&self) -> Option<TimeRange> {
+        let adopts = |job: &&ValidatedJob| job.duplicate_policy == DuplicatePolicy::Skip;
+        self.parsed.as_ref().ok().filter(adopts).map(|job| job.window)
+    }
+}
+
+impl ValidatedJob {
+    /// Checks a spec, outside a pass.
+    pub fn new(job: &AuditLogReplayJob, policy: &Policy) -> Result<Self, Refusal> {
+        Spec::of(job, policy).accepted(job).cloned().map_err(Clone::clone)
     }
 
     fn of_any_region(job: &AuditLogReplayJob, policy: &Policy) -> Result<Self, Refusal> {
@@ -83,6 +127,8 @@ impl ValidatedJob {
             duplicate_policy: spec.duplicate_policy,
             expiry_policy: spec.expiry_policy,
             backoff_limit: spec.backoff_limit,
+            starting_deadline_seconds: spec.starting_deadline_seconds,
+            active_deadline_seconds: spec.active_deadline_seconds,
             retired: region_not_allowed(&spec.target, policy),
             serialize: policy.serialize,
         })
@@ -182,16 +228,8 @@ impl ObjectId {
 }
 
 impl Candidate {
-    /// What the scheduler needs to know of an object; `None` where its spec cannot be worked with. A region that objects may no longer
-    /// name makes no difference: what was reserved in it is to be given up.
+    /// What the scheduler needs to know of an object, outside a pass: see [`Spec::candidate`].
     pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
-        let validated = ValidatedJob::of_any_region(job, policy).ok()?;
-        let created = job.metadata.creation_timestamp.as_ref().map(crate::api::from_kube_time);
-        Some(Self {
-            id: ObjectId::of(job),
-            route: validated.route(),
-            expires_at: window::expires_at(validated.window, policy),
-            created_at: created.unwrap_or_default(),
-        })
+        Spec::of(job, policy).candidate(job, policy)
     }
 }

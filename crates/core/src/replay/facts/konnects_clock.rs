@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 
 use crate::replay::facts::observed::Observed;
-use crate::replay::facts::policy::Policy;
 use crate::replay::facts::window::delta;
 
 /// Now, by Konnect's clock where this pass has heard it: retention is Konnect's to judge.
@@ -24,9 +23,9 @@ pub(crate) fn was_read(o: &Observed) -> bool {
 
 /// Whether a reading of the clocks on which a job is to be given up can be believed: both say the same (`agreed`), or the only clock
 /// that can be asked, or Konnect's where they differ, has said so for a poll interval.
-pub(crate) fn is_believed(o: &Observed, policy: &Policy, agreed: bool) -> bool {
+pub(crate) fn is_believed(o: &Observed, agreed: bool) -> bool {
     match konnects_now(o) {
-        Some(date) => agreed || o.memory.date_agreed_for(date, o.clock) >= policy.poll_interval,
-        None => o.memory.clock_agreed_for(o.clock) >= policy.poll_interval,
+        Some(date) => agreed || o.memory.date_agreed_for(date, o.clock) >= o.policy.poll_interval,
+        None => o.memory.clock_agreed_for(o.clock) >= o.policy.poll_interval,
     }
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::api::{AuditLogReplayJob, DuplicatePolicy, REQUESTED_AT, Submission, TimeRange};
+use crate::api::{AuditLogReplayJob, REQUESTED_AT, Submission, TimeRange};
 use crate::konnect::{CallError, Certainty, RemoteJob, RemoteStatus, Webhook};
 use crate::replay::facts::clock::Clock;
+use crate::replay::facts::job::Spec;
+use crate::replay::facts::own_writes::OwnWrites;
 use crate::replay::facts::policy::{LIMIT_MARGIN, QUIET, UNKNOWN_WORD_PATIENCE};
 use crate::replay::facts::record;
 use crate::replay::facts::token::TokenProblem;
@@ -162,6 +164,8 @@ struct Asked(Option<String>);
 /// What one process remembers of an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
+    /// What it wrote, and the watch may not have shown yet.
+    pub own: OwnWrites,
     submission: Option<KnownSubmission>,
     rest: Option<Rest>,
     /// When a user's wish for a try now last ended a wait.
@@ -194,14 +198,12 @@ pub struct Memory {
     said_queued: Option<Duration>,
 }
 
-/// The windows that are no stranger's: ours, the one that was there before ours, and the one that is asked for, unless whoever runs
-/// that is to be left alone.
-fn known_windows(job: &AuditLogReplayJob) -> Vec<TimeRange> {
+/// The windows that are no stranger's: ours, the one that was there before ours, and the one that may be adopted.
+fn known_windows(job: &AuditLogReplayJob, to_adopt: Option<TimeRange>) -> Vec<TimeRange> {
     let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
     let kept = submission.into_iter().flat_map(|s| s.accepted.iter().chain(&s.previous));
     let kept = kept.filter_map(|kept| Some(TimeRange { start_at: kept.start_at?, end_at: kept.end_at? }));
-    let asked = window::parse(&job.spec.window).ok().filter(|_| job.spec.duplicate_policy == DuplicatePolicy::Skip);
-    kept.chain(submission.map(|s| s.window)).chain(asked).collect()
+    kept.chain(submission.map(|s| s.window)).chain(to_adopt).collect()
 }
 
 impl Memory {
@@ -243,9 +245,14 @@ impl Memory {
     }
 
     /// Takes note of a reading of Konnect's job.
-    pub fn read_remote(&mut self, result: Result<&RemoteJob, &CallError>, job: &AuditLogReplayJob, clock: Clock) {
+    pub fn read_remote(
+        &mut self,
+        result: Result<&RemoteJob, &CallError>,
+        (job, spec): (&AuditLogReplayJob, &Spec),
+        clock: Clock,
+    ) {
         match result {
-            Ok(remote) => self.read_job(remote, &known_windows(job), clock),
+            Ok(remote) => self.read_job(remote, &known_windows(job, spec.window_to_adopt()), clock),
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 let missing = error.status() == Some(404);

@@ -6,6 +6,7 @@ pub(crate) mod job;
 pub(crate) mod konnects_clock;
 pub(crate) mod memory;
 pub(crate) mod observed;
+pub(crate) mod own_writes;
 pub(crate) mod policy;
 pub(crate) mod record;
 pub(crate) mod retention;

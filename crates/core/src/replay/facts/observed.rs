@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::api::{ApiVersion, AuditLogReplayJob, AuditLogReplayJobStatus, Submission};
 use crate::konnect::{CallError, Reading, RemoteJob, Webhook, WebhookStatus};
 use crate::replay::facts::clock::Clock;
+use crate::replay::facts::job::Spec;
 use crate::replay::facts::memory::{Memory, Progress, PutAnswer, requested};
-use crate::replay::facts::policy::MAX_READING_AGE;
+use crate::replay::facts::policy::{MAX_READING_AGE, Policy};
 use crate::replay::facts::sibling::Sibling;
 use crate::replay::facts::token::TokenProblem;
 use crate::replay::facts::version::VersionChoice;
@@ -80,8 +81,12 @@ impl Learned {
 pub struct Observed<'a> {
     /// Now. Refreshed before every call.
     pub clock: Clock,
+    /// The installer's settings.
+    pub policy: &'a Policy,
     /// The object, as last read or as our last write left it.
     pub job: &'a AuditLogReplayJob,
+    /// Its spec, parsed.
+    pub spec: &'a Spec,
     /// What this pass has learned.
     pub learned: &'a Learned,
     /// What this process remembers of earlier passes over this object.

@@ -24,20 +24,14 @@ pub(crate) fn is_clamped(window: TimeRange, asked: TimeRange) -> bool {
 
 /// What can be sent at `now`: the planned window, or what is left of it where the policy allows; `None` if that is nothing.
 /// `slack` is by how much the clock that told `now` may differ from Konnect's.
-pub(crate) fn sendable(
-    o: &Observed,
-    job: &ValidatedJob,
-    policy: &Policy,
-    now: DateTime<Utc>,
-    slack: Duration,
-) -> Option<TimeRange> {
+pub(crate) fn sendable(o: &Observed, job: &ValidatedJob, now: DateTime<Utc>, slack: Duration) -> Option<TimeRange> {
     let planned = planned(o, job.window);
-    if now < expires_at(planned, policy) + delta(slack) {
+    if now < expires_at(planned, o.policy) + delta(slack) {
         return Some(planned);
     }
-    let wholly = now >= planned.end_at + delta(policy.retention) + delta(slack);
+    let wholly = now >= planned.end_at + delta(o.policy.retention) + delta(slack);
     match job.expiry_policy {
-        ExpiryPolicy::Clamp if !wholly => Some(clamped(planned, policy, now)),
+        ExpiryPolicy::Clamp if !wholly => Some(clamped(planned, o.policy, now)),
         ExpiryPolicy::Clamp | ExpiryPolicy::Fail => None,
     }
 }

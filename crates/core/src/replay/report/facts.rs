@@ -11,17 +11,16 @@ use crate::api::{
 };
 use crate::replay::decide::situation::{Ended, Situation};
 use crate::replay::facts::observed::{Observed, WebhookReading};
-use crate::replay::facts::policy::Policy;
 use crate::replay::facts::{retention, window};
 
 /// Records the facts that `situation` and this pass bring.
-pub(super) fn record(o: &Observed, policy: &Policy, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
+pub(super) fn record(o: &Observed, situation: &Situation, status: &mut AuditLogReplayJobStatus) {
     status.konnect_api_version = o.found_version().or(status.konnect_api_version);
     mirror(o, situation, status);
     submission(o, situation, status);
     webhook(o, situation, status);
     counters(o, status);
-    status.window = planned(o, policy, status.submission.as_deref()).or(status.window.take());
+    status.window = planned(o, status.submission.as_deref()).or(status.window.take());
 }
 
 /// Konnect's job, moved only when its status or window does: not at each poll.
@@ -201,7 +200,7 @@ fn submitted(o: &Observed, situation: &Situation, conditions: &mut Conditions) {
 }
 
 fn accepted(o: &Observed, submission: &Submission, conditions: &mut Conditions) {
-    let asked = window::parse(&o.job.spec.window).ok();
+    let asked = o.spec.window;
     let shown = submission.accepted.as_ref().map(record::remote_job).as_ref().and_then(window::of_remote);
     let (reason, message) = if submission.state == SubmissionState::Adopted {
         (Reason::Adopted, "Konnect was already replaying this very window; nothing was sent.")

@@ -284,12 +284,12 @@ fn already_replayed(by: Option<&str>, code: i32) -> String {
 
 /// What is missing of the window that was asked for.
 fn shortened(o: &Observed, sent: TimeRange) -> String {
-    match window::parse(&o.job.spec.window) {
-        Ok(asked) if crate::replay::facts::retention::is_clamped(sent, asked) => format!(
+    match o.spec.window {
+        Some(asked) if crate::replay::facts::retention::is_clamped(sent, asked) => format!(
             " What came before, from {}, is deleted at Konnect (expiryPolicy Clamp).",
             time::format(asked.start_at)
         ),
-        Ok(_) | Err(_) => String::new(),
+        Some(_) | None => String::new(),
     }
 }
 

@@ -14,16 +14,16 @@ use crate::konnect::{RemoteJob, RemoteStatus};
 use crate::replay::decide::deadline;
 use crate::replay::decide::situation::Situation;
 use crate::replay::facts::observed::Observed;
-use crate::replay::facts::policy::{Policy, STALL_AFTER};
+use crate::replay::facts::policy::STALL_AFTER;
 use crate::replay::facts::said::suspended_since;
 use crate::replay::facts::window::{self, delta};
 use conditions::Conditions;
 
 /// The status that says `situation`, starting from the one that stands.
-pub(super) fn status(o: &Observed, policy: &Policy, situation: &Situation) -> AuditLogReplayJobStatus {
+pub(super) fn status(o: &Observed, situation: &Situation) -> AuditLogReplayJobStatus {
     let mut status = o.status().into_owned();
     status.observed_generation = o.generation();
-    facts::record(o, policy, situation, &mut status);
+    facts::record(o, situation, &mut status);
     let was_suspended = suspended_since(&status).is_some();
     // A repeated request says what its predecessor's answer was until it has one of its own, so that nothing flaps.
     if matches!(situation, Situation::Intended(_)) && conditions::says_refused(&o.status()) {
@@ -125,14 +125,14 @@ fn blocked_by(situation: &Situation) -> Option<String> {
     }
 }
 
-fn planned(o: &Observed, policy: &Policy, submission: Option<&Submission>) -> Option<crate::api::PlannedWindow> {
-    let asked = window::parse(&o.job.spec.window).ok()?;
+fn planned(o: &Observed, submission: Option<&Submission>) -> Option<crate::api::PlannedWindow> {
+    let asked = o.spec.window?;
     let sent = submission.map_or(asked, |s| s.window);
     let clamped = crate::replay::facts::retention::is_clamped(sent, asked);
     Some(crate::api::PlannedWindow {
         start_at: sent.start_at,
         end_at: sent.end_at,
-        expires_at: window::expires_at(sent, policy),
+        expires_at: window::expires_at(sent, o.policy),
         clamped,
     })
 }

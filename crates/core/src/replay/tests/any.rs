@@ -13,7 +13,8 @@ use crate::api::{
 use crate::konnect::{CallError, Reading, RemoteJob, TokenError};
 use crate::replay::next;
 use crate::replay::{
-    Clock, Draw, Learned, Memory, Observed, PutAnswer, Seen, Step, TokenProblem, Turn, VersionChoice, WebhookReading,
+    Clock, Draw, Learned, Memory, Observed, PutAnswer, Seen, Spec, Step, TokenProblem, Turn, VersionChoice,
+    WebhookReading,
 };
 
 fn clock() -> Clock {
@@ -243,7 +244,7 @@ fn memory(job: &AuditLogReplayJob, pasts: Vec<Past>) -> Memory {
                     memory.answered("standing", ago(5), PutAnswer::new(sent, result));
                 }
             }
-            Past::Read(result) => memory.read_remote(result.as_ref(), job, ago(20)),
+            Past::Read(result) => memory.read_remote(result.as_ref(), (job, &Spec::of(job, &policy())), ago(20)),
             Past::ReadOtherVersion(result) => memory.read_other_version(result.as_ref()),
             Past::Rested(wait) => memory.rest(1, ago(50), secs(wait)),
         }
@@ -254,7 +255,9 @@ fn memory(job: &AuditLogReplayJob, pasts: Vec<Past>) -> Memory {
 
 fn ask(job: &AuditLogReplayJob, learned: &Learned, memory: &Memory) -> Step {
     let draw = Draw { jitter: 0.5, submission_id: "fresh".to_owned() };
-    next(&Observed { clock: clock(), job, learned, memory, draw: &draw }, &policy())
+    let (policy, clock) = (policy(), clock());
+    let spec = Spec::of(job, &policy);
+    next(&Observed { clock, policy: &policy, job, spec: &spec, learned, memory, draw: &draw })
 }
 
 fn assert_may_be_sent(job: &AuditLogReplayJob, learned: &Learned, id: &str, sent: TimeRange) {

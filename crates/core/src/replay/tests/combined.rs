@@ -181,8 +181,8 @@ fn a_webhook_that_is_off_by_its_status_stays_off_for_others() {
     let reading = s.konnect.webhook.clone();
     let what = crate::replay::WebhookReading { config: reading, status: s.konnect.webhook_status.clone() };
     let clock = s.clock;
-    let woken: Vec<_> =
-        s.course.webhook((clock, clock), what, &mut s.memory, &mut s.scheduler, &s.policy).into_iter().collect();
+    let (course, mut around) = s.around();
+    let woken: Vec<_> = course.webhook(clock, what, &mut around).into_iter().collect();
     assert!(!woken.contains(&b.id), "woken although nothing has changed: {woken:?}");
 }
 
@@ -225,9 +225,8 @@ fn polls_of_a_hung_run_do_not_forget_that_the_last_put_failed() {
 fn story_clone(s: &Story) -> Story {
     let mut t = story(job());
     t.job = s.job.clone();
-    t.memory = s.memory.clone();
+    t.course.memory = s.course.memory.clone();
     t.clock = s.clock;
-    t.own = s.own.clone();
     t.konnect.job = s.konnect.job.clone();
     t
 }

@@ -16,8 +16,9 @@ impl Story {
         match step {
             Step::TakeTurn => self.take_turn(),
             Step::ReadToken => {
-                let (memory, scheduler) = (&mut self.memory, &mut self.scheduler);
-                let _: Woken = self.course.token(self.token.clone(), memory, scheduler, &self.policy, self.clock.mono);
+                let token = self.token.clone();
+                let (course, mut around) = self.around();
+                let _: Woken = course.token(token, &mut around);
             }
             Step::ReadWebhook { .. } => self.read_webhook(),
             Step::ReadRemoteJob => self.read_remote(),
@@ -36,7 +37,7 @@ impl Story {
 
     /// Where a story says that others go first, another job has reserved the lane.
     fn take_turn(&mut self) {
-        let first = self.course.candidate(&self.policy).map(|mut who| {
+        let first = self.course.candidate().cloned().map(|mut who| {
             who.id.name = "first".to_owned();
             who.id.uid = "first".to_owned();
             who
@@ -49,16 +50,16 @@ impl Story {
                 self.scheduler.gone(&first.id, now)
             };
         }
-        let (memory, scheduler) = (&self.memory, &mut self.scheduler);
-        let _: Woken = self.course.take_turn(memory, scheduler, &self.policy, self.clock);
+        let (course, mut around) = self.around();
+        let _: Woken = course.take_turn(&mut around);
         if matches!(self.course.learned.turn, Some(Turn::Behind { .. } | Turn::Later)) && self.turn.is_some() {
             self.course.learned.turn.clone_from(&self.turn);
         }
     }
 
     fn end(&mut self, step: &Step) {
-        let (memory, scheduler) = (&mut self.memory, &mut self.scheduler);
-        let _: Woken = self.course.end(step, memory, scheduler, &self.policy, self.clock);
+        let (course, mut around) = self.around();
+        let _: Woken = course.end(step, &mut around);
     }
 
     fn read_webhook(&mut self) {
@@ -66,8 +67,8 @@ impl Story {
         let at = self.clock;
         self.sleep(self.konnect.webhook_takes);
         let what = self.konnect.webhook_under(self.version(), self.clock.wall);
-        let (times, memory) = ((at, self.clock), &mut self.memory);
-        let _: Woken = self.course.webhook(times, what, memory, &mut self.scheduler, &self.policy);
+        let (course, mut around) = self.around();
+        let _: Woken = course.webhook(at, what, &mut around);
     }
 
     fn read_remote(&mut self) {
@@ -75,15 +76,15 @@ impl Story {
         let at = self.clock;
         self.sleep(self.konnect.get_takes);
         let what = self.konnect.get_under(self.version(), self.clock.wall);
-        let (times, memory) = ((at, self.clock), &mut self.memory);
-        let _: Woken = self.course.remote(times, what, memory, &mut self.scheduler, &self.policy);
+        let (course, mut around) = self.around();
+        let _: Woken = course.remote(at, what, &mut around);
     }
 
     fn read_other_version(&mut self) {
         assert!(self.course.learned.token == Some(Ok(())), "a call without a token");
         self.sleep(self.konnect.get_takes);
         let what = self.konnect.get_under(self.version().other(), self.clock.wall);
-        self.course.other_version(what, &mut self.memory);
+        self.course.other_version(what);
     }
 
     /// The version of Konnect's API that is asked first.
@@ -94,7 +95,7 @@ impl Story {
     fn write_intent(&mut self, status: &AuditLogReplayJobStatus) {
         let submission = status.submission.as_ref().unwrap();
         assert_eq!(submission.state, SubmissionState::Intended);
-        self.course.intending(status, &mut self.memory, self.clock);
+        self.course.intending(status, self.clock);
         if std::mem::take(&mut self.overtaken) {
             self.lose_to_another(status);
             return;
@@ -111,7 +112,7 @@ impl Story {
         let mut theirs = status.clone();
         theirs.submission.as_mut().unwrap().id = "of-another-process".to_owned();
         self.job.status = Some(theirs);
-        self.course.overtaken(self.job.clone(), &mut self.own, &mut self.memory, self.clock);
+        self.course.overtaken(self.job.clone(), &self.policy, self.clock);
     }
 
     /// As the apiserver does it: the status is replaced, after a trip through JSON.
@@ -126,7 +127,7 @@ impl Story {
         }
         self.job.status = Some(stored);
         self.writes.push(status.clone());
-        self.course.wrote(self.job.clone(), &mut self.own, &mut self.memory, self.clock);
+        self.course.wrote(self.job.clone(), &self.policy, self.clock);
         self.course.stored(status);
     }
 
@@ -134,14 +135,15 @@ impl Story {
         let recorded = self.submission();
         assert_eq!((recorded.id.as_str(), recorded.window), (id, window), "only what is recorded is sent");
         self.assert_shown_free();
-        self.memory.sending(id);
+        self.course.memory.sending(id);
         self.puts.push((self.clock, window));
         self.sent_under.push(self.version());
         self.sleep(self.konnect.put_takes);
         let answer = self.konnect.put_under(self.version(), window, self.clock.wall);
         if self.dies.is_none() {
-            let (answer, memory) = (PutAnswer::new(&recorded, answer), &mut self.memory);
-            let _: Woken = self.course.answered(id, answer, memory, &mut self.scheduler, &self.policy, self.clock);
+            let answer = PutAnswer::new(&recorded, answer);
+            let (course, mut around) = self.around();
+            let _: Woken = course.answered(id, answer, &mut around);
         }
     }
 
@@ -158,7 +160,8 @@ impl Story {
         assert!(wall >= TimeDelta::zero() && wall <= TimeDelta::seconds(10), "too old by the wall clock: {wall}");
         assert!(!self.job.spec.suspend, "a PUT although suspended");
         assert!(self.job.metadata.deletion_timestamp.is_none(), "a PUT for an object that is being deleted");
-        let sent_at = self.clock.mono.checked_sub(self.memory.first_seen(&self.submission().id).unwrap()).unwrap();
+        let sent_at =
+            self.clock.mono.checked_sub(self.course.memory.first_seen(&self.submission().id).unwrap()).unwrap();
         assert!(
             sent_at <= Duration::from_secs(10),
             "the settle time counts from the record, so the PUT must follow at once"

@@ -151,7 +151,7 @@ fn lost_answers_of_requests_that_were_not_taken_come_ever_more_slowly() {
 fn after_a_request_that_was_not_taken_another_target_of_the_lane_goes_first() {
     let mut s = story(job()).konnect_has(theirs("completed")).every_put_is(Put::Refused(api(503)));
     s.pass();
-    let mut other = s.course.candidate(&s.policy).unwrap();
+    let mut other = s.course.candidate().cloned().unwrap();
     (other.id.name, other.id.uid) = ("behind".to_owned(), "behind".to_owned());
     other.expires_at += TimeDelta::hours(1);
     other.route.access.target =
@@ -160,7 +160,7 @@ fn after_a_request_that_was_not_taken_another_target_of_the_lane_goes_first() {
 
     s.run_for(mins(30));
     assert_eq!((s.puts.len(), s.reason().as_str()), (1, "NotTaken"), "{:?}", s.puts);
-    let who = s.course.candidate(&s.policy).unwrap();
+    let who = s.course.candidate().cloned().unwrap();
     assert_eq!(s.scheduler.blocker(&who, s.clock.mono), Some(other.id.clone()));
 
     let _ = s.scheduler.reserve(&other, s.clock.mono).and(s.scheduler.accepted(&other.route, s.clock.mono));

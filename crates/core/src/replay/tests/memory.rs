@@ -9,7 +9,7 @@ use crate::replay::{FirstSight, PutAnswer, Step, TokenProblem, reserves};
 
 /// Whether lane and target stay reserved after the last pass.
 fn holds(s: &Story) -> bool {
-    let reserves = reserves(&s.job, &s.memory, s.clock.mono);
+    let reserves = reserves(&s.job, &s.course.memory, s.clock.mono);
     assert_eq!(s.scheduler.reserves(&crate::replay::ObjectId::of(&s.job)), reserves);
     reserves
 }
@@ -201,7 +201,7 @@ fn a_run_that_does_not_change_or_cannot_be_read_for_an_hour_reserves_nothing() {
 #[test]
 fn what_may_still_take_effect_when_its_object_vanishes_is_known() {
     let settle = super::fixtures::policy().settle_time();
-    let left = |s: &Story| s.memory.unsettled(settle, s.clock.mono);
+    let left = |s: &Story| s.course.memory.unsettled(settle, s.clock.mono);
     let mut s = story(job());
     assert_eq!(left(&s), None, "nothing was recorded");
     s.pass();

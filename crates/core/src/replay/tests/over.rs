@@ -154,7 +154,7 @@ fn refusals_and_outages_do_not_count() {
 fn a_job_that_waits_for_its_next_try_holds_nothing_calls_nobody_and_writes_nothing() {
     let mut s = accepted(job());
     s.konnect_says("failed");
-    assert!(!reserves(&s.job, &s.memory, s.clock.mono));
+    assert!(!reserves(&s.job, &s.course.memory, s.clock.mono));
     assert_ne!(FirstSight::of(&s.job), FirstSight::Reserves, "nor after a restart");
     let (writes, reads) = (s.writes.len(), s.count(&Step::ReadRemoteJob) + s.count(&Step::TakeTurn));
     for _ in 0..10 {

@@ -14,8 +14,8 @@ use crate::api::{
 };
 use crate::konnect::{CallError, RemoteJob};
 use crate::replay::{
-    Candidate, Clock, Course, Draw, FirstSight, Memory, OwnWrites, Policy, Scheduler, Sibling, Step, TokenProblem,
-    Turn, Woken,
+    Candidate, Clock, Course, Draw, FirstSight, Memory, OwnWrites, Policy, Scheduler, Sibling, Step, Surroundings,
+    TokenProblem, Turn, Woken,
 };
 
 /// Steps in one pass, as in the controller.
@@ -33,7 +33,6 @@ pub(super) struct Story {
     pub(super) policy: Policy,
     pub(super) clock: Clock,
     pub(super) jitter: f64,
-    pub(super) memory: Memory,
     /// How long a write to the apiserver takes.
     pub(super) write_takes: Duration,
     /// How long the process is stopped after the next write of an intent.
@@ -54,7 +53,6 @@ pub(super) struct Story {
     pub(super) sent_under: Vec<ApiVersion>,
     /// How the last pass ended.
     pub(super) last: Step,
-    pub(super) own: OwnWrites,
     pub(super) course: Course,
     ids: u32,
 }
@@ -72,7 +70,8 @@ pub(super) fn story(job: JobBuilder) -> Story {
 pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
     let clock = Clock { wall: at(NOW), mono: Duration::from_secs(1000) };
     let (mut scheduler, policy) = (Scheduler::new(&policy()), policy());
-    let (course, _) = Course::begin(job.clone(), &mut Memory::default(), &mut scheduler, &policy, clock);
+    let mut around = Surroundings { policy: &policy, scheduler: &mut scheduler, clock };
+    let (course, _) = Course::begin(&job, Memory::default(), &mut around);
     Story {
         job,
         konnect: Konnect::idle(),
@@ -83,7 +82,6 @@ pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
         policy,
         clock,
         jitter: 0.0,
-        memory: Memory::default(),
         write_takes: Duration::ZERO,
         pause_after_intent: None,
         overtaken: false,
@@ -94,7 +92,6 @@ pub(super) fn story_of(job: AuditLogReplayJob) -> Story {
         puts: Vec::new(),
         sent_under: Vec::new(),
         last: Step::AwaitChange,
-        own: OwnWrites::default(),
         course,
         ids: 0,
     }
@@ -165,10 +162,20 @@ impl Story {
         self.last = first;
     }
 
+    /// The pass, and what it works with.
+    pub(super) fn around(&mut self) -> (&mut Course, Surroundings<'_>) {
+        let Self { course, policy, scheduler, clock, .. } = self;
+        (course, Surroundings { policy, scheduler, clock: *clock })
+    }
+
     /// A pass begins.
     pub(super) fn begin(&mut self) {
-        let (memory, scheduler) = (&mut self.memory, &mut self.scheduler);
-        self.course = Course::begin(self.job.clone(), memory, scheduler, &self.policy, self.clock).0;
+        // The watch shows each write at once.
+        let mut memory = std::mem::take(&mut self.course.memory);
+        memory.own = OwnWrites::default();
+        let job = self.job.clone();
+        let (course, mut around) = self.around();
+        *course = Course::begin(&job, memory, &mut around).0;
     }
 
     /// One pass alone.
@@ -190,7 +197,7 @@ impl Story {
     pub(super) fn ask(&mut self) -> Step {
         self.ids += 1;
         let draw = Draw { jitter: self.jitter, submission_id: format!("id-{}", self.ids) };
-        self.course.next(&self.memory, &self.policy, self.clock, &draw)
+        self.course.next(&self.policy, self.clock, &draw)
     }
 
     fn is_over(&self, step: &Step) -> bool {
@@ -204,8 +211,7 @@ impl Story {
 
     /// The process dies and another begins, which remembers nothing and counts its own time.
     pub(super) fn restart(&mut self) -> &mut Self {
-        self.memory = Memory::default();
-        self.own = OwnWrites::default();
+        self.course.memory = Memory::default();
         self.dies = None;
         self.clock.mono = Duration::from_secs(5);
         self.scheduler = Scheduler::new(&self.policy);

@@ -15,7 +15,7 @@ impl Turn<'_> {
     /// Flaws of what stays reserved after a pass, and of what it tells of others.
     pub(super) fn lies_at_the_end(&mut self, step: &Step, course: &Course) {
         let (object, now, mono) = (self.object, self.now, self.clock().mono);
-        let who = course.candidate(&self.rules.policy);
+        let who = course.candidate().cloned();
         let (Step::Wait { cause, wait }, Some(flaw), Some(who)) = (step, self.rules.flaw, who) else { return };
         let stays = match flaw {
             Flaw::KeepsTheLane => {

@@ -3,7 +3,7 @@
 use konnect_replay_core::api::AuditLogReplayJobStatus;
 use konnect_replay_core::konnect::{ApiError, CallError, Reading};
 use konnect_replay_core::replay::{
-    Candidate, Clock, Course, Draw, OwnWrites, PutAnswer, Scheduler, Step, Woken, is_finished,
+    Candidate, Clock, Course, Draw, PutAnswer, Scheduler, Step, Surroundings, Woken, is_finished,
 };
 
 use super::{Input, Kept, Look, Pass, Process, Rules, WaitsFor, Written, asks};
@@ -53,6 +53,14 @@ impl Turn<'_> {
         &mut self.process.kept[self.object]
     }
 
+    /// The pass, and what it works with.
+    fn around(&mut self) -> (&mut Pass, Surroundings<'_>) {
+        let (object, clock) = (self.object, self.clock());
+        let Process { scheduler, kept, .. } = &mut *self.process;
+        let pass = kept[object].pass.as_mut().expect("a pass");
+        (pass, Surroundings { policy: &self.rules.policy, scheduler, clock })
+    }
+
     fn pass(&mut self) -> &mut Pass {
         self.kept().pass.as_mut().expect("a pass")
     }
@@ -68,39 +76,41 @@ impl Turn<'_> {
     fn begin(&mut self, version: Version) {
         let (object, clock) = (self.object, self.clock());
         let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { cached, memory, own, pass, .. } = &mut kept[object];
-        *cached = version;
-        let job = own.newest(&self.rules.statuses.object(object, version));
-        let seen =
-            if self.rules.has(Flaw::ComparesClocks) { since_the_record(job.status.as_ref(), clock) } else { clock };
-        let (course, _) = Course::begin(job, memory, scheduler, &self.rules.policy, seen);
-        *pass = Some(Pass { course, conflicts: 0, waits_for: WaitsFor::GoingOn, read: None });
+        let kept = &mut kept[object];
+        kept.cached = version;
+        let watched = self.rules.statuses.object(object, version);
+        let mut memory = kept.memory.take().expect("no pass is under way");
+        let seen = if self.rules.has(Flaw::ComparesClocks) {
+            since_the_record(memory.own.newest(&watched).status.as_ref(), clock)
+        } else {
+            clock
+        };
+        let mut around = Surroundings { policy: &self.rules.policy, scheduler, clock: seen };
+        let (course, _) = Course::begin(&watched, memory, &mut around);
+        kept.pass = Some(Pass { course, conflicts: 0, waits_for: WaitsFor::GoingOn, read: None });
         self.go_on();
     }
 
     fn read(&mut self, job: Job, hides_outsider: bool) {
-        let (object, clock, now) = (self.object, self.clock(), self.now);
+        let (clock, now) = (self.clock(), self.now);
         let mut value = job.remote();
-        let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { memory, pass, .. } = &mut kept[object];
-        let pass = pass.as_mut().expect("a pass");
-        if self.rules.has(Flaw::BelievesNamelessFailures) && job.window.is_none() {
+        let believes = self.rules.has(Flaw::BelievesNamelessFailures);
+        let (pass, mut around) = self.around();
+        if believes && job.window.is_none() {
             let ours = pass.course.job().status.as_ref().and_then(|s| s.submission.as_ref()).map(|s| s.window);
             (value.start_at, value.end_at) = (ours.map(|w| w.start_at), ours.map(|w| w.end_at));
         }
         let what = Ok(Reading { value, date: Some(crate::time::instant(now)) });
         pass.read = Some(Look { at: now, busy: job.word.is_busy(), hides_outsider });
-        let _: Woken = pass.course.remote((clock, clock), what, memory, scheduler, &self.rules.policy);
+        let _: Woken = pass.course.remote(clock, what, &mut around);
         self.go_on();
     }
 
     fn read_fails(&mut self, status: u16) {
-        let (object, clock) = (self.object, self.clock());
+        let clock = self.clock();
         let what = Err(CallError::Api(ApiError { status, ..ApiError::default() }));
-        let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { memory, pass, .. } = &mut kept[object];
-        let pass = pass.as_mut().expect("a pass");
-        let _: Woken = pass.course.remote((clock, clock), what, memory, scheduler, &self.rules.policy);
+        let (pass, mut around) = self.around();
+        let _: Woken = pass.course.remote(clock, what, &mut around);
         self.go_on();
     }
 
@@ -108,12 +118,9 @@ impl Turn<'_> {
         // With this flaw all destinations are one.
         let destination = if self.rules.has(Flaw::TrustsTheReceiver) { 0 } else { receiver.destination };
         let receiver = Receiver { destination, ..receiver };
-        let (object, clock) = (self.object, self.clock());
-        let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { memory, pass, .. } = &mut kept[object];
-        let pass = pass.as_mut().expect("a pass");
-        let what = asks::webhook(receiver, self.now);
-        let _: Woken = pass.course.webhook((clock, clock), what, memory, scheduler, &self.rules.policy);
+        let (clock, what) = (self.clock(), asks::webhook(receiver, self.now));
+        let (pass, mut around) = self.around();
+        let _: Woken = pass.course.webhook(clock, what, &mut around);
         self.go_on();
     }
 
@@ -121,7 +128,8 @@ impl Turn<'_> {
     fn forget(&mut self) {
         let (object, now) = (self.object, self.clock().mono);
         let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { cached, memory, pass, drawn, .. } = &kept[object];
+        let Kept { cached, pass, drawn, .. } = &kept[object];
+        let memory = kept[object].memory();
         let job =
             pass.as_ref().map_or_else(|| self.rules.statuses.object(object, *cached), |pass| pass.course.job().clone());
         let who = Candidate::of(&job, &self.rules.policy).expect("a job of the model is valid").id;
@@ -136,12 +144,12 @@ impl Turn<'_> {
 
     fn written(&mut self, written: Written) {
         let (object, clock) = (self.object, self.clock());
-        let Kept { memory, own, pass: slot, .. } = &mut self.process.kept[object];
-        let pass = slot.as_mut().expect("a pass");
+        let policy = &self.rules.policy;
+        let pass = self.process.kept[object].pass.as_mut().expect("a pass");
         match written {
             Written::Done(version) => {
                 let was_intent = matches!(pass.waits_for, WaitsFor::Write { intent: true, .. });
-                pass.course.wrote(self.rules.statuses.object(object, version), own, memory, clock);
+                pass.course.wrote(self.rules.statuses.object(object, version), policy, clock);
                 pass.waits_for = WaitsFor::GoingOn;
                 if !was_intent {
                     self.go_on();
@@ -150,9 +158,11 @@ impl Turn<'_> {
             Written::Overtaken(version) if pass.conflicts < MAX_CONFLICTS => {
                 pass.conflicts += 1;
                 let newest = self.rules.statuses.object(object, version);
-                let mut nothing = OwnWrites::default();
-                let note = if self.rules.has(Flaw::ForgetsRefusals) { &mut nothing } else { own };
-                pass.course.overtaken(newest, note, memory, clock);
+                let before = pass.course.memory.own.clone();
+                pass.course.overtaken(newest, policy, clock);
+                if self.rules.has(Flaw::ForgetsRefusals) {
+                    pass.course.memory.own = before;
+                }
                 self.go_on();
             }
             // The driver begins the next pass a minute later, which is longer than any world with deletions lasts.
@@ -163,26 +173,19 @@ impl Turn<'_> {
             // The pass fails; what is kept of the object stays, and nothing stays reserved but what may be under way.
             Written::Overtaken(_) | Written::NoAnswer => {
                 self.interrupted();
-                self.process.kept[object].pass = None;
+                self.process.kept[object].end_pass();
             }
         }
     }
 
     fn interrupted(&mut self) {
-        let (policy, now) = (&self.rules.policy, self.clock().mono);
-        let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { memory, pass, .. } = &kept[self.object];
-        let pass = pass.as_ref().expect("a pass");
-        let _: Woken = pass.course.interrupted(false, memory, scheduler, policy, now);
+        let (pass, mut around) = self.around();
+        let _: Woken = pass.course.interrupted(false, &mut around);
     }
 
     fn answered(&mut self, answer: Answer) {
-        let clock = self.clock();
         let flaw = self.rules.has(Flaw::SendsAgainBlindly);
-        let (object, policy) = (self.object, &self.rules.policy);
-        let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { memory, pass, .. } = &mut kept[object];
-        let pass = pass.as_ref().expect("a pass");
+        let (pass, mut around) = self.around();
         let WaitsFor::Answer { .. } = pass.waits_for else { panic!("no PUT was sent") };
         let submission = pass.course.job().status.as_ref().and_then(|s| s.submission.as_ref()).expect("a record");
         let result = match answer {
@@ -193,7 +196,7 @@ impl Turn<'_> {
             Answer::None => Err(CallError::NoAnswer("the connection was lost".to_owned())),
         };
         let (id, answer) = (submission.id.clone(), PutAnswer::new(submission, result));
-        let _: Woken = pass.course.answered(&id, answer, memory, scheduler, policy, clock);
+        let _: Woken = pass.course.answered(&id, answer, &mut around);
         self.go_on();
     }
 
@@ -216,35 +219,34 @@ impl Turn<'_> {
     fn decide(&mut self) -> Step {
         let clock = self.clock();
         let ((which, incarnation), object) = (self.process.name, self.object);
-        let Kept { memory, pass, drawn, .. } = &self.process.kept[object];
+        let Kept { pass, drawn, .. } = &self.process.kept[object];
         let submission_id = format!("{which}.{incarnation}.{object}.{drawn}");
-        pass.as_ref().expect("a pass").course.next(
-            memory,
-            &self.rules.policy,
-            clock,
-            &Draw { jitter: 0.0, submission_id },
-        )
+        let draw = Draw { jitter: 0.0, submission_id };
+        pass.as_ref().expect("a pass").course.next(&self.rules.policy, clock, &draw)
     }
 
     fn perform(&mut self, step: Step) -> Outcome {
         let (object, clock, now) = (self.object, self.clock(), self.now);
         let policy = &self.rules.policy;
         let Process { scheduler, kept, .. } = &mut *self.process;
-        let Kept { memory, pass: slot, drawn, .. } = &mut kept[object];
-        let pass = slot.as_mut().expect("a pass");
+        let Kept { pass, drawn, .. } = &mut kept[object];
+        let pass = pass.as_mut().expect("a pass");
+        let mut around = Surroundings { policy, scheduler, clock };
         match step {
             Step::TakeTurn if self.rules.flaw == Some(Flaw::SkipsReservation) => {
-                let _: Woken = pass.course.take_turn(memory, &mut Scheduler::new(policy), policy, clock);
+                let mut elsewhere = Scheduler::new(policy);
+                let _: Woken = pass.course.take_turn(&mut Surroundings { policy, scheduler: &mut elsewhere, clock });
                 Outcome::Go
             }
             Step::TakeTurn if self.rules.flaw == Some(Flaw::KeepsTheLane) => {
                 // What it gives up for a request that Konnect did not take, it gives up elsewhere.
-                let _: Woken = pass.course.take_turn(memory, &mut Scheduler::new(policy), policy, clock);
-                let _: Woken = pass.course.take_turn(memory, scheduler, policy, clock);
+                let mut elsewhere = Scheduler::new(policy);
+                let _: Woken = pass.course.take_turn(&mut Surroundings { policy, scheduler: &mut elsewhere, clock });
+                let _: Woken = pass.course.take_turn(&mut around);
                 Outcome::Go
             }
             Step::TakeTurn => {
-                let _: Woken = pass.course.take_turn(memory, scheduler, policy, clock);
+                let _: Woken = pass.course.take_turn(&mut around);
                 Outcome::Go
             }
             Step::ReadSiblings => {
@@ -253,26 +255,26 @@ impl Turn<'_> {
                 Outcome::Go
             }
             Step::ReadToken => {
-                let _: Woken = pass.course.token(Ok(()), memory, scheduler, policy, clock.mono);
+                let _: Woken = pass.course.token(Ok(()), &mut around);
                 Outcome::Go
             }
             Step::ReadWebhook { .. } if self.rules.layout.has_webhooks() => Outcome::Wait(WaitsFor::Webhook),
             Step::ReadWebhook { .. } => {
                 let what = asks::webhook_that_works();
-                let _: Woken = pass.course.webhook((clock, clock), what, memory, scheduler, policy);
+                let _: Woken = pass.course.webhook(clock, what, &mut around);
                 Outcome::Go
             }
             // For the message alone: both versions are asked for nothing else where the spec names one.
             Step::ReadOtherVersion => {
                 let what = Err(CallError::Api(ApiError { status: 404, ..ApiError::default() }));
-                pass.course.other_version(what, memory);
+                pass.course.other_version(what);
                 Outcome::Go
             }
             Step::Delete => panic!("no object has a time to live"),
             Step::ReadRemoteJob => Outcome::Wait(WaitsFor::Reading),
             Step::WriteIntent(mut status) => {
                 *drawn = drawn.wrapping_add(1);
-                pass.course.intending(&status, memory, clock);
+                pass.course.intending(&status, clock);
                 if self.rules.flaw == Some(Flaw::ForgetsPrevious) {
                     status.submission.as_mut().expect("an intent").previous = None;
                 }
@@ -280,12 +282,12 @@ impl Turn<'_> {
             }
             Step::WriteStatus(status) => Outcome::Wait(self.rules.write(&pass.course, &status, false)),
             Step::Submit { id, window } => {
-                memory.sending(&id);
+                pass.course.memory.sending(&id);
                 Outcome::Wait(WaitsFor::Answer { window: Window::of_range(window), sent: now })
             }
             Step::Wait { .. } | Step::AwaitChange => {
-                let _: Woken = pass.course.end(&step, memory, scheduler, policy, clock);
-                let course = slot.take().expect("a pass").course;
+                let _: Woken = pass.course.end(&step, &mut around);
+                let course = kept[object].end_pass();
                 self.lies_at_the_end(&step, &course);
                 let kept = &mut self.process.kept;
                 let (cached, drawn) = (kept[object].cached, kept[object].drawn);
