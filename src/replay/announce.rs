@@ -1,4 +1,4 @@
-//! What a pass tells the world besides the status: a log line, Events, metrics, and the record of a job that has ended.
+//! What a pass reports besides the status: a log line, Events, metrics, and the record of a job that has ended.
 
 use super::context::Context;
 use super::log;
@@ -34,7 +34,7 @@ impl Announcement {
     }
 
     /// A write turned `before` into `after`.
-    pub(super) fn written(&self, to: Outlet<'_>, before: &AuditLogReplayJob, after: &AuditLogReplayJob) {
+    pub(super) fn written(&self, to: &mut Outlet<'_>, before: &AuditLogReplayJob, after: &AuditLogReplayJob) {
         log::transition(before, after, self.trace_id.as_deref());
         count(to.ctx, before, after);
         let (before, clock) = (before.status.clone().unwrap_or_default(), to.ctx.clock());
@@ -44,7 +44,7 @@ impl Announcement {
     }
 
     /// Konnect refused the request of the record `id` of `job`.
-    pub(super) fn refused(&mut self, to: Outlet<'_>, job: &AuditLogReplayJob, (id, error): (&str, &CallError)) {
+    pub(super) fn refused(&mut self, to: &mut Outlet<'_>, job: &AuditLogReplayJob, (id, error): (&str, &CallError)) {
         self.answered(Some(error));
         let (status, clock) = (job.status.clone().unwrap_or_default(), to.ctx.clock());
         if let Some(event) = to.announcer.refused(&status, id, error, clock) {
@@ -63,7 +63,7 @@ fn count(ctx: &Context, before: &AuditLogReplayJob, after: &AuditLogReplayJob) {
 }
 
 /// A pass ends with `job` waiting.
-pub(super) fn waiting(to: Outlet<'_>, job: &AuditLogReplayJob) {
+pub(super) fn waiting(to: &mut Outlet<'_>, job: &AuditLogReplayJob) {
     let clock = to.ctx.clock();
     if let Some(event) = to.announcer.waiting(job, clock) {
         publish(to.ctx, job, event, clock);

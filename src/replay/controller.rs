@@ -38,7 +38,7 @@ impl KindController for ReplayController {
 
 /// Works until told to stop, then lets running passes end.
 async fn work(shared: Arc<Shared>, succession: Succession) -> Departure {
-    // Without a lease nobody can tell how the process before ended.
+    // Without a lease it is not known how the process before ended.
     let repeat_evidence = succession != Succession::InOrder || shared.config.lease.is_none();
     let (watches, woken) = Watches::new(&shared);
     let ctx = Arc::new(Context::new(shared, watches));

@@ -76,7 +76,7 @@ fn run(whole: Submission) -> Submission {
     }
 }
 
-/// The conditions by which an end is told, without their sentences.
+/// The conditions that say how a job ended, without their messages.
 fn verdict(condition: Condition) -> Option<Condition> {
     match condition.type_ {
         ConditionType::Complete | ConditionType::Failed | ConditionType::Finished | ConditionType::Ready => {

@@ -113,7 +113,7 @@ impl<'a> Pass<'a> {
             Step::ReadToken | Step::ReadWebhook { .. } | Step::ReadRemoteJob | Step::ReadOtherVersion => {
                 return Ok(self.ask(&step).await);
             }
-            // Told to end, nothing new is recorded: the next leader would have to wait until it must show.
+            // When the process is told to end, nothing new is recorded: the next leader would have to wait until it must show.
             Step::WriteIntent(_) if self.ctx.shared.stop.is_requested() => {
                 return Ok(Outcome::End(Action::await_change()));
             }
@@ -211,7 +211,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Only the version that was looked at is deleted: whoever edits the object at this moment is heard first.
+    /// Only the version that was looked at is deleted: an edit that was made meanwhile is looked at first.
     async fn delete(&mut self) -> Result<Outcome, PassError> {
         match self.ctx.shared.objects().delete(self.job()).await {
             Ok(()) => {
@@ -228,7 +228,7 @@ impl<'a> Pass<'a> {
 
     fn wrote(&mut self, written: AuditLogReplayJob) {
         self.kept.unconfirmed = None;
-        let to = Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
+        let to = &mut Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
         self.announcement.written(to, self.course.job(), &written);
         let clock = self.ctx.clock();
         self.course.wrote(slimmed(written), &mut self.kept.own, &mut self.kept.memory, clock);
@@ -245,17 +245,17 @@ impl<'a> Pass<'a> {
         self.course.suppose(status);
     }
 
-    /// A write whose answer was lost is told when the object shows that it landed.
+    /// A write whose answer was lost is reported when the object shows that it landed.
     async fn confirm(&mut self) {
         let landed = |before: &AuditLogReplayJob| before.resource_version() != self.job().resource_version();
         if !self.kept.unconfirmed.as_deref().is_some_and(landed) {
             return;
         }
-        // The watch leaves out who wrote what, which the record of a job tells.
+        // The watch leaves out `managedFields`, which the record of a job needs.
         let whole = self.read().await.ok();
         let after = whole.filter(|whole| whole.uid() == self.job().uid()).unwrap_or_else(|| self.job().clone());
         if let Some(before) = self.kept.unconfirmed.take() {
-            let to = Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
+            let to = &mut Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
             self.announcement.written(to, &before, &after);
         }
     }
@@ -277,7 +277,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Sends the recorded submission, once. When told to end, a call under way gets a moment to finish; without its answer the
-    /// outcome stays open, and whoever comes next settles it.
+    /// outcome stays open, and the next leader settles it.
     async fn submit(&mut self, id: &str) -> Outcome {
         let recorded = self.job().status.as_ref().and_then(|status| status.submission.as_deref()).cloned();
         let parts = (ValidatedJob::new(self.job(), self.policy()), self.token.clone(), recorded);
@@ -294,7 +294,7 @@ impl<'a> Pass<'a> {
         };
         log::answer(self.job(), &answer);
         if let PutAnswer::Refused(error) = &answer {
-            let to = Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
+            let to = &mut Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
             self.announcement.refused(to, self.course.job(), (id, error));
         }
         let (memory, clock) = (&mut self.kept.memory, self.ctx.clock());
@@ -307,10 +307,10 @@ impl<'a> Pass<'a> {
         let (clock, memory) = (self.ctx.clock(), &mut self.kept.memory);
         let woken = self.course.end(last, memory, &mut self.ctx.scheduler(), self.ctx.policy(), clock);
         self.ctx.wake_all(woken);
-        let to = Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
+        let to = &mut Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
         announce::waiting(to, self.course.job());
         let wait = if let Step::Wait { wait, .. } = last { Some(*wait) } else { None };
-        // Before that, if there is something to tell.
+        // Before that, if an Event will be due.
         let to_tell = events::look_again(self.job(), clock.wall);
         wait.into_iter().chain(to_tell).min().map_or_else(Action::await_change, Action::requeue)
     }

@@ -26,7 +26,7 @@ pub(super) fn replaced(ctx: &Context, job: &AuditLogReplayJob, former: Option<&E
     }
 }
 
-/// `who` is gone. A request of its that may still take effect reserves lane and target until it must show: the next job would see a
+/// `who` is gone. A request of `who` that may still take effect reserves lane and target until it must show: the next job would see a
 /// free target, and send over it.
 pub(super) fn vanished(ctx: &Context, who: &ObjectId, entry: Option<&Entry>) {
     let (settle_time, now) = (ctx.policy().settle_time(), ctx.clock().mono);

@@ -44,7 +44,7 @@ pub(crate) enum RunError {
     /// Signals cannot be listened to.
     #[error("cannot listen to signals")]
     Signals(#[source] std::io::Error),
-    /// Another replica leads now, or nobody can tell. All work was dropped; a new process begins afresh.
+    /// Another replica leads now, or may. All work was dropped; a new process begins afresh.
     #[error("the lease was lost, so another replica may work now: this process ends and is to be started again")]
     LeaseLost,
 }

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`. Konnect being down makes nobody unready: restarting this pod would not help.
+//! `/healthz`, `/readyz` and `/metrics`. An outage of Konnect does not make the operator unready: restarting this pod would not help.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -225,7 +225,7 @@ pub(crate) async fn serve(listener: TcpListener, pages: Pages, stop: impl Future
         }
     }
     drop(listener);
-    // Who does not read its answer is not waited for.
+    // A client that does not read its answer is not waited for.
     let _ = tokio::time::timeout(LAST_ANSWERS, connections.shutdown()).await;
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// What is measured.
     pub(crate) metrics: Metrics,
-    /// What `/readyz` tells.
+    /// What `/readyz` answers.
     pub(crate) readiness: Readiness,
     /// Whether the process is to end.
     pub(crate) stop: Stop,
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) scopes: Scopes,
     /// Where Events are handed in.
     pub(crate) events: Publisher,
-    /// Who may call Konnect.
+    /// The permits to call Konnect.
     pub(crate) calls: Calls,
     /// As many passes run at once as the process has workers, whichever kinds and namespaces they are of.
     pub(crate) workers: Semaphore,

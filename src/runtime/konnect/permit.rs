@@ -78,7 +78,7 @@ impl Drop for Permit<'_> {
 mod tests {
     use super::*;
 
-    /// Keeps who was woken.
+    /// Keeps the names of the objects that were woken.
     #[derive(Default)]
     struct Names(Mutex<Vec<String>>);
 

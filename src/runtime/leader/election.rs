@@ -1,4 +1,4 @@
-//! The calls by which replicas agree on one of them: client-go's protocol. A lease is taken when it is nobody's, or was not seen to
+//! The calls by which replicas agree on one of them: client-go's protocol. A lease is taken when it has no holder, or was not seen to
 //! change for as long as it holds. Every write is one on exactly the version that was read or written before, so that of two only one
 //! succeeds.
 
@@ -21,7 +21,7 @@ use super::{Departure, Succession};
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 /// How often the lease is renewed, and looked at.
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
-/// How long the last word of a leaving leader may take.
+/// How long the last message of a leaving leader may take.
 const LAST_WORD: Duration = Duration::from_secs(3);
 /// Tries to write it, as a renewal that is still on its way may land in between.
 const LAST_WRITES: usize = 3;
@@ -98,7 +98,7 @@ impl Election {
 
     async fn unless_stopped(&self, held: Held, stop: impl Future<Output = ()>) -> Option<Held> {
         if stop.now_or_never().is_some() {
-            // No work was begun. What the leader before left may still be on its way, and is not for us to vouch for.
+            // No work was begun. What the leader before left may still be on its way, and this process cannot know that it ended.
             let before = match lease::succession(&held.lease) {
                 Succession::InOrder => Departure::Settled,
                 Succession::Unknown | Succession::Unclean => Departure::Unsettled,
@@ -131,7 +131,7 @@ impl Election {
         };
         match written {
             Ok(lease) => Ok(Look::Won(Box::new(Held { lease, since }))),
-            // Somebody was quicker.
+            // Another candidate was quicker.
             Err(error) if is_conflict(&error) => Ok(Look::Taken { until: since + lease::LEASE_DURATION }),
             Err(error) => Err(error),
         }
@@ -162,12 +162,12 @@ impl Election {
         }
     }
 
-    /// Writes without a look first, as nobody else should have written. Answers whether the lease is still ours.
+    /// Writes without a look first, as no other process should have written. Answers whether the lease is still ours.
     async fn renew(&self, held: &mut Held) -> kube::Result<bool> {
         let since = Instant::now();
         let lease = match self.write(&held.lease).await {
             Err(error) if is_conflict(&error) => {
-                // An earlier renewal landed without an answer, or somebody put a label on it, or took it.
+                // An earlier renewal landed without an answer, or another client put a label on it, or took it.
                 match self.leases.get_opt(&self.name).await? {
                     Some(lease) if lease::holder(&lease) == Some(&self.identity) => self.write(&lease).await?,
                     _ => return Ok(false),
@@ -187,7 +187,7 @@ impl Election {
         self.leases.replace(&self.name, &PostParams::default(), lease).await
     }
 
-    /// Gives the lease back, so that the next one need not wait, and leaves the word on how the term ended.
+    /// Gives the lease back, so that the next one need not wait, and leaves a message on how the term ended.
     pub(super) async fn give_back(&self, held: Held, departure: Departure) {
         match timeout(LAST_WORD, self.write_last_word(held.lease, departure)).await {
             Ok(Ok(true)) => info!(lease = self.name, "gave the lease back"),

@@ -17,7 +17,7 @@ const LEASE_SECONDS: i32 = 15;
 /// Written by a leader that left in order; its value says which term it ended.
 const LEFT_IN_ORDER: &str = "konnect-replay.dev/left-in-order";
 
-/// Who holds a lease. One that was given back has nobody's name, or an empty one (client-go's way).
+/// The holder of a lease. A lease that was given back has no holder, or an empty name (client-go's way).
 pub(super) fn holder(lease: &Lease) -> Option<&str> {
     lease.spec.as_ref()?.holder_identity.as_deref().filter(|name| !name.is_empty())
 }
@@ -44,7 +44,7 @@ pub(super) fn held(lease: &Lease, identity: &str, now: MicroTime) -> Lease {
     Lease { metadata: lease.metadata.clone(), spec: Some(spec) }
 }
 
-/// The lease given back, with the word on how its term ended.
+/// The lease given back, with a message on how its term ended.
 pub(super) fn given_back(lease: &Lease, departure: Departure) -> Lease {
     let mut metadata = lease.metadata.clone();
     if departure == Departure::Settled {

@@ -1,4 +1,4 @@
-//! One replica works, the others stand by: a `Lease`, judged by local observation (`election.rs`), and the word of the last leader on
+//! One replica works, the others stand by: a `Lease`, judged by local observation (`election.rs`), and the message of the last leader on
 //! how it left (`lease.rs`).
 //!
 //! A lease is no fence: a leader that was stopped for a while may wake up and believe it still leads. What keeps such a one from
@@ -53,7 +53,7 @@ pub(crate) enum Term {
     Ended(Departure),
 }
 
-/// A place in the queue for the lease.
+/// A candidate for the lease.
 pub(crate) struct Leadership(Election);
 
 impl Leadership {
@@ -63,7 +63,7 @@ impl Leadership {
     }
 
     /// Waits for the lease, then does `work` under it. `work` is dropped when the lease is lost ([`Term::Lost`]); when it ends by itself,
-    /// the lease is given back with the word on how, and the next replica takes it at once. `stop` ends the waiting, not the work.
+    /// the lease is given back with a message on how, and the next replica takes it at once. `stop` ends the waiting, not the work.
     pub(crate) async fn lead(
         &self,
         stop: impl Future<Output = ()>,

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 /// A call to the API server that brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KubeError {
-    /// Somebody else wrote first, or the object is gone or another one now.
+    /// Another client wrote first, or the object is gone or another one now.
     #[error("the object has changed since it was read")]
     Conflict,
     /// No such object.
@@ -49,10 +49,10 @@ pub(crate) async fn bounded<T>(limit: Duration, call: impl Future<Output = kube:
     timeout(limit, call).await.map_err(|_| KubeError::Timeout(limit))?.map_err(KubeError::new)
 }
 
-/// A failure to list, told to a person and nobody else.
+/// A failure to list. It is only logged, never decided by.
 pub(crate) type ListError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Whether the API server knows us, and does not let us read there.
+/// Whether the API server refused the call: it knows the operator, and does not let it read there.
 pub(crate) fn is_refusal(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if status.code == 403)
 }

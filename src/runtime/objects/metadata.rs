@@ -1,5 +1,5 @@
 //! What is read of the metadata of an object. An author may write 256 KiB of annotations, and labels without limit, into each object:
-//! none of that may lie in memory, or who may create objects could end the operator at its next start.
+//! none of that may lie in memory, or an author of objects could exhaust the operator's memory at its next start.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

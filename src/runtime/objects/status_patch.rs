@@ -1,5 +1,5 @@
-//! Status writes: a JSON merge patch with the resourceVersion that it is based on, so that whoever has not seen the latest
-//! state loses the write. Fields that this version does not know are left alone.
+//! Status writes: a JSON merge patch with the resourceVersion that it is based on, so that a writer that has not seen the latest version
+//! loses the write. Fields that this version of the operator does not know are left alone.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};

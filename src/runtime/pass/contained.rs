@@ -23,7 +23,7 @@ pub(crate) async fn contained(
     result
 }
 
-/// An object that is gone was nobody's failure.
+/// A pass over an object that is gone counts as a success.
 fn measure(result: &Result<Action, PassError>) -> PassResult {
     match result {
         Ok(action) if *action == Action::await_change() => PassResult::Success,

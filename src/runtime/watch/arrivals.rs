@@ -1,5 +1,5 @@
-//! What a watch tells, on its way into the store: late news of an earlier object of the same name is left out, the kind hears of what is
-//! new at once, and what went while there was no watch is noticed.
+//! The events of a watch, on their way into the store. A late event of an earlier object of the same name is dropped, the kind's hooks see
+//! a new object at once, and an object that was deleted while there was no watch gets a pass.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::hooks::Hooks;
 use super::refusals::{Refusals, is_refusal};
 use crate::runtime::objects::{Guarded, Kind};
 
-/// What arrives from the watch of one scope.
+/// The events of the watch of one scope.
 pub(crate) struct Arrivals<H: Hooks> {
     pub(super) hooks: Arc<H>,
     scope: Option<String>,
@@ -27,12 +27,12 @@ impl<H: Hooks> Arrivals<H> {
         Self { hooks, scope, known, refusals: Refusals::default() }
     }
 
-    /// Before `event` enters the store. `None` if it is no news.
+    /// Before `event` enters the store. `None` if the event is to be dropped.
     pub(super) fn coming(&self, event: Event<Guarded<H::Kind>>) -> Option<Event<Guarded<H::Kind>>> {
         let event = match event {
             Event::Apply(object) => {
                 let known = self.known(&object);
-                if known.as_deref().is_some_and(|known| is_of_an_earlier_namesake(&object, known)) {
+                if known.as_deref().is_some_and(|known| is_of_an_earlier_object(&object, known)) {
                     return None;
                 }
                 self.greet_if_new(&object, known.as_deref());
@@ -70,8 +70,8 @@ impl<H: Hooks> Arrivals<H> {
         self.look_for_the_vanished();
     }
 
-    /// Instead of an event. A namespace that is gone, or whose role was taken from us, must not stop the work in all others: after one
-    /// settle time of refusals nothing is expected of it. By then no request of an earlier leader can be on its way there either.
+    /// Instead of an event. A namespace that was deleted, or whose `RoleBinding` was, must not stop the work in all others: after one
+    /// settle time of refusals the work begins without it. By then no request of an earlier leader can be on its way there either.
     pub(super) fn failed(&self, error: &watcher::Error) {
         let (namespace, plural, shared) = (self.scope.as_deref(), H::Kind::PLURAL, self.hooks.shared());
         if !is_refusal(error) {
@@ -125,8 +125,8 @@ impl<H: Hooks> Arrivals<H> {
     }
 }
 
-/// Whether `told` was deleted before `known`, which we know under its name, was made. A watch tells things in order, so this is no
-/// news; believed, it would hide the object there is until somebody changes it.
-fn is_of_an_earlier_namesake<K: Kind>(told: &Guarded<K>, known: &Guarded<K>) -> bool {
-    known.uid() != told.uid() && told.creation_timestamp() < known.creation_timestamp()
+/// Whether `shown` was deleted before `known`, the object of the same name in the store, was created. A watch sends events in order, so
+/// this event is late; in the store it would hide the object that exists until that object changes.
+fn is_of_an_earlier_object<K: Kind>(shown: &Guarded<K>, known: &Guarded<K>) -> bool {
+    known.uid() != shown.uid() && shown.creation_timestamp() < known.creation_timestamp()
 }

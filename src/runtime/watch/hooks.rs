@@ -24,7 +24,7 @@ pub(crate) trait Hooks: Send + Sync + Sized + 'static {
     /// An object arrives that was not known, before it enters the store and before any pass over it.
     fn arrives(&self, object: &Self::Kind);
 
-    /// The watch tells something that is news, before it enters the store.
+    /// The watch sends an event, before it enters the store. Late events of earlier objects of the same name are left out.
     fn sees(&self, event: &Event<Guarded<Self::Kind>>);
 
     /// The objects that something is kept of in memory. After each list, those that are gone get a pass.

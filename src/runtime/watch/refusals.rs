@@ -39,7 +39,7 @@ impl Refusals {
     }
 }
 
-/// Whether the API server knows us, and does not let us read there.
+/// Whether the API server refused the watch: it knows the operator, and does not let it read there.
 pub(super) fn is_refusal(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::InitialListFailed(cause)

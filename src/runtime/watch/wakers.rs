@@ -19,8 +19,11 @@ pub(crate) struct WokenIn<K: Kind> {
     pub(crate) objects: UnboundedReceiver<ObjectRef<Guarded<K>>>,
 }
 
-/// Requeues objects of one kind. Clones are the same.
-pub(crate) struct Wakers<K: Kind>(Arc<HashMap<Option<String>, UnboundedSender<ObjectRef<Guarded<K>>>>>);
+/// Requeues objects of one scope.
+type Waker<K> = UnboundedSender<ObjectRef<Guarded<K>>>;
+
+/// Requeues objects of one kind, by scope. Clones are the same.
+pub(crate) struct Wakers<K: Kind>(Arc<HashMap<Option<String>, Waker<K>>>);
 
 impl<K: Kind> Clone for Wakers<K> {
     fn clone(&self) -> Self {
@@ -54,7 +57,7 @@ impl<K: Kind> Wake for Wakers<K> {
         let waker = self.0.get(&Some(who.namespace.clone())).or_else(|| self.0.get(&None));
         if let Some(waker) = waker {
             let object = ObjectRef::new(&who.name).within(&who.namespace);
-            // A closed channel means that we are stopping; nobody is to be woken then.
+            // A closed channel means that the process is stopping: no object is to be requeued then.
             let _ = waker.unbounded_send(object);
         }
     }
