@@ -13,7 +13,12 @@ use crate::metrics::Metrics;
 use konnect_replay_core::api;
 use konnect_replay_kubeconfig::wait_for;
 
-use crate::{controller, evidence, probe, telemetry};
+use crate::replay::ReplayController;
+use crate::runtime::{self, RunError};
+use crate::{evidence, probe, telemetry};
+
+/// The controllers of all kinds of object that the operator works on.
+const KINDS: runtime::controller::Kinds = &[&ReplayController];
 
 /// Runs the program with these arguments, the first of which is its name. Wrong arguments end the process with 2.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -40,10 +45,10 @@ fn run(args: RunArgs) -> ExitCode {
     };
     let metrics = Metrics::new(&config);
     let verbosity = telemetry::init(config.log_format, metrics.clone());
-    match wait_for(controller::run(config, metrics, verbosity)) {
+    match wait_for(runtime::run(config, metrics, verbosity, KINDS)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         // In the middle of the work, the log is the place, in its own form.
-        Ok(Err(error @ controller::RunError::LeaseLost)) => {
+        Ok(Err(error @ RunError::LeaseLost)) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
         }

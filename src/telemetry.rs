@@ -121,7 +121,7 @@ mod tests {
             assert!(shows(wish, OURS, Level::INFO) && !shows(wish, OURS, Level::DEBUG), "{wish:?}");
             assert!(!shows(wish, "kube_client::client", Level::INFO), "{wish:?}");
         }
-        assert!(shows(Some("info,konnect_replay=debug"), "konnect_replay::controller::pass", Level::DEBUG));
+        assert!(shows(Some("info,konnect_replay=debug"), "konnect_replay::replay::pass", Level::DEBUG));
         assert!(shows(Some("info"), "kube_client::client", Level::INFO));
         assert!(shows(Some("trace"), "h2::codec", Level::TRACE) && !shows(Some("off"), OURS, Level::ERROR));
     }
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn more_debug_lines_leave_the_rest_as_it_is() {
         let on = filter(None).with_target(OURS, Level::DEBUG);
-        assert!(on.would_enable("konnect_replay::controller", &Level::DEBUG));
+        assert!(on.would_enable("konnect_replay::runtime", &Level::DEBUG));
         assert!(!on.would_enable("kube_client::client", &Level::INFO));
     }
 

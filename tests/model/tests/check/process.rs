@@ -1,5 +1,5 @@
 //! One process: scheduler, memory and running passes, as the binary has them. The code is the core's; what stands here is the part of
-//! the driver, `src/controller/pass.rs`, that makes the calls. A pass stops wherever it waits for the world.
+//! the driver, `src/replay/pass.rs`, that makes the calls. A pass stops wherever it waits for the world.
 
 mod asks;
 mod lies;

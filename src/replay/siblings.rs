@@ -1,0 +1,22 @@
+//! What the watch has shown of the other objects of a namespace. No call is made for it, and it may lag behind: what it does not
+//! show yet, Konnect's own job does.
+
+use kube::ResourceExt;
+
+use super::context::Context;
+use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::{Sibling, ValidatedJob};
+
+/// The objects of the namespace of `job` whose records show all of its window replayed, itself left out.
+pub(super) fn siblings(ctx: &Context, job: &AuditLogReplayJob) -> Vec<Sibling> {
+    let Ok(validated) = ValidatedJob::new(job, ctx.policy()) else { return Vec::new() };
+    let namespace = job.namespace().unwrap_or_default();
+    let covering = ctx.replayed.covering(job, validated.window);
+    let shown = covering.iter().filter_map(|name| ctx.watches.stores.get(&namespace, name));
+    shown
+        .filter_map(|guarded| {
+            let other = guarded.object().ok().filter(|other| other.uid() != job.uid())?;
+            Sibling::of(other, ctx.policy())
+        })
+        .collect()
+}
