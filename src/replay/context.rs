@@ -8,7 +8,7 @@ use crate::runtime::pass::Keeper;
 use crate::runtime::shared::Shared;
 use crate::runtime::watch::Watches;
 use konnect_replay_core::api::AuditLogReplayJob;
-use konnect_replay_core::replay::{Clock, Policy, Scheduler, Woken};
+use konnect_replay_core::replay::{Clock, Course, Memory, Policy, Scheduler, Surroundings, Woken};
 
 /// What all passes over jobs share.
 pub(super) struct Context {
@@ -44,6 +44,25 @@ impl Context {
     pub(super) fn scheduler(&self) -> MutexGuard<'_, Scheduler> {
         // Nothing is done under this lock that could panic half-way.
         self.scheduler.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A pass over `watched` begins.
+    pub(super) fn begin(&self, watched: &AuditLogReplayJob, memory: Memory) -> Course {
+        let mut scheduler = self.scheduler();
+        let mut around = Surroundings { policy: self.policy(), scheduler: &mut scheduler, clock: self.clock() };
+        let (course, woken) = Course::begin(watched, memory, &mut around);
+        drop(scheduler);
+        self.wake_all(woken);
+        course
+    }
+
+    /// Reports to the scheduler what a pass found, and requeues the jobs whose turn may have come.
+    pub(super) fn report(&self, found: impl FnOnce(&mut Surroundings) -> Woken) {
+        let mut scheduler = self.scheduler();
+        let mut around = Surroundings { policy: self.policy(), scheduler: &mut scheduler, clock: self.clock() };
+        let woken = found(&mut around);
+        drop(scheduler);
+        self.wake_all(woken);
     }
 
     /// Requeues the jobs whose turn may have come.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::runtime::pass;
 use konnect_replay_core::api::AuditLogReplayJob;
+use konnect_replay_core::replay::Memory;
 use konnect_replay_core::replay::events::Announcer;
-use konnect_replay_core::replay::{Memory, OwnWrites};
 
 /// The entry of one job.
 pub(super) type Entry = pass::Entry<Kept>;
@@ -13,12 +13,10 @@ pub(super) type Entry = pass::Entry<Kept>;
 /// What is kept of one job. All of it may be lost: more is asked then.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// What the decision remembers.
+    /// What the decision remembers; with the pass while one is under way.
     pub(super) memory: Memory,
     /// The job before a write of ours that may have landed, although its answer was lost.
     pub(super) unconfirmed: Option<Box<AuditLogReplayJob>>,
-    /// What the watch may not have shown yet.
-    pub(super) own: OwnWrites,
     /// What was announced of it.
     pub(super) announcer: Announcer,
     /// How often its first pass was put off, so that others could go.

@@ -17,9 +17,9 @@ use crate::runtime::konnect::{Permit, RETRY, read_token};
 use crate::runtime::objects::{KubeError, slimmed};
 use crate::runtime::pass::{MAX_STEPS, PassError};
 use konnect_replay_core::api::{AuditLogReplayJob, AuditLogReplayJobStatus};
-use konnect_replay_core::konnect::Token;
+use konnect_replay_core::konnect::{RemoteTarget, Token};
 use konnect_replay_core::replay::events;
-use konnect_replay_core::replay::{Course, Policy, PutAnswer, Step, ValidatedJob};
+use konnect_replay_core::replay::{Course, Policy, PutAnswer, SecretRef, Step};
 
 /// How often a pass reads the object anew after losing a write.
 const MAX_CONFLICTS: usize = 3;
@@ -41,6 +41,18 @@ pub(super) struct Pass<'a> {
     taken: Option<AuditLogReplayJobStatus>,
 }
 
+/// What is asked of the API server or of Konnect.
+enum Question {
+    /// The token, of the API server.
+    Token,
+    /// The webhook; `brief`: for the record alone.
+    Webhook { brief: bool },
+    /// Konnect's replay job.
+    RemoteJob,
+    /// The same under the other version of Konnect's API.
+    OtherVersion,
+}
+
 /// What a step came to.
 enum Outcome {
     /// Ask again.
@@ -51,10 +63,9 @@ enum Outcome {
 
 impl<'a> Pass<'a> {
     pub(super) fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
-        let job = kept.own.newest(watched);
-        let namespace = job.namespace().unwrap_or_default();
-        let (course, woken) = Course::begin(job, &mut kept.memory, &mut ctx.scheduler(), ctx.policy(), ctx.clock());
-        ctx.wake_all(woken);
+        let namespace = watched.namespace().unwrap_or_default();
+        let memory = std::mem::take(&mut kept.memory);
+        let course = ctx.begin(watched, memory);
         let announcement = Announcement::default();
         Self { ctx, kept, course, namespace, token: None, permit: None, announcement, conflicts: 0, taken: None }
     }
@@ -65,6 +76,7 @@ impl<'a> Pass<'a> {
         if result.is_err() {
             self.interrupted(false);
         }
+        self.kept.memory = self.course.memory;
         result
     }
 
@@ -83,9 +95,7 @@ impl<'a> Pass<'a> {
     }
 
     fn interrupted(&self, waits: bool) {
-        let (memory, now) = (&self.kept.memory, self.ctx.clock().mono);
-        let woken = self.course.interrupted(waits, memory, &mut self.ctx.scheduler(), self.policy(), now);
-        self.ctx.wake_all(woken);
+        self.ctx.report(|around| self.course.interrupted(waits, around));
     }
 
     /// No call to Konnect is free: the job keeps its place in the queue of its lane, and is woken when it may call.
@@ -103,16 +113,17 @@ impl<'a> Pass<'a> {
     }
 
     fn decide(&self) -> Step {
-        self.course.next(&self.kept.memory, self.policy(), self.ctx.clock(), &draw())
+        self.course.next(self.policy(), self.ctx.clock(), &draw())
     }
 
     async fn perform(&mut self, step: Step) -> Result<Outcome, PassError> {
         match step {
-            Step::TakeTurn => self.take_turn(),
-            Step::ReadSiblings => self.course.siblings(siblings(self.ctx, self.course.job())),
-            Step::ReadToken | Step::ReadWebhook { .. } | Step::ReadRemoteJob | Step::ReadOtherVersion => {
-                return Ok(self.ask(&step).await);
-            }
+            Step::TakeTurn => self.ctx.report(|around| self.course.take_turn(around)),
+            Step::ReadSiblings => self.course.siblings(siblings(self.ctx, &self.course)),
+            Step::ReadToken => return Ok(self.ask(Question::Token).await),
+            Step::ReadWebhook { brief } => return Ok(self.call(Question::Webhook { brief }).await),
+            Step::ReadRemoteJob => return Ok(self.call(Question::RemoteJob).await),
+            Step::ReadOtherVersion => return Ok(self.call(Question::OtherVersion).await),
             // When the process is told to end, nothing new is recorded: the next leader would have to wait until it must show.
             Step::WriteIntent(_) if self.ctx.shared.stop.is_requested() => {
                 return Ok(Outcome::End(Action::await_change()));
@@ -127,69 +138,70 @@ impl<'a> Pass<'a> {
         Ok(Outcome::Go)
     }
 
-    fn take_turn(&mut self) {
-        let (policy, clock) = (self.policy(), self.ctx.clock());
-        let woken = self.course.take_turn(&self.kept.memory, &mut self.ctx.scheduler(), policy, clock);
-        self.ctx.wake_all(woken);
+    /// Asks Konnect, if it may be called now.
+    async fn call(&mut self, question: Question) -> Outcome {
+        if self.may_call() { self.ask(question).await } else { self.stand_in_line() }
     }
 
     /// A question may be dropped at any moment: nothing is lost by it.
-    async fn ask(&mut self, step: &Step) -> Outcome {
-        if !matches!(step, Step::ReadToken) && !self.may_call() {
-            return self.stand_in_line();
-        }
+    async fn ask(&mut self, question: Question) -> Outcome {
         let told_to_end = self.ctx.shared.stop.clone();
         tokio::select! {
-            () = self.learn(step) => Outcome::Go,
+            () = self.learn(question) => Outcome::Go,
             () = told_to_end.requested() => Outcome::End(Action::await_change()),
         }
     }
 
     fn may_call(&mut self) -> bool {
         if self.permit.is_none() {
-            let who = self.course.candidate(self.policy());
+            let who = self.course.candidate();
             self.permit = who.and_then(|who| self.ctx.shared.calls.permit(who.route.base_url(), &who.id));
         }
         self.permit.is_some()
     }
 
-    async fn learn(&mut self, step: &Step) {
-        let Ok(validated) = ValidatedJob::new(self.job(), self.policy()) else { return };
-        let at = self.ctx.clock();
-        match (step, self.token.clone()) {
-            (Step::ReadRemoteJob, Some(token)) => {
-                let what = konnect::read_remote(&self.ctx.shared, &validated.target, &token).await;
-                self.announcement.answered(what.as_ref().err());
-                let (at, memory) = ((at, self.ctx.clock()), &mut self.kept.memory);
-                let woken = self.course.remote(at, what, memory, &mut self.ctx.scheduler(), self.ctx.policy());
-                self.ctx.wake_all(woken);
-            }
-            (Step::ReadWebhook { brief }, Some(token)) => {
-                let what = konnect::read_webhook(&self.ctx.shared, &validated.target, &token, *brief).await;
-                self.announcement.answered(what.config.as_ref().err());
-                self.ctx.shared.metrics.webhook(&validated.target, &what);
-                let (at, memory) = ((at, self.ctx.clock()), &mut self.kept.memory);
-                let woken = self.course.webhook(at, what, memory, &mut self.ctx.scheduler(), self.ctx.policy());
-                self.ctx.wake_all(woken);
-            }
-            (Step::ReadOtherVersion, Some(token)) => {
-                let other = validated.target_under_other_version();
-                let what = Box::pin(konnect::read_remote(&self.ctx.shared, &other, &token)).await;
-                self.course.other_version(what, &mut self.kept.memory);
-            }
-            _ => {
-                let token = read_token(&self.ctx.shared, &validated.secret).await;
-                let learned = token.as_ref().map(|_| ()).map_err(Clone::clone);
-                let (memory, now) = (&mut self.kept.memory, self.ctx.clock().mono);
-                let woken = self.course.token(learned, memory, &mut self.ctx.scheduler(), self.ctx.policy(), now);
-                self.ctx.wake_all(woken);
-                self.token = token.ok();
-            }
+    async fn learn(&mut self, question: Question) {
+        let Ok(validated) = self.course.validated().cloned() else { return };
+        match question {
+            Question::Token => self.read_token(&validated.secret).await,
+            Question::Webhook { brief } => self.read_webhook(&validated.target, brief).await,
+            Question::RemoteJob => self.read_remote_job(&validated.target).await,
+            Question::OtherVersion => self.read_other_version(&validated.target_under_other_version()).await,
         }
     }
 
+    async fn read_token(&mut self, secret: &SecretRef) {
+        let token = read_token(&self.ctx.shared, secret).await;
+        let learned = token.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.ctx.report(|around| self.course.token(learned, around));
+        self.token = token.ok();
+    }
+
+    async fn read_webhook(&mut self, target: &RemoteTarget, brief: bool) {
+        let Some(token) = &self.token else { return };
+        let at = self.ctx.clock();
+        let what = konnect::read_webhook(&self.ctx.shared, target, token, brief).await;
+        self.announcement.answered(what.config.as_ref().err());
+        self.ctx.shared.metrics.webhook(target, &what);
+        self.ctx.report(|around| self.course.webhook(at, what, around));
+    }
+
+    async fn read_remote_job(&mut self, target: &RemoteTarget) {
+        let Some(token) = &self.token else { return };
+        let at = self.ctx.clock();
+        let what = konnect::read_remote(&self.ctx.shared, target, token).await;
+        self.announcement.answered(what.as_ref().err());
+        self.ctx.report(|around| self.course.remote(at, what, around));
+    }
+
+    async fn read_other_version(&mut self, other: &RemoteTarget) {
+        let Some(token) = &self.token else { return };
+        let what = Box::pin(konnect::read_remote(&self.ctx.shared, other, token)).await;
+        self.course.other_version(what);
+    }
+
     async fn write_intent(&mut self, status: &AuditLogReplayJobStatus) -> Result<(), PassError> {
-        self.course.intending(status, &mut self.kept.memory, self.ctx.clock());
+        self.course.intending(status, self.ctx.clock());
         self.write(status).await
     }
 
@@ -230,8 +242,7 @@ impl<'a> Pass<'a> {
         self.kept.unconfirmed = None;
         let to = &mut Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
         self.announcement.written(to, self.course.job(), &written);
-        let clock = self.ctx.clock();
-        self.course.wrote(slimmed(written), &mut self.kept.own, &mut self.kept.memory, clock);
+        self.course.wrote(slimmed(written), self.ctx.policy(), self.ctx.clock());
     }
 
     /// The API server took this very status, and what it stored asks for it again: its definition of the object lacks a field and
@@ -242,7 +253,7 @@ impl<'a> Pass<'a> {
             name = self.job().name_any(),
             "the definition of AuditLogReplayJob in this cluster is older than this program, and drops part of the status: upgrade it"
         );
-        self.course.suppose(status);
+        self.course.suppose(status, self.ctx.policy());
     }
 
     /// A write whose answer was lost is reported when the object shows that it landed.
@@ -271,7 +282,7 @@ impl<'a> Pass<'a> {
         if job.uid() != self.job().uid() {
             return Err(KubeError::Gone.into());
         }
-        self.course.overtaken(slimmed(job), &mut self.kept.own, &mut self.kept.memory, self.ctx.clock());
+        self.course.overtaken(slimmed(job), self.ctx.policy(), self.ctx.clock());
         self.confirm().await;
         Ok(())
     }
@@ -280,16 +291,16 @@ impl<'a> Pass<'a> {
     /// outcome stays open, and the next leader settles it.
     async fn submit(&mut self, id: &str) -> Outcome {
         let recorded = self.job().status.as_ref().and_then(|status| status.submission.as_deref()).cloned();
-        let parts = (ValidatedJob::new(self.job(), self.policy()), self.token.clone(), recorded);
-        let (Ok(validated), Some(token), Some(recorded)) = parts else {
+        let target = self.course.validated().map(|validated| validated.target.clone());
+        let (Ok(target), Some(token), Some(recorded)) = (target, self.token.clone(), recorded) else {
             return Outcome::End(Action::requeue(RETRY));
         };
         if self.ctx.shared.stop.is_requested() {
             return Outcome::End(Action::await_change());
         }
-        self.kept.memory.sending(id);
+        self.course.memory.sending(id);
         let answer = tokio::select! {
-            answer = konnect::submit(&self.ctx.shared, &validated.target, &token, &recorded) => answer,
+            answer = konnect::submit(&self.ctx.shared, &target, &token, &recorded) => answer,
             () = self.ctx.shared.stop.requested_for(LAST_CALL) => PutAnswer::InDoubt("the operator was stopped".to_owned()),
         };
         log::answer(self.job(), &answer);
@@ -297,21 +308,17 @@ impl<'a> Pass<'a> {
             let to = &mut Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
             self.announcement.refused(to, self.course.job(), (id, error));
         }
-        let (memory, clock) = (&mut self.kept.memory, self.ctx.clock());
-        let woken = self.course.answered(id, answer, memory, &mut self.ctx.scheduler(), self.ctx.policy(), clock);
-        self.ctx.wake_all(woken);
+        self.ctx.report(|around| self.course.answered(id, answer, around));
         Outcome::Go
     }
 
     fn end(&mut self, last: &Step) -> Action {
-        let (clock, memory) = (self.ctx.clock(), &mut self.kept.memory);
-        let woken = self.course.end(last, memory, &mut self.ctx.scheduler(), self.ctx.policy(), clock);
-        self.ctx.wake_all(woken);
+        self.ctx.report(|around| self.course.end(last, around));
         let to = &mut Outlet { ctx: self.ctx, announcer: &mut self.kept.announcer };
         announce::waiting(to, self.course.job());
         let wait = if let Step::Wait { wait, .. } = last { Some(*wait) } else { None };
         // Before that, if an Event will be due.
-        let to_tell = events::look_again(self.job(), clock.wall);
+        let to_tell = events::look_again(self.job(), self.ctx.clock().wall);
         wait.into_iter().chain(to_tell).min().map_or_else(Action::await_change, Action::requeue)
     }
 }

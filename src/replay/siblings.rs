@@ -4,12 +4,11 @@
 use kube::ResourceExt;
 
 use super::context::Context;
-use konnect_replay_core::api::AuditLogReplayJob;
-use konnect_replay_core::replay::{Sibling, ValidatedJob};
+use konnect_replay_core::replay::{Course, Sibling};
 
-/// The objects of the namespace of `job` whose records show all of its window replayed, itself left out.
-pub(super) fn siblings(ctx: &Context, job: &AuditLogReplayJob) -> Vec<Sibling> {
-    let Ok(validated) = ValidatedJob::new(job, ctx.policy()) else { return Vec::new() };
+/// The objects of the job's namespace whose records show all of its window replayed, itself left out.
+pub(super) fn siblings(ctx: &Context, course: &Course) -> Vec<Sibling> {
+    let (job, Ok(validated)) = (course.job(), course.validated()) else { return Vec::new() };
     let namespace = job.namespace().unwrap_or_default();
     let covering = ctx.replayed.covering(job, validated.window);
     let shown = covering.iter().filter_map(|name| ctx.watches.stores.get(&namespace, name));
