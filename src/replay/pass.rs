@@ -50,6 +50,7 @@ enum Outcome {
 }
 
 impl<'a> Pass<'a> {
+    /// Begins a pass over the newest version of the job that is known: the watch may lag behind our own writes.
     pub(super) fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
         let job = kept.own.newest(watched);
         let namespace = job.namespace().unwrap_or_default();
