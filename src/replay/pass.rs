@@ -62,6 +62,7 @@ enum Outcome {
 }
 
 impl<'a> Pass<'a> {
+    /// Begins a pass over the newest version of the job that is known: the watch may lag behind our own writes.
     pub(super) fn new(ctx: &'a Context, watched: &AuditLogReplayJob, kept: &'a mut Kept) -> Self {
         let namespace = watched.namespace().unwrap_or_default();
         let memory = std::mem::take(&mut kept.memory);

@@ -58,6 +58,7 @@ struct Seen {
 }
 
 impl Election {
+    /// A candidate for the lease `name`; nothing is called yet.
     pub(super) fn new(leases: Api<Lease>, name: &str, identity: &str) -> Self {
         Self { leases, name: name.to_owned(), identity: identity.to_owned() }
     }

@@ -14,6 +14,7 @@ use crate::runtime::objects::{Guarded, Kind};
 
 /// The events of the watch of one scope.
 pub(crate) struct Arrivals<H: Hooks> {
+    /// What the kind does with them.
     pub(super) hooks: Arc<H>,
     scope: Option<String>,
     /// The store that is filled.
