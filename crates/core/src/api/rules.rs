@@ -27,7 +27,7 @@ pub fn violations(spec: &AuditLogReplayJobSpec) -> Vec<Violation> {
     broken.filter(|(broken, _, _)| *broken).map(|(_, field, message)| Violation { field, message }).collect()
 }
 
-/// A time as `spec` has it; the same times that [`super::words::is_time`] takes.
+/// A time as `spec` has it; the same times that the rules of the CRD take.
 pub fn instant(text: &str) -> Option<DateTime<Utc>> {
     let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b"-+:.TZ".contains(&b));
     let fraction = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
