@@ -31,7 +31,7 @@ model:
 
 # Draws random trouble for some minutes.
 soak MINUTES="2":
-    cargo run --quiet --example soak -- --minutes {{MINUTES}}
+    cargo test --quiet --test soak -- --minutes {{MINUTES}}
 
 # Measures what the operator costs; minutes, on a machine that does nothing else.
 bench *ARGS:

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::kept::Kept;
-use super::replayed::Replayed;
 use crate::runtime::pass::Keeper;
 use crate::runtime::shared::Shared;
 use crate::runtime::watch::Watches;
@@ -18,8 +17,6 @@ pub(super) struct Context {
     pub(super) watches: Watches<AuditLogReplayJob>,
     /// What is kept of each job between passes.
     pub(super) keeper: Keeper<Kept>,
-    /// Which jobs may have replayed a window.
-    pub(super) replayed: Replayed,
     scheduler: Mutex<Scheduler>,
 }
 
@@ -27,7 +24,7 @@ impl Context {
     /// No job is known yet.
     pub(super) fn new(shared: Arc<Shared>, watches: Watches<AuditLogReplayJob>) -> Self {
         let scheduler = Mutex::new(Scheduler::new(&shared.config.policy));
-        Self { shared, watches, keeper: Keeper::default(), replayed: Replayed::default(), scheduler }
+        Self { shared, watches, keeper: Keeper::default(), scheduler }
     }
 
     /// The installer's settings that decide.

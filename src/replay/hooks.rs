@@ -1,4 +1,4 @@
-//! What happens to jobs while they are watched: a new job has its place in its lane at once, and the index of replayed windows follows.
+//! What happens to jobs while they are watched: a new job has its place in its lane at once.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use tracing::info;
 
 use super::context::Context;
 use super::reconcile::reconcile;
-use super::replayed::Index;
 use super::rest::rest_from_the_start;
 use super::vanished;
 use crate::runtime::leader::Succession;
@@ -21,14 +20,13 @@ use konnect_replay_core::replay::{Candidate, FirstSight, ObjectId, Woken, is_und
 /// What happens to the jobs of one scope.
 pub(super) struct JobHooks {
     ctx: Arc<Context>,
-    replayed: Index,
     succession: Succession,
 }
 
 impl JobHooks {
     /// For one more scope.
     pub(super) fn new(ctx: &Arc<Context>, succession: Succession) -> Self {
-        Self { ctx: Arc::clone(ctx), replayed: ctx.replayed.add(), succession }
+        Self { ctx: Arc::clone(ctx), succession }
     }
 
     /// If it is unknown how the last leader ended, as its lease was deleted, an object that is under way shows that there was one.
@@ -67,7 +65,6 @@ impl Hooks for JobHooks {
     }
 
     fn sees(&self, event: &Event<Guarded<AuditLogReplayJob>>) {
-        self.replayed.see(event);
         self.rest_if_under_way(event);
     }
 

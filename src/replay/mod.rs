@@ -12,7 +12,6 @@ mod log;
 mod pass;
 mod reconcile;
 mod records;
-mod replayed;
 mod rest;
 mod siblings;
 #[cfg(test)]

@@ -14,4 +14,5 @@ pub(crate) use arrivals::Arrivals;
 pub(crate) use hooks::Hooks;
 pub(crate) use listed::Listed;
 pub(crate) use scope::watch_all;
+pub(crate) use stores::Stores;
 pub(crate) use watches::Watches;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::Store;
 
 use crate::runtime::objects::{Guarded, Kind};
 
@@ -23,14 +23,8 @@ impl<K: Kind> Default for Stores<K> {
 
 impl<K: Kind> Stores<K> {
     /// Takes note of one more.
-    pub(super) fn add(&self, store: Store<Guarded<K>>) {
+    pub(crate) fn add(&self, store: Store<Guarded<K>>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(store);
-    }
-
-    /// The object of this name, as the watch has last shown it.
-    pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<Arc<Guarded<K>>> {
-        let stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        stores.iter().find_map(|store| store.get(&ObjectRef::new(name).within(namespace)))
     }
 
     /// Shows every object there is, and `None` for each that does not parse.

@@ -1,14 +1,19 @@
 //! What to do next: pure functions of what was observed.
 //!
 //! [`next`] is the whole behaviour of the operator. It is given everything that is known ([`Observed`]) and the installer's
-//! settings ([`Policy`]), and answers with the one thing to do next ([`Step`]). The driver, `controller` in the operator, does it,
+//! settings ([`Policy`]), and answers with the one thing to do next ([`Step`]). The driver, `replay` in the operator, does it,
 //! adds what it learned, and asks again.
 //!
-//! Nothing here does I/O, reads a clock or draws a random number: time, jitter and ids come in as arguments. A test checks
-//! that no client enters.
+//! Nothing here does I/O, reads a clock or draws a random number: time, jitter and ids come in as arguments.
 //!
-//! Reading order: [`next()`], then `scheduler` (who goes next), `prepare` (all that comes before a request to Konnect), `settle` (a request whose outcome is
-//! not known), `follow` (a run under way), `over` (one that ended otherwise than completed), and `report` (what the object says of each situation).
+//! Reading order:
+//!
+//! 1. `facts`: what is known. Begin with `observed` (everything) and `job` (the spec, parsed).
+//! 2. `decide`: [`next()`], then `prepare` (all that comes before a request to Konnect), `settle` (a request whose outcome is not
+//!    known), `follow` (a run under way) and `over` (a run that ended otherwise than completed).
+//! 3. `scheduler`: which job starts next.
+//! 4. `report`: what the object says of each situation.
+//! 5. `course`: one pass, as the driver sees it.
 
 mod course;
 mod decide;

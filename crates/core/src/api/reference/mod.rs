@@ -18,7 +18,7 @@ pub const COMMAND: &str = "cargo xtask generate";
 /// The whole document.
 pub fn markdown() -> String {
     let mut text = format!(
-        "# AuditLogReplayJob\n\n<!-- Generated from crates/core/src/api and crates/core/src/replay/events.rs. Do not edit; run: {COMMAND} -->\n\n\
+        "# AuditLogReplayJob\n\n<!-- Generated from crates/core/src/api and crates/core/src/replay/report/events.rs. Do not edit; run: {COMMAND} -->\n\n\
          `{GROUP}/{VERSION}`. `kubectl explain alrj.spec` says the same of its fields at the terminal.\n\n"
     );
     text.push_str(&fields::sections(&crd()));

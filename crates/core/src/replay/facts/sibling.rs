@@ -24,6 +24,11 @@ impl Sibling {
         let validated = ValidatedJob::new(job, policy).ok()?;
         Some(Self { name: job.name_any(), target: validated.target_key(), recorded })
     }
+
+    /// The name of the object.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 fn recorded(job: &AuditLogReplayJob) -> Option<Recorded> {

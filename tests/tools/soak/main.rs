@@ -1,4 +1,4 @@
-//! Random trouble for as long as you like: `cargo run --example soak -- --minutes 30 --seed 7`.
+//! Random trouble for as long as you like: `cargo test --test soak -- --minutes 30 --seed 7`.
 //!
 //! A real API server, an emulated Konnect and two replicas of the operator with leader election; 200 objects at a time, on 60
 //! portals. While they are worked on, Konnect answers nonsense, cuts, hangs and lags, other people replay on the same portals, the

@@ -43,7 +43,7 @@ impl Stage {
         plane.create_namespace("konnect-replay").await?;
         plane.create_namespace(NAMESPACE).await?;
         plane.apply(konnect_replay_core::api::CRD).await?;
-        plane.apply(include_str!("../../deploy/kustomize/base/rbac.yaml")).await?;
+        plane.apply(include_str!("../../../deploy/kustomize/base/rbac.yaml")).await?;
         plane.wait_crd_established("auditlogreplayjobs.konnect-replay.dev").await?;
         let konnect = Emulator::start(konnect_options(rng)).await?;
         let receiver = Receiver::start(ReceiverOptions::default()).await?;
