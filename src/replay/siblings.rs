@@ -37,7 +37,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::replay::testing::context;
+    use crate::config::Config;
     use crate::runtime::objects::Guarded;
 
     fn object(name: &str, region: &str, (start, end): (&str, &str), code: u16) -> Guarded<AuditLogReplayJob> {
@@ -66,9 +66,9 @@ mod tests {
     #[test]
     fn objects_that_replayed_all_of_the_window_are_found_and_no_others() {
         let (start, end) = WINDOW;
-        let (ctx, _woken) = context();
+        let (stores, policy) = (Stores::default(), Config::of_flags(&[]).unwrap().policy);
         let (store, mut writer) = reflector::store();
-        ctx.watches.stores.add(store);
+        stores.add(store);
         for (name, region, window, code) in [
             ("same", "eu", WINDOW, 200),
             ("longer", "eu", ("2026-11-20T07:00:00Z", "2026-11-20T21:00:00Z"), 200),
@@ -87,7 +87,7 @@ mod tests {
 
         let asking = object("asking", "eu", WINDOW, 0);
         let window = TimeRange { start_at: start.parse().unwrap(), end_at: end.parse().unwrap() };
-        let found = covering(&ctx.watches.stores, (asking.object().unwrap(), window), ctx.policy());
+        let found = covering(&stores, (asking.object().unwrap(), window), &policy);
         let mut names: Vec<String> = found.iter().map(|sibling| sibling.name().to_owned()).collect();
         names.sort();
         assert_eq!(names, ["longer", "refused-by-the-receiver", "same"]);
