@@ -128,6 +128,10 @@ async fn what_is_cut_before_its_effect_never_has_one() {
         assert!(client.await.unwrap().unwrap_err().is_request());
         assert_eq!(runs(&bench), left, "{point:?}");
         assert_eq!(bench.emulator.calls()[0].status, None);
+        if left == 1 {
+            // Until its run is over, another is refused.
+            bench.emulator.wait_for_status(&bench.portal, &Status::Completed, LIMIT).await.unwrap();
+        }
         assert_eq!(bench.put_job(window(2)).await.status, 202, "the hold is over");
     }
 }
