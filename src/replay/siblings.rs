@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use super::context::Context;
 use crate::runtime::watch::Stores;
 use konnect_replay_core::api::{AuditLogReplayJob, TimeRange};
-use konnect_replay_core::replay::{Course, Policy, Sibling, replayed_window};
+use konnect_replay_core::replay::{Course, Policy, Sibling};
 
 /// The objects of the job's namespace whose records show all of its window replayed, itself left out.
 pub(super) fn siblings(ctx: &Context, course: &Course) -> Vec<Sibling> {
@@ -21,11 +21,9 @@ fn covering(
     policy: &Policy,
 ) -> Vec<Sibling> {
     let mut found = Vec::new();
-    let covers = |shown: TimeRange| shown.start_at <= window.start_at && window.end_at <= shown.end_at;
     stores.visit(&mut |other| {
         let other = other.filter(|other| other.namespace() == job.namespace() && other.uid() != job.uid());
-        let other = other.filter(|other| replayed_window(other).is_some_and(covers));
-        found.extend(other.and_then(|other| Sibling::of(other, policy)));
+        found.extend(other.and_then(|other| Sibling::covering(window, other, policy)));
     });
     found
 }

@@ -33,7 +33,7 @@ pub use facts::observed::{Draw, Learned, Observed, Seen, WebhookReading};
 pub use facts::own_writes::OwnWrites;
 pub use facts::policy::{Policy, Serialize};
 pub use facts::said::{ready_reason, says_one_of};
-pub use facts::sibling::{Sibling, replayed_window};
+pub use facts::sibling::Sibling;
 pub use facts::token::TokenProblem;
 pub use facts::version::VersionChoice;
 pub use report::change::{Change, End, changes, end, planned_expiry};

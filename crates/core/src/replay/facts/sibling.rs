@@ -6,7 +6,7 @@ use crate::api::{AuditLogReplayJob, TimeRange};
 use crate::replay::facts::delivery::{self, Recorded};
 use crate::replay::facts::job::ValidatedJob;
 use crate::replay::facts::policy::Policy;
-use crate::replay::facts::said;
+use crate::replay::facts::{said, window};
 use crate::replay::scheduler::TargetKey;
 
 /// Another object of the same namespace, which is Complete, and the record of its run.
@@ -20,7 +20,16 @@ pub struct Sibling {
 impl Sibling {
     /// What is to be known of `job`; `None` unless it is Complete and a run of its is on record.
     pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
-        let recorded = recorded(job)?;
+        Self::with(recorded(job)?, job, policy)
+    }
+
+    /// The same, if the recorded run is of all of `window`. Objects without such a run are not parsed.
+    pub fn covering(window: TimeRange, job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
+        let recorded = recorded(job).filter(|recorded| window::contains(recorded.window, window))?;
+        Self::with(recorded, job, policy)
+    }
+
+    fn with(recorded: Recorded, job: &AuditLogReplayJob, policy: &Policy) -> Option<Self> {
         let validated = ValidatedJob::new(job, policy).ok()?;
         Some(Self { name: job.name_any(), target: validated.target_key(), recorded })
     }
@@ -33,9 +42,4 @@ impl Sibling {
 
 fn recorded(job: &AuditLogReplayJob) -> Option<Recorded> {
     job.status.as_ref().filter(|status| said::is_complete(status)).and_then(delivery::recorded)
-}
-
-/// The window of the run that a Complete object has on record, delivered or not; `None` of any other object.
-pub fn replayed_window(job: &AuditLogReplayJob) -> Option<TimeRange> {
-    recorded(job).map(|recorded| recorded.window)
 }

@@ -2,7 +2,7 @@
 
 use konnect_replay_core::api::AuditLogReplayJob;
 use konnect_replay_core::konnect::{Webhook, WebhookStatus};
-use konnect_replay_core::replay::{Sibling, ValidatedJob, WebhookReading, replayed_window};
+use konnect_replay_core::replay::{Sibling, ValidatedJob, WebhookReading};
 
 use super::lies::distorted;
 use super::{Kept, Rules};
@@ -15,15 +15,10 @@ pub(super) fn siblings(rules: &Rules, kept: &[Kept], object: Object) -> Vec<Sibl
     let validated = ValidatedJob::new(&job, &rules.policy).expect("a job of the model is valid");
     let others = kept.iter().enumerate().filter(|(other, kept)| *other != object && !kept.gone);
     let shown = others.map(|(other, kept)| distorted(rules, rules.statuses.object(other, kept.cached)));
-    // As the index of the driver does.
-    let covers = |other: &AuditLogReplayJob| {
-        replayed_window(other)
-            .is_some_and(|w| w.start_at <= validated.window.start_at && w.end_at >= validated.window.end_at)
-    };
     let at_the_target = |other: &AuditLogReplayJob| {
         ValidatedJob::new(other, &rules.policy).is_ok_and(|other| other.target_key() == validated.target_key())
     };
-    shown.filter(covers).filter(at_the_target).filter_map(|other| Sibling::of(&other, &rules.policy)).collect()
+    shown.filter(at_the_target).filter_map(|other| Sibling::covering(validated.window, &other, &rules.policy)).collect()
 }
 
 /// What the webhook's endpoints say while the receiver is so.
