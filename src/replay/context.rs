@@ -45,21 +45,22 @@ impl Context {
 
     /// A pass over `watched` begins.
     pub(super) fn begin(&self, watched: &AuditLogReplayJob, memory: Memory) -> Course {
-        let mut scheduler = self.scheduler();
-        let mut around = Surroundings { policy: self.policy(), scheduler: &mut scheduler, clock: self.clock() };
-        let (course, woken) = Course::begin(watched, memory, &mut around);
-        drop(scheduler);
-        self.wake_all(woken);
-        course
+        self.around(|around| Course::begin(watched, memory, around))
     }
 
     /// Reports to the scheduler what a pass found, and requeues the jobs whose turn may have come.
     pub(super) fn report(&self, found: impl FnOnce(&mut Surroundings) -> Woken) {
+        self.around(|around| ((), found(around)));
+    }
+
+    /// Does `work` with the scheduler locked, then requeues the jobs that it woke.
+    fn around<T>(&self, work: impl FnOnce(&mut Surroundings) -> (T, Woken)) -> T {
         let mut scheduler = self.scheduler();
         let mut around = Surroundings { policy: self.policy(), scheduler: &mut scheduler, clock: self.clock() };
-        let woken = found(&mut around);
+        let (outcome, woken) = work(&mut around);
         drop(scheduler);
         self.wake_all(woken);
+        outcome
     }
 
     /// Requeues the jobs whose turn may have come.

@@ -1,4 +1,4 @@
-//! What the process that leads does for `AuditLogReplayJob`s, until it is told to stop. Built anew with each term, so that nothing of an
+//! What the process that leads does for `AuditLogReplayJob`s, until its end is requested. Built anew with each term, so that nothing of an
 //! earlier one is believed.
 
 use std::sync::Arc;

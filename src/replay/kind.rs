@@ -1,4 +1,4 @@
-//! What is kept in memory of each job that the watch shows: what decisions are made of, and no more.
+//! What is kept in memory of each job that the watch shows: only what decisions are made of.
 //!
 //! Nothing is ever written from a job that something was left out of: a finished object whose `observedGeneration` is up to date gets no
 //! status write.

@@ -23,7 +23,7 @@ use konnect_replay_core::replay::{Course, Policy, PutAnswer, SecretRef, Step};
 
 /// How often a pass reads the object anew after losing a write.
 const MAX_CONFLICTS: usize = 3;
-/// How long a request to Konnect may still take when the process is told to end, so that its answer is recorded.
+/// How long a request to Konnect may still take when the end of the process is requested, so that its answer is recorded.
 const LAST_CALL: Duration = Duration::from_secs(10);
 
 /// What one pass works with.
@@ -125,7 +125,7 @@ impl<'a> Pass<'a> {
             Step::ReadWebhook { brief } => return Ok(self.call(Question::Webhook { brief }).await),
             Step::ReadRemoteJob => return Ok(self.call(Question::RemoteJob).await),
             Step::ReadOtherVersion => return Ok(self.call(Question::OtherVersion).await),
-            // When the process is told to end, nothing new is recorded: the next leader would have to wait until it must show.
+            // When the end of the process is requested, nothing new is recorded: the next leader would have to wait until it must show.
             Step::WriteIntent(_) if self.ctx.shared.stop.is_requested() => {
                 return Ok(Outcome::End(Action::await_change()));
             }
@@ -247,7 +247,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The API server took this very status, and what it stored asks for it again: its definition of the object lacks a field and
-    /// drops it. The work goes on as if it had been kept, to the end of this pass. Never for an intent, which must be stored.
+    /// drops it. The pass continues to its end as if it had been kept. Never for an intent, which must be stored.
     fn suppose(&mut self, status: &AuditLogReplayJobStatus) {
         warn!(
             namespace = self.namespace,

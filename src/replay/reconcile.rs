@@ -29,7 +29,7 @@ pub(super) async fn reconcile(watched: &Guarded<AuditLogReplayJob>, ctx: &Contex
         Ok(job) => job,
         Err(invalid) => return leave_alone(ctx, invalid),
     };
-    // Take a worker, and nothing new once the process is told to end.
+    // Take a worker, and nothing new once the end of the process is requested.
     let Some(_worker) = ctx.shared.worker(&ctx.watches.listed).await else { return Action::await_change() };
     // Take what is kept of it, and let go what was kept of an earlier object of its name.
     let (mut entry, former) = ctx.keeper.take(job);
@@ -67,9 +67,11 @@ fn leave_alone(ctx: &Context, invalid: &InvalidObject) -> Action {
 fn lets_others_go_first(ctx: &Context, job: &AuditLogReplayJob, put_off: u8) -> bool {
     // Before its first look an object has the status that the CRD gives it.
     let is_looked_at = job.status.as_ref().is_some_and(|status| status.observed_generation != UNOBSERVED_GENERATION);
-    let who = Candidate::of(job, ctx.policy()).filter(|_| !is_looked_at);
-    who.is_some_and(|who| {
-        let has_time = put_off == 0 || (put_off < MAX_PUT_OFF && ctx.shared.calls.has_line(who.route.base_url()));
+    if is_looked_at || put_off >= MAX_PUT_OFF {
+        return false;
+    }
+    Candidate::of(job, ctx.policy()).is_some_and(|who| {
+        let has_time = put_off == 0 || ctx.shared.calls.has_line(who.route.base_url());
         has_time && ctx.scheduler().blocker(&who, ctx.clock().mono).is_some()
     })
 }
@@ -154,7 +156,7 @@ mod tests {
         assert!(!lets_others_go_first(&ctx, &second, MAX_PUT_OFF));
     }
 
-    /// An object that stops parsing holds up nobody: what waits gives up its place, what may be under way only until it must show.
+    /// An object that stops parsing holds up no other job: what waits gives up its place, what may be under way only until it must show.
     #[tokio::test]
     async fn an_object_that_does_not_parse_gives_up_what_it_held() {
         let (ctx, _woken, _say_stop) = context_and_stop();

@@ -35,7 +35,7 @@ pub(super) fn candidate(ctx: &Context, job: &AuditLogReplayJob) -> Candidate {
     Candidate::of(job, ctx.policy()).unwrap()
 }
 
-/// With the settings as shipped, all listed, and those that are woken. It reaches nobody.
+/// With the settings as shipped, all listed, and the jobs that are woken. It reaches no server.
 pub(super) fn context() -> (Context, WokenJobs) {
     let (ctx, woken, _say_stop) = context_and_stop();
     (ctx, woken)

@@ -17,8 +17,8 @@ pub(crate) trait KindController: Sync {
     /// Whether the API server lets us list the objects of a namespace, or of all namespaces for `None`.
     fn is_served<'a>(&self, client: &'a Client, namespace: Option<&'a str>) -> BoxFuture<'a, Result<(), ListError>>;
 
-    /// Works for one term: from the moment this process leads until it is told to stop and the running passes have ended. Answers what
-    /// the next leader is to be told.
+    /// Works for one term: from the moment this process leads until its end is requested and the running passes have ended. Answers what
+    /// the next leader must know.
     fn work(&self, shared: Arc<Shared>, succession: Succession) -> LocalBoxFuture<'static, Departure>;
 }
 

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use super::objects::FIELD_MANAGER;
+use super::objects::{FIELD_MANAGER, brief, may_pass};
 use konnect_replay_core::api::to_micro_time;
 
 /// Events that may wait to be published; further ones are left out.
@@ -97,7 +97,7 @@ impl Publisher {
     }
 }
 
-/// One Event about one object has one name, whoever publishes it and how often.
+/// One Event about one object has one name, whichever replica publishes it and how often.
 fn name<K: Resource>(object: &K, key: &str) -> String {
     let (name, uid) = (object.name_any(), object.uid().unwrap_or_default());
     let short = name.chars().take(NAME_CHARS).collect::<String>();
@@ -143,16 +143,16 @@ impl Failure {
     /// Whether the same call may work soon.
     fn may_pass(&self) -> bool {
         match self {
-            Self::Kube(kube::Error::Api(status)) => status.code == 429 || status.code >= 500,
-            Self::Timeout | Self::Kube(_) => true,
+            Self::Kube(error) => may_pass(error),
+            Self::Timeout => true,
         }
     }
 
     /// In few words, without the Event itself.
     fn brief(&self) -> String {
         match self {
-            Self::Kube(kube::Error::Api(status)) => format!("{} {}: {}", status.code, status.reason, status.message),
-            other => other.to_string(),
+            Self::Kube(error) => brief(error),
+            Self::Timeout => self.to_string(),
         }
     }
 }

@@ -36,11 +36,16 @@ impl KubeError {
         match self {
             Self::Conflict | Self::Gone => false,
             Self::Timeout(_) => true,
-            Self::Other(source) => match source.as_ref() {
-                kube::Error::Api(status) => status.code == 429 || status.code >= 500,
-                _ => true,
-            },
+            Self::Other(source) => may_pass(source),
         }
+    }
+}
+
+/// Whether a call that ended in `error` may work a moment later.
+pub(crate) fn may_pass(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+        _ => true,
     }
 }
 

@@ -1,4 +1,4 @@
-//! An object as the watch delivers it: what decisions are made of, and no more. An API server with fifty thousand finished objects must
+//! An object as the watch delivers it: only what decisions are made of. An API server with fifty thousand finished objects must
 //! not make the operator grow by what no pass will ask for again.
 //!
 //! Nothing is ever written from a part that was left out: status writes are differences.

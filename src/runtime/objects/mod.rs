@@ -9,7 +9,7 @@ mod status_patch;
 mod whole;
 
 pub(crate) use api::{Objects, is_served};
-pub(crate) use error::{KubeError, ListError, bounded, brief, is_refusal};
+pub(crate) use error::{KubeError, ListError, bounded, brief, is_refusal, may_pass};
 pub(crate) use guarded::Guarded;
 pub(crate) use kind::Kind;
 pub(crate) use metadata::slimmed;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use kube::runtime::watcher;
 
+use crate::runtime::objects;
+
 /// What is known of the times that the API server did not let us list a scope.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
@@ -44,7 +46,7 @@ pub(super) fn is_refusal(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::InitialListFailed(cause)
         | watcher::Error::WatchStartFailed(cause)
-        | watcher::Error::WatchFailed(cause) => matches!(cause, kube::Error::Api(status) if status.code == 403),
+        | watcher::Error::WatchFailed(cause) => objects::is_refusal(cause),
         watcher::Error::WatchError(status) => status.code == 403,
         watcher::Error::NoResourceVersion => false,
     }

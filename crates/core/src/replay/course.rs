@@ -254,7 +254,7 @@ impl Course {
         self.go_on_with(written, policy);
     }
 
-    /// Goes on as if this status had been stored. For what the API server drops at every write, and only for that: see
+    /// Continues the pass as if this status had been stored. For what the API server drops at every write, and only for that: see
     /// [`Step::WriteIntent`] for what must be stored.
     pub fn suppose(&mut self, status: &AuditLogReplayJobStatus, policy: &Policy) {
         let job = AuditLogReplayJob { status: Some(status.clone()), ..self.job.clone() };

@@ -57,7 +57,7 @@ pub struct Refusal {
 /// A spec as a pass reads it, once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
-    /// The job that it describes, in whatever region.
+    /// The job that it describes; its region may be one that objects may no longer name.
     parsed: Result<ValidatedJob, Refusal>,
     /// Its window, which can be right where other parts are not.
     pub(crate) window: Option<TimeRange>,
@@ -66,7 +66,8 @@ pub struct Spec {
 impl Spec {
     /// Reads the spec of `job`. All that admission checks is checked again, because a CRD can be older than the operator.
     pub fn of(job: &AuditLogReplayJob, policy: &Policy) -> Self {
-        Self { parsed: ValidatedJob::of_any_region(job, policy), window: window::parse(&job.spec.window).ok() }
+        let window = window::parse(&job.spec.window);
+        Self { window: window.as_ref().ok().copied(), parsed: ValidatedJob::of_any_region(job, window, policy) }
     }
 
     /// The job, if it can be worked with: `job` is the object of this spec.
@@ -91,7 +92,7 @@ impl Spec {
         })
     }
 
-    /// The window, unless whoever runs it at Konnect is to be left alone.
+    /// The window, if the job adopts a run of it that is under way already.
     pub(crate) fn window_to_adopt(&self) -> Option<TimeRange> {
         let adopts = |job: &&ValidatedJob| job.duplicate_policy == DuplicatePolicy::Skip;
         self.parsed.as_ref().ok().filter(adopts).map(|job| job.window)
@@ -104,11 +105,15 @@ impl ValidatedJob {
         Spec::of(job, policy).accepted(job).cloned().map_err(Clone::clone)
     }
 
-    fn of_any_region(job: &AuditLogReplayJob, policy: &Policy) -> Result<Self, Refusal> {
+    fn of_any_region(
+        job: &AuditLogReplayJob,
+        window: Result<TimeRange, String>,
+        policy: &Policy,
+    ) -> Result<Self, Refusal> {
         let spec = &job.spec;
         let version = VersionChoice::of(job);
         let target = target(&spec.target, version, policy)?;
-        let window = window::parse(&spec.window).map_err(|e| Refusal {
+        let window = window.map_err(|e| Refusal {
             reason: Reason::InvalidWindow,
             message: format!("{e}. A window cannot be changed: delete this object and create it anew."),
         })?;

@@ -198,7 +198,7 @@ pub struct Memory {
     said_queued: Option<Duration>,
 }
 
-/// The windows that are no stranger's: ours, the one that was there before ours, and the one that may be adopted.
+/// The windows whose runs are not another party's: the window of our request, of the run before it, and the window to adopt.
 fn known_windows(job: &AuditLogReplayJob, to_adopt: Option<TimeRange>) -> Vec<TimeRange> {
     let submission = job.status.as_ref().and_then(|s| s.submission.as_ref());
     let kept = submission.into_iter().flat_map(|s| s.accepted.iter().chain(&s.previous));
