@@ -39,7 +39,7 @@ impl HttpClient {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("konnect-replay/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
-            // Well before the timeout: once that is over, nobody can tell whether the request had left.
+            // Well before the timeout: once that is over, it is not known whether the request had left.
             .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())

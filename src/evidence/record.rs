@@ -71,9 +71,9 @@ pub struct Record {
     pub outcome: Outcome,
     /// Konnect's own job, as last read; null if it never was.
     pub konnect: Option<KonnectJob>,
-    /// The webhook just before the last request; null if nobody looked.
+    /// The webhook just before the last request; null if the operator did not look.
     pub webhook_before: Option<WebhookEvidence>,
-    /// The webhook as last read, which is at the end where it could be; null if nobody looked. It names the destination.
+    /// The webhook as last read, which is at the end where it could be; null if the operator did not look. It names the destination.
     pub webhook_after: Option<WebhookEvidence>,
 }
 

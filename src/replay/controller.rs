@@ -36,7 +36,7 @@ impl KindController for ReplayController {
     }
 }
 
-/// Works until told to stop, then lets running passes end.
+/// Works until the end is requested, then lets running passes end.
 async fn work(shared: Arc<Shared>, succession: Succession) -> Departure {
     // Without a lease it is not known how the process before ended.
     let repeat_evidence = succession != Succession::InOrder || shared.config.lease.is_none();

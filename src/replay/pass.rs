@@ -288,7 +288,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Sends the recorded submission, once. When told to end, a call under way gets a moment to finish; without its answer the
+    /// Sends the recorded submission, once. When the end is requested, a call under way gets a moment to finish; without its answer the
     /// outcome stays open, and the next leader settles it.
     async fn submit(&mut self, id: &str) -> Outcome {
         let recorded = self.job().status.as_ref().and_then(|status| status.submission.as_deref()).cloned();

@@ -31,10 +31,10 @@ mod tests {
         let (first, second) = (candidate(&ctx, &job("first", 8)), candidate(&ctx, &job("second", 8)));
         let now = ctx.clock().mono;
         let soon = now + Duration::from_millis(20);
-        let mut nobody = ctx.scheduler().reserve(&first, now);
-        nobody = nobody.and(ctx.scheduler().wait(&second, now));
-        nobody = nobody.and(ctx.scheduler().vanished(&first.id, soon, now));
-        assert_eq!(nobody, konnect_replay_core::replay::Woken::default());
+        let mut woken_early = ctx.scheduler().reserve(&first, now);
+        woken_early = woken_early.and(ctx.scheduler().wait(&second, now));
+        woken_early = woken_early.and(ctx.scheduler().vanished(&first.id, soon, now));
+        assert_eq!(woken_early, konnect_replay_core::replay::Woken::default());
 
         tokio::select! {
             never = keep_waking(&ctx) => match never {},

@@ -53,8 +53,8 @@ impl Shared {
         Objects::new(&self.client, self.config.policy.request_timeout)
     }
 
-    /// A worker for one pass, in the order of asking, once everything in `listed` has been listed. `None` if the process is told to end
-    /// before.
+    /// A worker for one pass, in the order of asking, once everything in `listed` has been listed. `None` if the end of the process
+    /// is requested before.
     pub(crate) async fn worker(&self, listed: &Listed) -> Option<SemaphorePermit<'_>> {
         let worker = async {
             listed.is_complete().await;

@@ -48,7 +48,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// With the settings as shipped, for one kind, and what tells it to stop: dropped, it tells that too. It reaches nobody.
+/// With the settings as shipped, for one kind, and the sender that requests its end, also when dropped. It reaches no server.
 pub(crate) fn shared() -> (Arc<Shared>, watch::Sender<bool>) {
     let config = Config::of_flags(&[]).unwrap();
     let client = Client::try_from(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap();

@@ -17,7 +17,7 @@ use crate::runtime::objects::Guarded;
 /// out, and an author can make an object 1.5 MB large: 25 of them take 75 MB, and the chart's limit is 256 Mi.
 const PAGE: u32 = 25;
 
-/// Watches every scope of a kind, each with hooks of its own, until the process is told to stop and the running passes have ended. No
+/// Watches every scope of a kind, each with hooks of its own, until the end of the process is requested and the running passes have ended. No
 /// pass begins before all scopes have been listed.
 pub(crate) async fn watch_all<H: Hooks>(scopes: Vec<WokenIn<H::Kind>>, hooks: impl Fn() -> H) {
     future::join_all(scopes.into_iter().map(|woken| watch(woken, Arc::new(hooks())))).await;
